@@ -1,0 +1,374 @@
+"""Labels: merge, encode, count, weigh. Pure functions over integer codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NoReturn, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mappedviz.errors import MissingKeyError, RecipeError
+
+Array: TypeAlias = npt.NDArray[Any]
+Label: TypeAlias = str | int | float | bool
+Scheme = Literal["uniform", "inverse", "scaled", "sqrt"]
+
+
+def as_label(value: Any) -> Label | None:
+    """A label as a native scalar; None for each spelling of a missing one.
+
+    NaN, None, ``pd.NA`` and ``pd.NaT`` are missing; the string ``"nan"`` is a label.
+
+    Examples
+    --------
+    >>> as_label(np.int64(3)), as_label(float("nan")), as_label("nan")
+    (3, None, 'nan')
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bytes):
+        return value.decode("utf-8")
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, (bool, int, float)):
+        return value if value == value else None
+    if str(value) in ("<NA>", "NaT"):  # pd.NA refuses comparison; pandas need not be imported
+        return None
+    raise RecipeError(
+        f"{value!r} of type {type(value).__name__} is no label",
+        remedy="Labels are strings, numbers and booleans.",
+    )
+
+
+def sort_labels(labels: Iterable[Label]) -> list[Label]:
+    """Distinct labels in one total order: numbers and booleans by value, then strings.
+
+    ``1`` and ``1.0`` are one label, as they are one key of a dict; ``1`` and ``"1"`` are two.
+
+    Examples
+    --------
+    >>> sort_labels(["b", 10, 2, "10", "a", 2])
+    [2, 10, '10', 'a', 'b']
+    """
+    return sorted(dict.fromkeys(labels), key=lambda label: (isinstance(label, str), label))
+
+
+def smallest_int(n: int) -> np.dtype[Any]:
+    """The smallest signed integer type that holds -1 … n - 1."""
+    return np.min_scalar_type(-max(n, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """The labels of all rows: codes into sorted categories.
+
+    Attributes
+    ----------
+    codes
+        Smallest signed integers (n_rows,); -1 where a row has no label.
+    categories
+        The labels that the codes point to, sorted, unused ones included.
+    """
+
+    codes: Array
+    categories: tuple[Label, ...]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @classmethod
+    def merge(cls, parts: Sequence[tuple[Array, Sequence[Any]] | int]) -> Labels:
+        """Merge the labels of several stores.
+
+        Parameters
+        ----------
+        parts
+            Per store its codes and categories, or its number of rows where it has none.
+            A category that is missing (None, NaN) is no category: its rows get -1.
+
+        Examples
+        --------
+        >>> merged = Labels.merge([(np.array([0, 1]), ["T", "B"]), 1, (np.array([0]), ["NK"])])
+        >>> merged.codes, merged.categories
+        (array([ 2,  0, -1,  1], dtype=int8), ('B', 'NK', 'T'))
+        """
+        native = [
+            [] if isinstance(part, int) else [as_label(label) for label in part[1]]
+            for part in parts
+        ]
+        categories = sort_labels(label for part in native for label in part if label is not None)
+        code_of: dict[Hashable, int] = {label: code for code, label in enumerate(categories)}
+        dtype = smallest_int(len(categories))
+        merged = []
+        for part, labels in zip(parts, native, strict=True):
+            if isinstance(part, int):
+                merged.append(np.full(part, -1, dtype=dtype))
+                continue
+            # One more entry than categories: code -1 picks the last one, which is -1.
+            table = np.array(
+                [-1 if label is None else code_of[label] for label in labels] + [-1], dtype=dtype
+            )
+            merged.append(table[part[0]])
+        codes = np.concatenate(merged) if merged else np.empty(0, dtype=dtype)
+        return cls(codes, tuple(categories))
+
+    @classmethod
+    def combine(cls, several: Sequence[Labels], separator: str = "__") -> Labels:
+        """Labels of several keys as one: row i is the labels of row i, joined as text.
+
+        A row that misses one of them has no label.
+
+        Examples
+        --------
+        >>> a = Labels(np.array([0, 1, -1]), ("B", "T"))
+        >>> b = Labels(np.array([0, 0, 0]), ("x",))
+        >>> Labels.combine([a, b]).categories
+        ('B__x', 'T__x')
+        """
+        if len(several) == 1:
+            return several[0]
+        codes = several[0].codes.astype(np.int64)
+        texts = [str(label) for label in several[0].categories]
+        for labels in several[1:]:
+            n = len(labels.categories)
+            pair = np.where((codes < 0) | (labels.codes < 0), -1, codes * n + labels.codes)
+            used, inverse = np.unique(pair, return_inverse=True)
+            if len(used) and used[0] == -1:
+                used, inverse = used[1:], inverse - 1
+            texts = [
+                f"{texts[code // n]}{separator}{labels.categories[code % n]}" for code in used
+            ]
+            codes = inverse
+        # Different pairs may give the same text ("a__b" + "c", "a" + "b__c"): one label then.
+        return cls.merge([(codes, texts)])
+
+    def counts(self) -> Array:
+        """Rows per category, int64 (n_categories,)."""
+        return np.bincount(self.codes.astype(np.int64) + 1, minlength=len(self.categories) + 1)[1:]
+
+    @property
+    def n_missing(self) -> int:
+        """Rows without a label."""
+        return int((self.codes < 0).sum())
+
+    def values(self) -> Array:
+        """Labels (n_rows,): numbers where all labels are numbers, else objects; NaN if missing."""
+        categories = _label_array(self.categories)
+        missing = self.codes < 0
+        if not missing.any():
+            return categories[self.codes] if len(categories) else categories[:0]
+        if not len(categories):
+            return np.full(len(self.codes), np.nan)
+        if categories.dtype.kind in "iu":
+            categories = categories.astype(np.float64)
+        elif categories.dtype.kind == "b":
+            categories = categories.astype(object)
+        values = categories[self.codes]
+        values[missing] = np.nan
+        return values
+
+    def relabel(self, mapping: Mapping[Any, Any]) -> Labels:
+        """The same rows with some labels renamed; a label renamed to None is missing.
+
+        Examples
+        --------
+        >>> labels = Labels(np.array([0, 1, 2]), ("CD4 T", "CD4_T", "junk"))
+        >>> labels.relabel({"CD4_T": "CD4 T", "junk": None}).codes
+        array([ 0,  0, -1], dtype=int8)
+        """
+        return Labels.merge([(self.codes, [mapping.get(c, c) for c in self.categories])])
+
+
+def _label_array(categories: Sequence[Label]) -> Array:
+    kinds = {type(label) for label in categories}
+    if kinds and kinds <= {int, float} or kinds == {bool}:
+        try:
+            return np.array(categories)
+        except OverflowError:
+            pass
+    array = np.empty(len(categories), dtype=object)
+    array[:] = categories
+    return array
+
+
+class Encoder(dict[Label, int]):
+    """A frozen mapping label -> code, as a dict that cannot be changed.
+
+    Codes are 0 … n-1; the unknown label, if there is one, is -1. Encoders made from the
+    same labels are identical in every process, whatever its hash seed.
+
+    Parameters
+    ----------
+    codes
+        Label -> code.
+
+    Raises
+    ------
+    RecipeError
+        The codes are not 0 … n-1 (each once) and at most -1.
+
+    Examples
+    --------
+    >>> encoder = Encoder.from_categories(["T", "B", "unknown"], unknown_label="unknown")
+    >>> dict(encoder), encoder.classes
+    ({'unknown': -1, 'B': 0, 'T': 1}, ('B', 'T'))
+    >>> Encoder.from_json(encoder.to_json()) == encoder
+    True
+    """
+
+    def __init__(self, codes: Mapping[Any, int] | Iterable[tuple[Any, int]]) -> None:
+        pairs = dict(codes)
+        clean: dict[Label, int] = {}
+        for label, code in pairs.items():
+            native = as_label(label)
+            if native is None or isinstance(code, bool) or not isinstance(code, (int, np.integer)):
+                raise RecipeError(
+                    f"maps {label!r} to {code!r}",
+                    key="encoders",
+                    remedy="Map labels to integers; a missing label needs no code.",
+                )
+            clean[native] = int(code)
+        positive = sorted(code for code in clean.values() if code != -1)
+        if positive != list(range(len(positive))):
+            raise RecipeError(
+                f"has the codes {positive[:10]}, not each of 0 … {len(positive) - 1} once",
+                key="encoders",
+                remedy="Give every class its own code from 0 upwards, and -1 to unknown labels.",
+            )
+        super().__init__(clean)
+
+    @classmethod
+    def from_categories(
+        cls, categories: Iterable[Any], unknown_label: Any | None = None
+    ) -> Encoder:
+        """Sorted categories -> 0 … n-1; ``unknown_label``, if it is one of them, -> -1."""
+        native = (as_label(label) for label in categories)
+        labels = sort_labels(label for label in native if label is not None)
+        unknown = as_label(unknown_label)
+        codes: dict[Label, int] = {}
+        if unknown is not None and unknown in labels:
+            labels.remove(unknown)
+            codes[unknown] = -1
+        codes.update({label: code for code, label in enumerate(labels)})
+        return cls(codes)
+
+    @property
+    def classes(self) -> tuple[Label, ...]:
+        """The labels of the codes 0 … n-1, in order."""
+        return tuple(sorted((label for label, code in self.items() if code >= 0), key=self.__getitem__))
+
+    def table(
+        self, categories: Sequence[Label], *, unseen: Literal["error", "ignore"] = "error", key: str = ""
+    ) -> Array:
+        """Codes of categories (n + 1,) in the smallest type; the last entry, -1, is 'missing'.
+
+        Raises
+        ------
+        MissingKeyError
+            A category has no code and ``unseen`` is ``"error"``.
+        """
+        new = [label for label in categories if label not in self]
+        if new and unseen == "error":
+            raise MissingKeyError(
+                f"{len(new)} labels have no code in the encoder: {new[:5]}",
+                key=key,
+                remedy='Relabel them, or give unseen="ignore" to code them -1.',
+            )
+        codes = [self.get(label, -1) for label in categories] + [-1]
+        return np.array(codes, dtype=smallest_int(len(self)))
+
+    def to_json(self) -> str:
+        """JSON text; labels keep their type."""
+        return json.dumps({"schema": 1, "codes": [[label, code] for label, code in self.items()]})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The encoder that :meth:`to_json` wrote.
+
+        Raises
+        ------
+        RecipeError
+            The text is not such JSON.
+        """
+        try:
+            value = json.loads(text)
+            if value["schema"] != 1:
+                raise ValueError(f"schema {value['schema']}")
+            return cls([(label, code) for label, code in value["codes"]])
+        except (ValueError, TypeError, KeyError) as error:
+            raise RecipeError(
+                f"is no encoder in JSON ({error})",
+                key="encoders",
+                remedy="Write it with Encoder.to_json().",
+            ) from error
+
+    def __repr__(self) -> str:
+        return f"Encoder({super().__repr__()})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self),)
+
+    def __hash__(self) -> int:  # type: ignore[override]  # frozen, hence hashable
+        return hash(frozenset(self.items()))
+
+    def _frozen(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("an Encoder cannot be changed; make a new one from dict(encoder)")
+
+    __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _frozen  # type: ignore[assignment]
+
+
+def class_weights(counts: Array, scheme: Scheme = "inverse", scaler: float | None = None) -> Array:
+    """Weight of one row of each class.
+
+    Parameters
+    ----------
+    counts
+        Rows per class (n_classes,).
+    scheme
+        ``"uniform"`` 1; ``"inverse"`` 1/n; ``"scaled"`` s/(s+n); ``"sqrt"`` 1/√n.
+    scaler
+        s of ``"scaled"``.
+
+    Returns
+    -------
+    ndarray
+        float64 (n_classes,); 0 for a class without rows.
+
+    Examples
+    --------
+    >>> class_weights(np.array([100, 4, 0]), "inverse")
+    array([0.01, 0.25, 0.  ])
+    >>> class_weights(np.array([100, 4]), "scaled", scaler=100).round(3)
+    array([0.5  , 0.962])
+    """
+    n = np.asarray(counts, dtype=np.float64)
+    safe = np.maximum(n, 1)
+    if scheme == "uniform":
+        weights = np.ones_like(n)
+    elif scheme == "inverse":
+        weights = 1 / safe
+    elif scheme == "sqrt":
+        weights = 1 / np.sqrt(safe)
+    elif scheme == "scaled":
+        if scaler is None or not scaler > 0:
+            raise RecipeError(
+                f"is {scaler!r} for the scheme 'scaled'",
+                key="scaler",
+                remedy="Give a positive number of rows, such as 1000.",
+            )
+        weights = scaler / (scaler + safe)
+    else:
+        raise RecipeError(
+            f"is {scheme!r}",
+            key="scheme",
+            remedy="Use 'uniform', 'inverse', 'scaled' or 'sqrt'.",
+        )
+    return np.where(n > 0, weights, 0.0)
+
+
+def row_weights(codes: Array, per_class: Array, missing: float = 0.0) -> Array:
+    """Weight of every row, float64 (n_rows,); rows without a label get ``missing``."""
+    return np.append(per_class, missing)[codes]
