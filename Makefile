@@ -1,0 +1,64 @@
+# Two commands set everything up, each alone and from a fresh clone: `make demo` and `make test`.
+# They need a Python >= 3.11 (the first found, or PYTHON=...) and write to .venv only.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+SETUP := PYTHON="$(PYTHON)" scripts/venv.sh $(VENV)
+PYTHON ?=
+# Options for pytest, such as PYTEST="-x tests/test_mapping.py --no-cov".
+PYTEST ?=
+
+.PHONY: help demo test lint format docs lab bench hooks clean
+
+help:
+	@echo "make demo    install, open the demo collection, train on it"
+	@echo "make test    install, then lint, types, layers and all tests"
+	@echo "make lint    ruff, mypy and the layers only"
+	@echo "make format  let ruff mend what it can"
+	@echo "make docs    build the documentation into docs/_build/html"
+	@echo "make lab     JupyterLab on the notebooks"
+	@echo "make bench   the benchmarks"
+	@echo "make hooks   run the checks at every commit"
+	@echo "make clean   remove what all of these made, .venv included"
+
+demo:
+	@$(SETUP)
+	@$(BIN)/python -m mappedviz.demo
+
+test: lint
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term $(PYTEST)
+
+lint:
+	@$(SETUP) test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format:
+	@$(SETUP) test
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs:
+	@$(SETUP) docs
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
+lab:
+	@$(SETUP) lab
+	$(BIN)/python -m jupyter lab notebooks
+
+bench:
+	@$(SETUP) bench
+	$(BIN)/python -m benchmarks
+
+hooks:
+	@$(SETUP) test
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt pre-commit
+	$(BIN)/pre-commit install
+
+clean:
+	rm -rf $(VENV) build dist docs/_build docs/api/generated htmlcov .coverage* \
+	    .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
