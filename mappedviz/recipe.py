@@ -268,6 +268,8 @@ class Recipe:
         for field in fields(self):
             value = getattr(self, field.name)
             if value != field.default:
+                if field.name == "relabel":  # reads better as the dict that it was given as
+                    value = {key: dict(pairs) for key, pairs in value.items()}
                 yield field.name, _plain(value, code=True)
 
     def to_json(self) -> str:

@@ -1,0 +1,645 @@
+"""Many AnnData stores as one PyTorch map-style dataset."""
+
+from __future__ import annotations
+
+import operator
+import os
+import sys
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from mappedviz.batches import RowBatch
+from mappedviz.errors import ClosedError, RecipeError
+from mappedviz.labels import Encoder, Labels, Scheme, class_weights, row_weights
+from mappedviz.plan import CodedKey, Plan, make_plan
+from mappedviz.recipe import Join, Recipe
+from mappedviz.stores import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mappedviz.readers import Reader
+
+Array: TypeAlias = npt.NDArray[Any]
+PathLike: TypeAlias = str | os.PathLike[str]
+
+
+class MappedCollection:
+    """Many AnnData stores as one PyTorch map-style dataset, read from the files as they are.
+
+    The stores are concatenated virtually: rows are numbered through, variables are joined by
+    name, labels are merged and encoded. Nothing is converted or written.
+
+    Parameters
+    ----------
+    path_list
+        ``.h5ad`` files, ``.zarr`` stores (v2, v3, sharded) and ``.zarr.zip`` files, mixed
+        freely: one path, a list of them, a glob such as ``"data/*.h5ad"``, or a directory.
+    layers_keys
+        Matrices to read: ``"X"`` (the default), ``"raw.X"``, names in ``.layers``. A sample
+        of a store without the layer lacks the key; in a batch its rows are NaN.
+    obs_keys
+        Columns of obs to read.
+    obsm_keys
+        Elements of obsm to read, under ``f"obsm_{key}"``; sparse ones come back dense.
+    join
+        How X and layers are joined over variables: ``"inner"`` keeps those that every store has,
+        in the order of the first store; ``"outer"`` those that any store has, sorted, zeros
+        filled; None reads each store in its own width. ``raw.X`` and obsm are never joined. Stores with
+        equal variables keep their order.
+    encode_labels
+        Make labels integers: True for all ``obs_keys``, or a list out of them. Codes
+        0 … n-1 follow the sorted merged categories, unused ones included.
+    unknown_label
+        The label that becomes -1, or a dict of one per key.
+    cache_categories
+        Accepted for compatibility; results are the same either way.
+    parallel
+        True makes :meth:`close` have no effect. Worker processes are safe either way.
+    dtype
+        Type to convert X, layers and obsm to, such as ``"float32"``; default: as stored. Over
+        stores of different types a batch has the type that holds all of them.
+    obs_filter
+        ``{column: value or list of values}``: only rows that meet all conditions. NaN or None among
+        the values selects rows without a label; a store without the column contributes nothing.
+        Lengths, labels, weights and shapes speak of the filtered rows.
+    var_key
+        What identifies a variable: None for the index, a column of var such as
+        ``"gene_ids"``, or a dict store -> column or None.
+    strip_version
+        Drop the version of Ensembl identifiers before joining.
+    duplicates
+        Where a store repeats a variable name: ``"error"``, read the ``"first"`` one, or the
+        ``"sum"`` of all.
+    min_stores
+        Keep variables that at least so many stores have, sorted, zeros filled. Replaces ``join``.
+    var_names
+        Keep exactly these variables in this order, zeros where a store lacks one (see
+        :attr:`var_measured`). Replaces ``join``.
+    obs_alias
+        Columns that are named differently: ``{key: {store: column}}``, or ``{key: [candidates]}``
+        of which the first that a store has is taken.
+    relabel
+        ``{key: {old label: new label}}``; None as the new label makes it missing.
+    encoders
+        ``{key: Encoder}`` to use instead of making one from the categories.
+    unseen
+        A label without a code in a given encoder: ``"error"``, or ``"ignore"`` to code it -1.
+    on_error
+        A store that cannot be read: ``"raise"``, or ``"skip"`` it with a warning that lists them.
+    cache_bytes
+        Memory for decoded chunks, shared by all stores; default: a quarter of the
+        memory that this process may use.
+    open_timeout
+        Seconds that opening one store may take; default: no bound. See
+        :func:`mappedviz.stores.open_stores`.
+
+    Raises
+    ------
+    StoreError
+        A store cannot be read (an ``OSError``).
+    ElementError
+        Something in a readable store is malformed (an ``OSError`` and ``ValueError``).
+    MissingKeyError
+        A key is in no store (a ``KeyError``).
+    JoinError
+        The variables cannot be joined (a ``ValueError``).
+    RecipeError
+        The request contradicts itself (a ``ValueError``).
+
+    See Also
+    --------
+    mappedviz.dataloader : batches of a collection for training.
+    mappedviz.Recipe : the request as a value.
+
+    Notes
+    -----
+    A row without a label (missing value, or no such column in its store) is NaN in a single
+    sample where its store has the column, and left out where it has not. In a batch every key is
+    there: encoded labels are -1, numbers NaN.
+
+    Examples
+    --------
+    >>> from mappedviz import MappedCollection
+    >>> ds = MappedCollection(
+    ...     ["notebooks/data/10x_pbmc68k_reduced.h5ad", "notebooks/data/pbmc3k_processed.v3sharded.zarr"],
+    ...     obs_keys="cell_type",
+    ...     obs_alias={"cell_type": ["bulk_labels", "louvain"]},
+    ... )
+    >>> ds.shape
+    (3338, 764)
+    >>> ds[0]["X"].shape, ds[0]["cell_type"]
+    ((764,), 8)
+    >>> ds[[0, 3000, 0]]
+    RowBatch of 3 rows (X: (3, 764) float32, cell_type: (3,) int64, _store_idx: (3,) int64)
+    """
+
+    def __init__(
+        self,
+        path_list: PathLike | Iterable[PathLike],
+        layers_keys: str | Iterable[str] | None = None,
+        obs_keys: str | Iterable[str] | None = None,
+        obsm_keys: str | Iterable[str] | None = None,
+        join: Join = "inner",
+        encode_labels: bool | Iterable[str] = True,
+        unknown_label: Any = None,
+        cache_categories: bool = True,
+        parallel: bool = False,
+        dtype: Any = None,
+        *,
+        obs_filter: Mapping[str, Any] | None = None,
+        var_key: str | Mapping[str, str | None] | None = None,
+        strip_version: bool = False,
+        duplicates: Literal["error", "first", "sum"] = "error",
+        min_stores: int | None = None,
+        var_names: Iterable[str] | None = None,
+        obs_alias: Mapping[str, Any] | None = None,
+        relabel: Mapping[str, Mapping[Any, Any]] | None = None,
+        encoders: Mapping[str, Mapping[Any, int]] | None = None,
+        unseen: Literal["error", "ignore"] = "error",
+        on_error: Literal["raise", "skip"] = "raise",
+        cache_bytes: int | None = None,
+        open_timeout: float | None = None,
+    ) -> None:
+        request: dict[str, Any] = {
+            "paths": path_list,
+            "layers_keys": layers_keys,
+            "obs_keys": obs_keys,
+            "obsm_keys": obsm_keys,
+            "join": join,
+            "encode_labels": encode_labels,
+            "unknown_label": unknown_label,
+            "dtype": dtype,
+            "obs_filter": obs_filter,
+            "var_key": var_key,
+            "strip_version": strip_version,
+            "duplicates": duplicates,
+            "min_stores": min_stores,
+            "var_names": var_names,
+            "obs_alias": obs_alias,
+            "relabel": relabel,
+            "encoders": encoders,
+            "unseen": unseen,
+            "on_error": on_error,
+        }
+        plan = make_plan(Recipe(**request), open_timeout=open_timeout)
+        self._set_up(plan, parallel=parallel, cache_bytes=cache_bytes)
+
+    @classmethod
+    def from_recipe(
+        cls,
+        recipe: Recipe,
+        *,
+        stores: Sequence[Store] | None = None,
+        parallel: bool = False,
+        cache_bytes: int | None = None,
+        open_timeout: float | None = None,
+    ) -> Self:
+        """The collection that a recipe describes.
+
+        Parameters
+        ----------
+        recipe
+            What to read.
+        stores
+            Stores that are open already; their facts are not read again. Default: open
+            those of ``recipe.paths``.
+        parallel, cache_bytes, open_timeout
+            As for the constructor.
+
+        Examples
+        --------
+        >>> from mappedviz import MappedCollection, Recipe
+        >>> recipe = Recipe(paths=["notebooks/data/10x_pbmc68k_reduced.h5ad"], obs_keys=["phase"])
+        >>> ds = MappedCollection.from_recipe(recipe)
+        >>> ds.recipe == recipe, len(ds)
+        (True, 700)
+        """
+        self = cls.__new__(cls)
+        plan = make_plan(recipe, stores, open_timeout=open_timeout)
+        self._set_up(plan, parallel=parallel, cache_bytes=cache_bytes)
+        return self
+
+    def _set_up(self, plan: Plan, *, parallel: bool, cache_bytes: int | None) -> None:
+        self._plan = plan
+        self.parallel = bool(parallel)
+        self.cache_bytes = cache_bytes
+        self._closed = False
+        self._reader: Reader | None = None
+        self._offsets: list[int] = plan.rows.offsets.tolist()
+        # What ds[i] asks of the plan for every row, looked up once.
+        self._sample_keys = [(key, column, column.present.tolist()) for key, column in plan.obs.items()]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Addresses, maps and recipe travel to worker processes; handles and caches never.
+        return {**self.__dict__, "_reader": None}
+
+    # --- what it is -------------------------------------------------------------------
+
+    @property
+    def recipe(self) -> Recipe:
+        """Everything that was asked, as a frozen value."""
+        return self._plan.recipe
+
+    @property
+    def stores(self) -> tuple[Store, ...]:
+        """The stores that are read, with their facts."""
+        return self._plan.stores
+
+    @property
+    def path_list(self) -> list[str]:
+        """Absolute paths of the stores."""
+        return [store.path for store in self._plan.stores]
+
+    @property
+    def layers_keys(self) -> list[str]:
+        """The matrices that are read."""
+        return list(self.recipe.layers_keys)
+
+    @property
+    def obs_keys(self) -> list[str]:
+        """The obs keys that are read."""
+        return list(self.recipe.obs_keys)
+
+    @property
+    def obsm_keys(self) -> list[str]:
+        """The obsm elements that are read."""
+        return list(self.recipe.obsm_keys)
+
+    @property
+    def n_obs(self) -> int:
+        """Number of rows, filtered."""
+        return self._offsets[-1]
+
+    def __len__(self) -> int:
+        return self._offsets[-1]
+
+    @property
+    def n_obs_list(self) -> list[int]:
+        """Number of rows of each store, filtered."""
+        return self._plan.rows.counts
+
+    @property
+    def n_vars(self) -> int | None:
+        """Number of joint variables; None for ``join=None``."""
+        return None if self._plan.join is None else len(self._plan.join)
+
+    @property
+    def shape(self) -> tuple[int, int | None]:
+        """Rows and joint variables."""
+        return self.n_obs, self.n_vars
+
+    @property
+    def original_shapes(self) -> list[tuple[int, int]]:
+        """Rows (filtered) and variables (before the join) of each store."""
+        counts = self._plan.rows.counts
+        return [(n, store.facts.n_vars) for n, store in zip(counts, self.stores, strict=True)]
+
+    @property
+    def var_joint(self) -> pd.Index | None:
+        """Names of the joint variables; None for ``join=None``."""
+        from pandas import Index
+
+        return None if self._plan.join is None else Index(self._plan.join.joint, dtype=object)
+
+    @property
+    def var_indices(self) -> list[Array] | None:
+        """How each store's variables are joined; None where nothing is changed.
+
+        For an outer join the joint column of each of the store's columns; else the store's
+        column of each joint variable, -1 where the store lacks it.
+        """
+        join = self._plan.join
+        if join is None or join.aligned:
+            return None
+        if self.recipe.join == "outer" and not (self.recipe.min_stores or self.recipe.var_names):
+            remaps = [join.remap(i) for i in range(len(self.stores))]
+            return [
+                np.arange(len(join)) if remap is None else remap.astype(np.intp) for remap in remaps
+            ]
+        return [join.columns(i) for i in range(len(self.stores))]
+
+    @property
+    def var_measured(self) -> Array | None:
+        """Boolean (n_stores, n_vars): which store has which joint variable; None for ``join=None``."""
+        return None if self._plan.join is None else self._plan.join.measured()
+
+    @property
+    def var_list(self) -> list[pd.Index]:
+        """The variable names of each store, as in its file."""
+        from pandas import Index
+
+        return [Index(store.var_names, dtype=object) for store in self.stores]
+
+    @property
+    def storage_idx(self) -> Array:
+        """Position of its store for every row, smallest integers (n_obs,)."""
+        return self._plan.rows.store_of_rows()
+
+    @property
+    def indices(self) -> Array:
+        """Row inside its store for every row, int64 (n_obs,)."""
+        return self._plan.rows.local_rows()
+
+    @property
+    def encoders(self) -> dict[str, Encoder]:
+        """For each encoded key the mapping label -> code."""
+        return {
+            key: column.encoder
+            for key, column in self._plan.obs.items()
+            if column.encoder is not None
+        }
+
+    def __repr__(self) -> str:
+        n_vars = "native" if self.n_vars is None else f"{self.n_vars:,}"
+        keys = "".join(
+            f", {name}={value}"
+            for name, value in (("obs_keys", self.obs_keys), ("obsm_keys", self.obsm_keys))
+            if value
+        )
+        return (
+            f"MappedCollection of {len(self.stores)} stores: {self.n_obs:,} obs × {n_vars} vars "
+            f"(join={self.recipe.join!r}, layers_keys={self.layers_keys}{keys})"
+        )
+
+    # --- rows -------------------------------------------------------------------------
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice | Sequence[int] | Array) -> RowBatch: ...
+    def __getitem__(self, index: Any) -> Any:
+        """One sample for an integer; a :class:`~mappedviz.RowBatch` for a slice, list or array.
+
+        Raises
+        ------
+        IndexError
+            The row is out of range, or the index is no integer.
+        ClosedError
+            The collection was closed.
+        """
+        try:
+            row = operator.index(index)
+        except TypeError:
+            return self.read_rows(index)
+        n = self._offsets[-1]
+        if not -n <= row < n:
+            raise IndexError(f"row {row} of a collection of {n} rows")
+        if row < 0:
+            row += n
+        reader = self._reader or self._open_reader()
+        store = bisect_right(self._offsets, row) - 1
+        kept = self._plan.rows.kept[store]
+        local = row - self._offsets[store] if kept is None else int(kept[row - self._offsets[store]])
+        sample = reader.sample(store, local)
+        for key, column, present in self._sample_keys:
+            if present[store]:
+                sample[key] = column.sample(row)
+        sample["_store_idx"] = store
+        return sample
+
+    def __getitems__(self, indices: Sequence[int]) -> RowBatch:
+        """The whole batch that PyTorch's DataLoader asks for at once."""
+        if "torch" in sys.modules:
+            # Tells torch's default_collate how to finish a RowBatch without stacking it again.
+            import_module("mappedviz.loaders")
+        return self.read_rows(indices)
+
+    def read_rows(self, indices: slice | Sequence[int] | Array, *, sparse: bool = False) -> RowBatch:
+        """Rows in the order asked for, repeats included; the one primitive that all reading is.
+
+        Parameters
+        ----------
+        indices
+            Integers (negative ones count from the end), a slice, or a boolean mask (n_obs,).
+        sparse
+            Hand out X and layers as scipy CSR matrices: sorted, repeats summed.
+
+        Returns
+        -------
+        RowBatch
+            Every key that was asked for, in types that depend on the recipe alone: matrices
+            (n, n_vars), or lists of arrays where stores differ in width and are not joined;
+            encoded labels int64 with -1 for "no label"; ``_store_idx`` int64.
+
+        Raises
+        ------
+        IndexError
+            A row is out of range, or the indices are no integers.
+        StoreError
+            A store was removed, replaced or truncated since it was opened.
+        ClosedError
+            The collection was closed.
+        """
+        rows = as_rows(indices, self._offsets[-1])
+        reader = self._reader or self._open_reader()
+        store, local = self._plan.rows.locate(rows)
+        columns: dict[str, Any] = reader.batch(store, local, sparse=sparse)
+        for key, column in self._plan.obs.items():
+            values = column.batch(rows)
+            # Codes are kept in the smallest type and handed out in the one that losses expect.
+            columns[key] = values.astype(np.int64) if column.encoder is not None else values
+        columns["_store_idx"] = store
+        return RowBatch(columns, len(rows))
+
+    def _open_reader(self) -> Reader:
+        if self._closed and not self.parallel:
+            raise ClosedError(
+                "the collection was closed", remedy="Make it again, or read inside the with block."
+            )
+        from mappedviz.readers import Reader
+
+        self._reader = Reader(self._plan, self.cache_bytes)
+        return self._reader
+
+    # --- labels -----------------------------------------------------------------------
+
+    def get_merged_labels(self, label_key: str) -> Array:
+        """Labels of all rows: (n_obs,), numbers or objects, NaN where a row has none.
+
+        Parameters
+        ----------
+        label_key
+            Any column of obs, loaded or not; alias and relabelling apply.
+
+        Raises
+        ------
+        MissingKeyError
+            No store has the key.
+        """
+        return self._plan.labels_of(label_key).values()
+
+    def get_merged_categories(self, label_key: str) -> list[Any]:
+        """Sorted distinct labels of all stores, unused categories included.
+
+        Raises
+        ------
+        MissingKeyError
+            No store has the key.
+        """
+        return list(self._plan.labels_of(label_key).categories)
+
+    def get_label_weights(
+        self,
+        obs_keys: str | Sequence[str],
+        scaler: float | None = None,
+        return_categories: bool = False,
+        *,
+        scheme: Scheme | None = None,
+        missing: Literal["zero", "class"] | None = None,
+    ) -> Any:
+        """Weight of every row, for a weighted sampler.
+
+        Parameters
+        ----------
+        obs_keys
+            One key, or several whose labels are joined with ``"__"``; loaded or not.
+        scaler
+            Weights ``scaler / (scaler + n)`` instead of ``1 / n``, n being the rows of the label.
+        return_categories
+            Return ``{label as text: weight}`` instead.
+        scheme
+            ``"inverse"`` 1/n (default), ``"scaled"`` (default with a scaler), ``"sqrt"`` 1/√n,
+            ``"uniform"``.
+        missing
+            Rows without a label: ``"zero"`` never draws them; ``"class"`` weighs them as a class of
+            their own, together with the key's ``unknown_label`` if there is one. Default: ``"class"``
+            if there is an ``unknown_label`` for the key, else ``"zero"``.
+
+        Returns
+        -------
+        ndarray or dict
+            float64 (n_obs,), in the order of the rows; or a weight per label.
+
+        Raises
+        ------
+        MissingKeyError
+            No store has the key.
+
+        Examples
+        --------
+        >>> from mappedviz import MappedCollection
+        >>> ds = MappedCollection("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad", obs_keys="cell_type")
+        >>> ds.get_label_weights("cell_type", return_categories=True)
+        {'CD4_T': 0.004, 'CD8_T': 0.004}
+        """
+        keys = [obs_keys] if isinstance(obs_keys, str) else list(obs_keys)
+        if not keys:
+            raise RecipeError("names no key", key="obs_keys", remedy="Name at least one obs key.")
+        several = [self._weighed(key, missing) for key in keys]
+        labels = Labels.combine(several)
+        chosen: Scheme = scheme or ("inverse" if scaler is None else "scaled")
+        counts = labels.counts()
+        per_class = class_weights(counts, chosen, scaler)
+        if return_categories:
+            used = counts > 0
+            return {
+                str(label): float(weight)
+                for label, weight, some in zip(labels.categories, per_class, used, strict=True)
+                if some
+            }
+        return row_weights(labels.codes, per_class)
+
+    def _weighed(self, key: str, missing: Literal["zero", "class"] | None) -> Labels:
+        labels = self._plan.labels_of(key)
+        unknown = self.recipe.unknown_label_of(key)
+        if missing is None:
+            missing = "zero" if unknown is None else "class"
+        if missing not in ("zero", "class"):
+            raise RecipeError(
+                f"is {missing!r}", key="missing", remedy="Use 'zero' or 'class'."
+            )
+        if missing == "zero" or not labels.n_missing:
+            return labels
+        name = "missing" if unknown is None else unknown
+        codes = np.where(labels.codes < 0, len(labels.categories), labels.codes.astype(np.int64))
+        return Labels.merge([(codes, [*labels.categories, name])])
+
+    # --- variables --------------------------------------------------------------------
+
+    def check_vars_sorted(self, ascending: bool = True) -> bool:
+        """Whether every store's variables are sorted."""
+        if ascending:
+            return all(names.is_monotonic_increasing for names in self.var_list)
+        return all(names.is_monotonic_decreasing for names in self.var_list)
+
+    def check_vars_non_aligned(self, vars: pd.Index | Sequence[str]) -> list[int]:
+        """Positions of the stores whose variables are not exactly these, in this order."""
+        from pandas import Index
+
+        wanted = Index(vars)
+        return [i for i, names in enumerate(self.var_list) if not names.equals(wanted)]
+
+    # --- life -------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Give back memory and descriptors; reading afterwards is an error.
+
+        No effect with ``parallel=True``.
+        """
+        if not self.parallel:
+            self._closed = True
+            self._reader = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the collection was closed."""
+        return self._closed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @staticmethod
+    def torch_worker_init_fn(worker_id: int) -> None:
+        """Kept for compatibility: worker processes need no preparation."""
+
+
+def as_rows(indices: slice | Sequence[int] | Array, n: int) -> Array:
+    """Row numbers as int64 in ``[0, n)``.
+
+    Raises
+    ------
+    IndexError
+        A row is out of range, or the indices are no integers.
+    """
+    if isinstance(indices, slice):
+        return np.arange(*indices.indices(n), dtype=np.int64)
+    if isinstance(indices, (str, bytes, Path, Mapping)):
+        raise IndexError(f"{indices!r} is no row number, slice, list or array of them")
+    if not isinstance(indices, np.ndarray) and hasattr(indices, "__array__"):
+        indices = np.asarray(indices)
+    try:
+        rows = np.asarray(list(indices) if not isinstance(indices, np.ndarray) else indices)
+    except (TypeError, ValueError) as error:
+        raise IndexError(f"{type(indices).__name__} is no row number, slice, list or array") from error
+    if rows.ndim != 1:
+        raise IndexError(f"row numbers have {rows.ndim} dimensions where 1 was expected")
+    if rows.dtype.kind == "b":
+        if len(rows) != n:
+            raise IndexError(f"a mask of {len(rows)} values for a collection of {n} rows")
+        return np.flatnonzero(rows)
+    if rows.dtype.kind not in "iu" and len(rows):
+        raise IndexError(f"row numbers of {rows.dtype} are no integers")
+    rows = rows.astype(np.int64)
+    if len(rows):
+        low, high = int(rows.min()), int(rows.max())
+        if low < -n or high >= n:
+            raise IndexError(f"row {low if low < -n else high} of a collection of {n} rows")
+        if low < 0:
+            rows[rows < 0] += n
+    return rows

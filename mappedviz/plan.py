@@ -1,0 +1,448 @@
+"""Facts + recipe -> plan: what the stores contain and what was asked, resolved once.
+
+The plan holds no handle and no torch: stores (addresses and facts), the two index maps, and
+the obs columns that were asked for. :class:`~mappedviz.MappedCollection` reads rows with it; the audit asks it
+whether the engine would refuse.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mappedviz.elements import Column
+from mappedviz.errors import MissingKeyError, RecipeError
+from mappedviz.labels import Encoder, Label, Labels, as_label
+from mappedviz.mapping import RowMap, VarJoin, VarNames, strip_versions
+from mappedviz.recipe import Recipe, choose_for_store, store_names
+from mappedviz.stores import Store, expand_paths, open_stores
+
+Array: TypeAlias = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class CodedKey:
+    """An obs key whose labels are kept as codes.
+
+    Attributes
+    ----------
+    labels
+        Of all rows of the collection.
+    present
+        Boolean (n_stores,): which stores have the column.
+    encoder
+        Label -> code, or None where labels are handed out as they are.
+    table
+        What a code of ``labels`` stands for in a batch (n_categories + 1,); the last entry is for
+        a row without a label.
+    """
+
+    labels: Labels
+    present: Array
+    encoder: Encoder | None
+    table: Array
+
+    def batch(self, indices: Array) -> Array:
+        """Codes, or labels with NaN where missing, of some rows."""
+        return self.table[self.labels.codes[indices]]
+
+    def sample(self, index: int) -> Any:
+        """The code or label of one row as a native scalar, NaN where missing."""
+        code = self.labels.codes[index]
+        if code < 0:
+            return float("nan")
+        value = self.table[code]
+        return value.item() if isinstance(value, np.generic) else value
+
+
+@dataclass(frozen=True, eq=False)
+class NumericKey:
+    """An obs key of numbers or booleans, handed out as they are.
+
+    Attributes
+    ----------
+    values
+        Of all rows; what stands where one is missing is not defined.
+    missing
+        Boolean (n_rows,), or None where no row misses it.
+    present
+        Boolean (n_stores,): which stores have the column.
+    """
+
+    values: Array
+    missing: Array | None
+    present: Array
+    encoder: None = None
+
+    def batch(self, indices: Array) -> Array:
+        """Numbers of some rows; floats with NaN if any row of the collection misses it."""
+        values = self.values[indices]
+        if self.missing is None:
+            return values
+        if values.dtype.kind != "f":
+            values = values.astype(np.float64)
+        values[self.missing[indices]] = np.nan
+        return values
+
+    def sample(self, index: int) -> Any:
+        """The number of one row as a native scalar, NaN where missing."""
+        if self.missing is not None and self.missing[index]:
+            return float("nan")
+        return self.values[index].item()
+
+
+ObsKey: TypeAlias = CodedKey | NumericKey
+
+
+@dataclass(eq=False)
+class Plan:
+    """A collection that is only waiting for row numbers.
+
+    Attributes
+    ----------
+    recipe
+        What was asked.
+    stores
+        The stores that are read, in order.
+    rows
+        Rows -> (store, local row).
+    join
+        Store columns -> joint columns; None for ``join=None``.
+    obs
+        The obs keys asked for.
+    """
+
+    recipe: Recipe
+    stores: tuple[Store, ...]
+    rows: RowMap
+    join: VarJoin | None
+    obs: dict[str, ObsKey]
+    _other_labels: dict[str, Labels] = field(default_factory=dict)
+
+    def labels_of(self, key: str) -> Labels:
+        """The labels of any obs key of all rows, alias and relabelling applied.
+
+        Raises
+        ------
+        MissingKeyError
+            No store has the key.
+        """
+        loaded = self.obs.get(key)
+        if isinstance(loaded, CodedKey):
+            return loaded.labels
+        if key not in self._other_labels:
+            columns = [_columns(self.recipe, [key], store)[key] for store in self.stores]
+            check_found(self.recipe, key, columns, self.stores)
+            self._other_labels[key] = _merge(self.recipe, key, columns, self.rows)
+        return self._other_labels[key]
+
+
+@dataclass(eq=False)
+class _Seen:
+    """What is read of one store while it is open."""
+
+    columns: dict[str, Column | None]
+    names: int | None
+
+
+def make_plan(
+    recipe: Recipe,
+    stores: Sequence[Store] | None = None,
+    *,
+    open_timeout: float | None = None,
+) -> Plan:
+    """Open the stores and resolve the recipe against what they contain.
+
+    Parameters
+    ----------
+    recipe
+        What to read.
+    stores
+        Stores that are open already, with their facts; else those of ``recipe.paths``.
+    open_timeout
+        Seconds that one store may take to open; see :func:`~mappedviz.stores.open_stores`.
+
+    Raises
+    ------
+    StoreError, ElementError
+        A store cannot be read.
+    MissingKeyError
+        A key is in no store.
+    JoinError
+        The variables cannot be joined.
+    RecipeError
+        The recipe speaks of stores that are not there, or there are no stores.
+    """
+    paths = expand_paths(recipe.paths) if stores is None else [store.path for store in stores]
+    if not paths:
+        raise RecipeError(
+            "names no store", key="path_list", remedy="Give the path of at least one store."
+        )
+    check_store_names(recipe, paths)
+    filtered = recipe.obs_filter or {}
+    keys = list(dict.fromkeys([*recipe.obs_keys, *filtered]))
+    lists = _VarLists(recipe)
+
+    def look(store: Store) -> _Seen:
+        names = lists.add(store) if recipe.join is not None else None
+        return _Seen(_columns(recipe, keys, store), names)
+
+    if stores is None:
+        opened = open_stores(paths, look, on_error=recipe.on_error, timeout=open_timeout)
+    else:
+        opened = [(store, _looked(store, look)) for store in stores]
+    if not opened:
+        raise RecipeError(
+            f"names {len(paths)} stores, none of which could be opened",
+            key="path_list",
+            remedy="See the warning that lists them.",
+        )
+    kept = tuple(store for store, _ in opened)
+    seen = [what for _, what in opened]
+    columns = {key: [what.columns[key] for what in seen] for key in keys}
+    for key in keys:
+        check_found(recipe, key, columns[key], kept)
+    check_matrices(recipe, kept)
+    rows = RowMap.from_counts([store.facts.n_obs for store in kept])
+    if filtered:
+        rows = rows.select(filter_masks(recipe, columns, kept))
+    obs = {key: _obs_key(recipe, key, columns[key], rows, kept) for key in recipe.obs_keys}
+    join = None
+    if recipe.join is not None:
+        join = join_variables(recipe, lists.lists, [what.names or 0 for what in seen])
+    return Plan(recipe, kept, rows, join, obs)
+
+
+def _looked(store: Store, look: Callable[[Store], _Seen]) -> _Seen:
+    store.check_unchanged()
+    with store.session():
+        return look(store)
+
+
+class _VarLists:
+    """The distinct variable lists of the stores: thousands of stores often share one."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.lists: list[VarNames] = []
+        self._position: dict[Hashable, int] = {}
+
+    def add(self, store: Store) -> int:
+        """Read a store's names; the position of their list."""
+        names = VarNames(harmonised_names(self.recipe, store), store.path)
+        if names.key not in self._position:
+            self._position[names.key] = len(self.lists)
+            self.lists.append(names)
+        return self._position[names.key]
+
+
+def harmonised_names(recipe: Recipe, store: Store) -> Array:
+    """The names by which a store's variables are joined: index or column, versions stripped."""
+    key = recipe.var_key
+    column = choose_for_store(key, store.path, None) if isinstance(key, Mapping) else key
+    names = store.read_var_names(column)
+    return strip_versions(names) if recipe.strip_version else names
+
+
+def join_variables(recipe: Recipe, lists: Sequence[VarNames], list_of: Sequence[int]) -> VarJoin:
+    """The join that a recipe asks for."""
+    how: Callable[..., VarJoin]
+    if recipe.var_names is not None:
+        how = partial(VarJoin.panel, recipe.var_names)
+    elif recipe.min_stores is not None:
+        how = partial(VarJoin.at_least, recipe.min_stores)
+    else:
+        how = VarJoin.inner if recipe.join == "inner" else VarJoin.outer
+    return how(lists, list_of, duplicates=recipe.duplicates)
+
+
+def column_of(recipe: Recipe, key: str, path: str, columns: Iterable[str]) -> str | None:
+    """The obs column that stands for ``key`` in one store, or None."""
+    columns = set(columns)
+    alias = (recipe.obs_alias or {}).get(key)
+    if isinstance(alias, Mapping):
+        candidates: tuple[str, ...] = (choose_for_store(alias, path, key),)
+    else:
+        candidates = alias or (key,)
+    return next((name for name in candidates if name in columns), None)
+
+
+def _columns(recipe: Recipe, keys: Sequence[str], store: Store) -> dict[str, Column | None]:
+    names = {key: column_of(recipe, key, store.path, store.facts.obs_columns) for key in keys}
+    with store.session():
+        return {
+            key: None if name is None else store.obs_column(name) for key, name in names.items()
+        }
+
+
+def check_store_names(recipe: Recipe, paths: Sequence[str]) -> None:
+    """Raise RecipeError where the recipe speaks of a store that is not among the paths."""
+    known = {name for path in paths for name in (*store_names(path), path)}
+    spoken: dict[str, Iterable[str]] = {}
+    if isinstance(recipe.var_key, Mapping):
+        spoken["var_key"] = recipe.var_key
+    for key, alias in (recipe.obs_alias or {}).items():
+        if isinstance(alias, Mapping):
+            spoken[f"obs_alias[{key!r}]"] = alias
+    for where, names in spoken.items():
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise RecipeError(
+                f"names {unknown}, which {'are' if len(unknown) > 1 else 'is'} no store here"
+                + _near(unknown[0], known),
+                key=where,
+                remedy="Use a store's file name, with or without its suffix, or its path.",
+            )
+
+
+def check_found(
+    recipe: Recipe, key: str, columns: Sequence[Column | None], stores: Sequence[Store]
+) -> None:
+    """Raise MissingKeyError if no store has an obs key."""
+    if any(column is not None for column in columns):
+        return
+    known = {name for store in stores for name in store.facts.obs_columns}
+    alias = (recipe.obs_alias or {}).get(key)
+    tried = "" if alias is None else f" (tried {dict(alias) if isinstance(alias, Mapping) else list(alias)})"
+    raise MissingKeyError(
+        f"none of the {len(stores)} stores has this obs column{tried}" + _near(key, known),
+        key=key,
+        remedy=f"The stores have {_some(sorted(known))}.",
+    )
+
+
+def check_matrices(recipe: Recipe, stores: Sequence[Store]) -> None:
+    """Raise MissingKeyError if no store has a matrix or obsm element that is asked for."""
+    for key in recipe.layers_keys:
+        known = {name for store in stores for name in store.facts.matrices}
+        if key not in known:
+            raise MissingKeyError(
+                f"none of the {len(stores)} stores has this matrix" + _near(key, known),
+                key=key,
+                remedy=f"The stores have {_some(sorted(known))}.",
+            )
+    for key in recipe.obsm_keys:
+        known = {name for store in stores for name in store.facts.obsm}
+        if key not in known:
+            raise MissingKeyError(
+                f"none of the {len(stores)} stores has this obsm element" + _near(key, known),
+                key=key,
+                remedy=f"The stores have {_some(sorted(known))}.",
+            )
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    matches = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(repr(match) for match in matches)}?" if matches else ""
+
+
+def _some(names: Sequence[str], n: int = 20) -> str:
+    shown = ", ".join(repr(name) for name in names[:n])
+    return f"{shown} and {len(names) - n} more" if len(names) > n else shown or "none"
+
+
+def _renames(recipe: Recipe, key: str) -> dict[Label, Label | None]:
+    return dict((recipe.relabel or {}).get(key, ()))
+
+
+def filter_masks(
+    recipe: Recipe, columns: Mapping[str, Sequence[Column | None]], stores: Sequence[Store]
+) -> list[Array]:
+    """Per store a boolean mask (n_obs,) of the rows that pass ``obs_filter``."""
+    masks = [np.ones(store.facts.n_obs, dtype=bool) for store in stores]
+    for key, wanted in (recipe.obs_filter or {}).items():
+        renames = _renames(recipe, key)
+        accepted = set(wanted)
+        for mask, column in zip(masks, columns[key], strict=True):
+            if column is None:
+                mask[:] = False
+                continue
+            codes, categories = column.factorized()
+            labels = [renames.get(label, label) for label in map(as_label, categories) if label is not None]
+            # One more entry than categories: code -1, a missing label, picks the last one.
+            passes = np.array([label in accepted for label in labels] + [None in accepted])
+            mask &= passes[codes]
+    return masks
+
+
+def _merge(
+    recipe: Recipe, key: str, columns: Sequence[Column | None], rows: RowMap
+) -> Labels:
+    parts: list[tuple[Array, Sequence[Any]] | int] = []
+    for column, kept, n in zip(columns, rows.kept, rows.counts, strict=True):
+        if column is None:
+            parts.append(n)
+        else:
+            # Categories before the filter, unused ones included, so that codes do not depend on it.
+            codes, categories = column.factorized()
+            parts.append((codes if kept is None else codes[kept], categories.tolist()))
+    labels = Labels.merge(parts)
+    renames = _renames(recipe, key)
+    return labels.relabel(renames) if renames else labels
+
+
+def _obs_key(
+    recipe: Recipe,
+    key: str,
+    columns: Sequence[Column | None],
+    rows: RowMap,
+    stores: Sequence[Store],
+) -> ObsKey:
+    present = np.array([column is not None for column in columns], dtype=bool)
+    encoded = key in recipe.encoded_keys
+    numeric = all(column is None or column.kind in ("integer", "float", "boolean") for column in columns)
+    if numeric and not encoded and not _renames(recipe, key):
+        return _numeric_key(columns, rows, present)
+    labels = _merge(recipe, key, columns, rows)
+    if not encoded:
+        table = np.empty(len(labels.categories) + 1, dtype=object)
+        table[:-1] = labels.categories
+        table[-1] = float("nan")
+        return CodedKey(labels, present, None, table)
+    given = (recipe.encoders or {}).get(key)
+    encoder = given or Encoder.from_categories(labels.categories, recipe.unknown_label_of(key))
+    try:
+        table = encoder.table(labels.categories, unseen=recipe.unseen, key=key)
+    except MissingKeyError as error:
+        error.store = _store_with(columns, encoder, stores, _renames(recipe, key))
+        raise
+    return CodedKey(labels, present, encoder, table)
+
+
+def _store_with(
+    columns: Sequence[Column | None],
+    encoder: Encoder,
+    stores: Sequence[Store],
+    renames: Mapping[Label, Label | None],
+) -> str | None:
+    """Path of the first store with a label that the encoder does not know."""
+    for column, store in zip(columns, stores, strict=True):
+        for value in column.factorized()[1] if column is not None else ():
+            label = as_label(value)
+            label = label if label is None else renames.get(label, label)
+            if label is not None and label not in encoder:
+                return store.path
+    return None
+
+
+def _numeric_key(columns: Sequence[Column | None], rows: RowMap, present: Array) -> NumericKey:
+    dtype = np.result_type(*(column.data.dtype for column in columns if column is not None and column.data is not None))
+    values = np.zeros(len(rows), dtype=dtype)
+    missing = np.zeros(len(rows), dtype=bool)
+    for column, kept, begin, end in zip(
+        columns, rows.kept, rows.offsets[:-1], rows.offsets[1:], strict=True
+    ):
+        if column is None:
+            missing[begin:end] = True
+            continue
+        part = column if kept is None else column.take(kept)
+        values[begin:end] = part.data
+        if part.missing is not None:
+            missing[begin:end] = part.missing
+    return NumericKey(values, missing if missing.any() else None, present)

@@ -1,0 +1,269 @@
+"""How one process reads the rows of a plan: open matrices, decoded chunks, output buffers."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mappedviz.buffers import BufferPool
+from mappedviz.chunks import ChunkCache, FilePool
+from mappedviz.errors import MappedvizError, RecipeError
+from mappedviz.matrices import Matrix, Part, gather_csr, gather_dense, gather_row
+from mappedviz.plan import Plan
+from mappedviz.stores import Store
+
+Array: TypeAlias = npt.NDArray[Any]
+_KEPT_BUFFERS = 1 << 28  # bytes of output buffers kept for reuse
+
+
+def default_cache_bytes() -> int:
+    """A quarter of the memory that this process may use: of the machine, or of its control group."""
+    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            with open(path) as file:
+                limits.append(int(file.read()))
+        except (OSError, ValueError):  # no such group, or "max"
+            continue
+    return min(limits) // 4
+
+
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """How one matrix or obsm element of all stores becomes one column of a batch.
+
+    Attributes
+    ----------
+    name
+        Key in the batch.
+    key
+        Key in the store.
+    obsm
+        Whether it is an obsm element.
+    shapes
+        Per store the shape of one row after the join, or None where the store lacks it.
+    dtypes
+        Per store the type of one row of a single sample.
+    shape
+        Shape of one row, None where stores differ in it.
+    dtype
+        Type in a batch: one that holds the types of all stores, and NaN where a store lacks it.
+    joined
+        Whether the join applies.
+    """
+
+    name: str
+    key: str
+    obsm: bool
+    shapes: tuple[tuple[int, ...] | None, ...]
+    dtypes: tuple[np.dtype[Any] | None, ...]
+    shape: tuple[int, ...] | None
+    dtype: np.dtype[Any]
+    joined: bool
+
+
+class Reader:
+    """Reads rows of a plan's stores in this process; thread-safe.
+
+    Parameters
+    ----------
+    plan
+        What to read.
+    cache_bytes
+        Bound of the decoded chunks that are kept; default: :func:`default_cache_bytes`.
+    """
+
+    def __init__(self, plan: Plan, cache_bytes: int | None) -> None:
+        self.plan = plan
+        self.cache = ChunkCache(
+            default_cache_bytes() if cache_bytes is None else cache_bytes, FilePool()
+        )
+        self.buffers = BufferPool(_KEPT_BUFFERS)
+        recipe = plan.recipe
+        self.columns = [_column(plan, key, obsm=False) for key in recipe.layers_keys]
+        self.columns += [_column(plan, key, obsm=True) for key in recipe.obsm_keys]
+        self._opened: dict[tuple[int, str, bool], Matrix | Array] = {}
+        self._lock = threading.Lock()
+
+    def open(self, store: int, column: _Columns) -> Matrix | Array:
+        """The matrix (or, for odd obsm elements, whole array) of one store, opened once."""
+        key = (store, column.key, column.obsm)
+        found = self._opened.get(key)
+        if found is None:
+            with self._lock:  # HDF5 itself is not entered by two threads for one store
+                found = self._opened.get(key)
+                if found is None:
+                    where = self.plan.stores[store]
+                    where.check_unchanged()
+                    opener = where.open_obsm if column.obsm else where.open_matrix
+                    found = self._opened[key] = opener(column.key, self.cache)
+        return found
+
+    def sample(self, store: int, row: int) -> dict[str, Any]:
+        """Matrices and obsm of one row of one store; what the store lacks is left out."""
+        sample: dict[str, Any] = {}
+        where = self.plan.stores[store]
+        with _told_by_change([where]):
+            for column in self.columns:
+                shape = column.shapes[store]
+                if shape is None:
+                    continue
+                opened = self.open(store, column)
+                dtype = column.dtypes[store]
+                if isinstance(opened, Matrix):
+                    remap = self.plan.join.remap(store) if column.joined and self.plan.join else None
+                    sample[column.name] = gather_row(opened, row, remap, shape[0], dtype)
+                else:
+                    sample[column.name] = opened[row].astype(dtype)
+        return sample
+
+    def batch(self, store: Array, row: Array, *, sparse: bool) -> dict[str, Any]:
+        """Matrices and obsm of many rows, complete and in one type each."""
+        groups = _by_store(store)
+        with _told_by_change([self.plan.stores[s] for s, _ in groups]):
+            return {
+                column.name: self._column(column, groups, row, sparse and not column.obsm)
+                for column in self.columns
+            }
+
+    def _column(
+        self, column: _Columns, groups: list[tuple[int, Array]], row: Array, sparse: bool
+    ) -> Any:
+        if column.shape is None:
+            if sparse:
+                raise RecipeError(
+                    "has another width in each store, which no sparse batch can have",
+                    key=column.key,
+                    remedy="Join the stores, or read dense rows.",
+                )
+            return self._ragged(column, groups, row)
+        if sparse:
+            return self._sparse(column, groups, row)
+        out = self.buffers.empty((len(row), *column.shape), column.dtype)
+        self._fill(column, groups, row, out)
+        return out
+
+    def _fill(
+        self, column: _Columns, groups: list[tuple[int, Array]], row: Array, out: Array
+    ) -> None:
+        parts = []
+        for store, here in groups:
+            if column.shapes[store] is None:
+                out[here] = np.nan
+                continue
+            opened = self.open(store, column)
+            if isinstance(opened, Matrix):
+                parts.append(self._part(column, store, opened, row[here], here))
+            else:
+                out[here] = opened[row[here]]
+        if parts:
+            gather_dense(parts, out)
+
+    def _part(
+        self, column: _Columns, store: int, matrix: Matrix, rows: Array, out_rows: Array
+    ) -> Part:
+        remap = self.plan.join.remap(store) if column.joined and self.plan.join else None
+        return Part(matrix, rows, out_rows, remap)
+
+    def _ragged(
+        self, column: _Columns, groups: list[tuple[int, Array]], row: Array
+    ) -> list[Array]:
+        out: list[Array] = [np.empty(0, column.dtype)] * len(row)
+        for store, here in groups:
+            shape = column.shapes[store]
+            if shape is None:
+                continue  # no width to fill: an empty row
+            block = np.empty((len(here), *shape), column.dtype)
+            self._fill(column, [(store, np.arange(len(here)))], row[here], block)
+            for k, values in zip(here.tolist(), block, strict=True):
+                out[k] = values
+        return out
+
+    def _sparse(self, column: _Columns, groups: list[tuple[int, Array]], row: Array) -> Any:
+        from scipy import sparse
+
+        assert column.shape is not None
+        n_cols = column.shape[0]
+        parts, absent = [], []
+        for store, here in groups:
+            if column.shapes[store] is None:
+                absent.append(here)
+                continue
+            opened = self.open(store, column)
+            assert isinstance(opened, Matrix)  # only obsm elements are whole arrays
+            parts.append(self._part(column, store, opened, row[here], here))
+        indptr, indices, data = gather_csr(parts, len(row), n_cols, column.dtype)
+        matrix = sparse.csr_matrix((data, indices, indptr), shape=(len(row), n_cols), copy=False)
+        if absent:
+            rows = np.concatenate(absent)
+            nan = sparse.csr_matrix(np.full((len(rows), n_cols), np.nan, dtype=column.dtype))
+            order = np.arange(len(row))
+            order[rows] = len(row) + np.arange(len(rows))
+            matrix = sparse.vstack([matrix, nan], format="csr")[order]
+        return matrix
+
+
+def _by_store(store: Array) -> list[tuple[int, Array]]:
+    """Positions of the rows of each store that occurs."""
+    if not len(store):
+        return []
+    order = np.argsort(store, kind="stable")
+    ordered = store[order]
+    cuts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+    begins = [0, *cuts.tolist()]
+    return [
+        (int(ordered[begin]), order[begin:end])
+        for begin, end in zip(begins, [*begins[1:], len(order)], strict=True)
+    ]
+
+
+@contextmanager
+def _told_by_change(stores: list[Store]) -> Iterator[None]:
+    """Look at the files after reading: what was read from a file that changed is worth nothing,
+    and an error that its change caused should say so."""
+    try:
+        yield
+    except MappedvizError:
+        for store in stores:
+            store.check_unchanged()
+        raise
+    for store in stores:
+        store.check_unchanged()
+
+
+def _column(plan: Plan, key: str, *, obsm: bool) -> _Columns:
+    recipe = plan.recipe
+    joined = not obsm and key != "raw.X" and plan.join is not None
+    shapes: list[tuple[int, ...] | None] = []
+    stored: list[np.dtype[Any] | None] = []
+    for store in plan.stores:
+        facts = store.facts.obsm.get(key) if obsm else store.facts.matrices.get(key)
+        if facts is None:
+            shapes.append(None)
+            stored.append(None)
+            continue
+        shapes.append((len(plan.join),) if joined and plan.join is not None else facts.shape[1:])
+        stored.append(facts.dtype)
+    wanted = None if recipe.dtype is None else np.dtype(recipe.dtype)
+    present = [dtype for dtype in stored if dtype is not None]
+    dtype = np.result_type(*present) if wanted is None else wanted
+    if len(present) < len(stored) and dtype.kind != "f":
+        dtype = np.result_type(dtype, np.float32)  # rows of a store that lacks it are NaN
+    distinct = {shape for shape in shapes if shape is not None}
+    return _Columns(
+        f"obsm_{key}" if obsm else key,
+        key,
+        obsm,
+        tuple(shapes),
+        tuple(None if one is None else wanted or one for one in stored),
+        distinct.pop() if len(distinct) == 1 else None,
+        dtype,
+        joined,
+    )
