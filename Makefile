@@ -7,6 +7,8 @@ SETUP := PYTHON="$(PYTHON)" scripts/venv.sh $(VENV)
 PYTHON ?=
 # Options for pytest, such as PYTEST="-x tests/test_mapping.py --no-cov".
 PYTEST ?=
+# Options for the benchmark; `make bench BENCH=--help` lists them.
+BENCH ?=
 
 .PHONY: help demo test lint format docs lab bench hooks clean
 
@@ -51,7 +53,7 @@ lab:
 
 bench:
 	@$(SETUP) bench
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m tests.benchmarks $(BENCH)
 
 hooks:
 	@$(SETUP) test
