@@ -1,0 +1,182 @@
+"""What the machine can do with the same rows: the limits that stand beside the loaders' figures.
+
+The plain stores' bytes are mapped and walked by a small compiled loop, without labels, checks or
+Python objects per row: no loader that reads these files can be faster on one thread. ``threads``
+in the options runs that many loops at once, each with a buffer of its own.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import h5py
+import numba
+import numpy as np
+from harness import Adapter, Job, serve
+
+
+@numba.njit(nogil=True, cache=False)  # type: ignore[misc]
+def _fused(ints, floats, cuts, i_at, d_at, chunk, rows, remap, out):  # type: ignore[no-untyped-def]
+    for k in range(rows.size):
+        line = out[k]
+        line[:] = 0
+        at, end = cuts[rows[k]], cuts[rows[k] + 1]
+        while at < end:
+            c = at // chunk
+            stop = min(end, (c + 1) * chunk)
+            i0 = i_at[c] - c * chunk
+            d0 = d_at[c] - c * chunk
+            for j in range(at, stop):
+                m = remap[ints[i0 + j]]
+                if m >= 0:
+                    line[m] = floats[d0 + j]
+            at = stop
+
+
+@numba.njit(nogil=True, cache=False)  # type: ignore[misc]
+def _csr(ints, floats, cuts, i_at, d_at, chunk, rows, remap, indices, data):  # type: ignore[no-untyped-def]
+    n = 0
+    for k in range(rows.size):
+        at, end = cuts[rows[k]], cuts[rows[k] + 1]
+        while at < end:
+            c = at // chunk
+            stop = min(end, (c + 1) * chunk)
+            i0 = i_at[c] - c * chunk
+            d0 = d_at[c] - c * chunk
+            for j in range(at, stop):
+                m = remap[ints[i0 + j]]
+                if m >= 0:
+                    indices[n] = m
+                    data[n] = floats[d0 + j]
+                    n += 1
+            at = stop
+    return n
+
+
+@numba.njit(nogil=True, cache=False)  # type: ignore[misc]
+def _touch(ints):  # type: ignore[no-untyped-def]
+    total = np.int64(0)
+    for i in range(ints.size):
+        total += ints[i]
+    return total
+
+
+class _Mapped:
+    """One store: its file mapped twice (as int32 and float32), offsets in elements per chunk."""
+
+    def __init__(self, path: str, remap: np.ndarray) -> None:
+        raw = np.memmap(path, np.uint8, "r")
+        raw = raw[: raw.size // 4 * 4]
+        self.ints, self.floats, self.remap = raw.view(np.int32), raw.view(np.float32), remap
+        with h5py.File(path) as file:
+            self.cuts = file["X/indptr"][:].astype(np.int64)
+            self.chunk = file["X/data"].chunks[0]
+            self.i_at, self.d_at = (self._offsets(file[f"X/{k}"]) for k in ("indices", "data"))
+
+    @staticmethod
+    def _offsets(dataset: Any) -> np.ndarray:
+        at = np.zeros(-(-dataset.shape[0] // dataset.chunks[0]), np.int64)
+        found: list[tuple[int, int]] = []
+        dataset.id.chunk_iter(lambda info: found.append((info.chunk_offset[0], info.byte_offset)))
+        for element, byte in found:
+            at[element // dataset.chunks[0]] = byte
+        if np.any(at % 4):
+            raise AssertionError("chunks of the file are not aligned to their elements")
+        return at // 4
+
+    def args(self, rows: np.ndarray) -> tuple[Any, ...]:
+        head = (self.ints, self.floats, self.cuts, self.i_at, self.d_at, self.chunk)
+        return (*head, rows, self.remap)
+
+
+class Limits(Adapter):
+    """Bare loops."""
+
+    packages = ("numba", "numpy", "h5py")
+
+    def limit(self, job: Job) -> Job:
+        """Measure one limit: ``options.what`` is read, fused or csr."""
+        import anndata as ad
+
+        what, threads = job["options"]["what"], job["options"].get("threads", 1)
+        names = []
+        for path in job["paths"]:
+            with h5py.File(path) as file:
+                names.append(ad.io.read_elem(file["var"]).index)
+        shared = names[0]
+        for other in names[1:]:
+            inner = job["join"] == "inner"
+            shared = shared.intersection(other) if inner else shared.union(other)
+        stores = [
+            _Mapped(path, shared.get_indexer(genes).astype(np.int32))
+            for path, genes in zip(job["paths"], names, strict=True)
+        ]
+        if what == "read":
+            return self._read(job, stores)
+        batch = job["batch"]
+        widest = max(int(np.diff(s.cuts).max()) for s in stores)
+        done = [0] * threads
+        start_line = threading.Barrier(threads + 1)
+        stop = threading.Event()
+
+        def work(me: int) -> None:
+            rng = np.random.default_rng([job["seed"], me])
+            out = np.zeros((batch, len(shared)), np.float32)
+            room = (np.zeros(batch * widest, np.int32), np.zeros(batch * widest, np.float32))
+            # A batch is drawn over all stores; the rows of each store go in one call.
+            draw = [rng.integers(0, len(stores), 4 * batch) for _ in range(8)]
+            turn = 0
+
+            def once() -> int:
+                nonlocal turn
+                which = draw[turn % 8][:batch]
+                turn += 1
+                filled = 0
+                for i, store in enumerate(stores):
+                    count = int(np.count_nonzero(which == i))
+                    total = len(store.cuts) - 1
+                    if job["order"] == "sequential":
+                        first = (turn * count) % (total - count)
+                        rows = np.arange(first, first + count)
+                    else:
+                        rows = rng.integers(0, total, count)
+                    if what == "fused":
+                        _fused(*store.args(rows), out[filled : filled + count])
+                    else:
+                        _csr(*store.args(rows), *room)
+                    filled += count
+                return filled
+
+            once()  # compiles
+            start_line.wait()
+            while not stop.is_set():
+                done[me] += once()
+
+        crew = [threading.Thread(target=work, args=(i,)) for i in range(threads)]
+        for thread in crew:
+            thread.start()
+        start_line.wait()
+        start = time.perf_counter()
+        time.sleep(job["seconds"])
+        rows = sum(done)
+        spent = time.perf_counter() - start
+        stop.set()
+        for thread in crew:
+            thread.join()
+        return {"rows": rows, "spent": spent, "rate": rows / spent}
+
+    def _read(self, job: Job, stores: list[_Mapped]) -> Job:
+        _touch(stores[0].ints[:100])
+        rows, start = 0, time.perf_counter()
+        while time.perf_counter() - start < job["seconds"]:
+            for store in stores:
+                _touch(store.ints)
+                rows += len(store.cuts) - 1
+        spent = time.perf_counter() - start
+        return {"rows": rows, "spent": spent, "rate": rows / spent}
+
+
+if __name__ == "__main__":
+    serve(Limits())

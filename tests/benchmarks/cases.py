@@ -1,0 +1,310 @@
+"""What is measured, by whom, and what ours must reach: the rows of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from .generate import FORMAT_WORDS
+
+OURS = "mappedviz"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One column of a case: a peer, and how it is asked.
+
+    Attributes
+    ----------
+    peer
+        Name in ``peers.PEERS``.
+    label
+        Name in the tables, unique within the case.
+    options
+        Given to the adapter.
+    job
+        Entries of the job that differ from the case's.
+    """
+
+    peer: str
+    label: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+    job: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name in the tables."""
+        return self.label or self.peer
+
+
+@dataclass(frozen=True)
+class Target:
+    """What one contender of ours must reach.
+
+    Attributes
+    ----------
+    against
+        ``"contender"`` of the same case or ``"case:contender"``; the best of several; empty for
+        an absolute bound.
+    factor
+        At least (rates) or at most (times, memory) this many times the best of ``against``, or
+        this value itself.
+    ours
+        The contender of ours that is judged.
+    measure
+        ``rate`` (cells a second), ``spent`` (seconds) or a memory peak.
+    """
+
+    factor: float
+    against: tuple[str, ...] = ()
+    ours: str = OURS
+    measure: str = "rate"
+
+    @property
+    def at_least(self) -> bool:
+        """Whether more is better."""
+        return self.measure == "rate"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table: some work on one collection.
+
+    Attributes
+    ----------
+    id, title
+        Short name for ``--only``, words for the table.
+    kind
+        ``batches``, ``getitem``, ``open``, ``weights`` or ``limit``.
+    format
+        On which files: one of ``generate.FORMATS``.
+    data
+        Which collection: ``main``, ``many`` (200 small stores) or ``labels`` (2 M rows).
+    job
+        The rest of the job.
+    """
+
+    id: str
+    title: str
+    kind: str
+    format: str
+    contenders: tuple[Contender, ...]
+    targets: tuple[Target, ...] = ()
+    data: str = "main"
+    job: dict[str, Any] = field(default_factory=dict)
+
+
+LAMINDB = Contender("lamindb")
+ANNLOADER = Contender("annloader")
+SCDATASET = Contender("scdataset")
+# Its own shuffled copy; "annbatch, same stores" reads the sharded stores of the collection.
+ANNBATCH_OWN = Contender("annbatch", "annbatch, own copy", job={"data": "annbatch"})
+ANNBATCH = Contender("annbatch", "annbatch, same stores", job={"unjoined": True})
+STOCK = Contender(OURS)  # torch's own DataLoader around our data set
+OWN = Contender(OURS, options={"loader": "own"})
+LIMIT_1 = Contender("limit", "limit, 1 thread", {"what": "fused"}, {"kind": "limit"})
+LIMIT_2 = Contender("limit", "limit, 2 threads", {"what": "fused", "threads": 2}, {"kind": "limit"})
+LIMIT_CSR = Contender("limit", "limit, 1 thread", {"what": "csr"}, {"kind": "limit"})
+LIMIT_CSR_2 = Contender(
+    "limit", "limit, 2 threads", {"what": "csr", "threads": 2}, {"kind": "limit"}
+)
+
+# A tenth of the decoded collection: what a user with ten times the data would see.
+SMALL_CACHE = 256 * 2**20
+RANDOM_TARGETS = {"gzip": 9, "v2": 30, "v3": 15, "sharded": 50}
+
+
+def _random(**more: Any) -> dict[str, Any]:
+    return {"order": "random", "batch": 128, **more}
+
+
+def _block(output: str, **more: Any) -> dict[str, Any]:
+    return {"order": "block", "batch": 4_096, "output": output, **more}
+
+
+def cases() -> Iterator[Case]:
+    """All of them, in the order in which they run."""
+    yield Case(
+        "read",
+        "the machine: bytes of the collection read in sequence",
+        "limit",
+        "plain",
+        (Contender("limit", "limit, 1 thread", {"what": "read"}),),
+    )
+    for format in ("plain", "gzip", "v3"):
+        yield Case(
+            f"getitem-{format}",
+            f"one row at a time, `ds[i]`, {FORMAT_WORDS[format]}",
+            "getitem",
+            format,
+            (LAMINDB, ANNLOADER, STOCK),
+            (Target(50, ("lamindb",)),) if format == "plain" else (),
+        )
+    fused = (Target(70, ("lamindb",)), Target(0.65, ("limit, 1 thread",)))
+    yield Case(
+        "random-plain",
+        "DataLoader, batch 128, true random, plain h5ad, inner",
+        "batches",
+        "plain",
+        (
+            LAMINDB,
+            ANNLOADER,
+            SCDATASET,
+            ANNBATCH_OWN,
+            STOCK,
+            Contender(OURS, "mappedviz.dataloader", {"loader": "own"}),
+            LIMIT_1,
+            LIMIT_2,
+        ),
+        (
+            *fused,
+            Target(7, ("scdataset",)),
+            Target(1, ("lamindb",), measure="anonymous"),
+        ),
+        job=_random(),
+    )
+    yield Case(
+        "random-plain-outer",
+        "the same, outer",
+        "batches",
+        "plain",
+        (LAMINDB, STOCK, LIMIT_1, LIMIT_2),
+        (*fused, Target(7, ("random-plain:scdataset",))),
+        job=_random(join="outer"),
+    )
+    yield Case(
+        "weighted-plain",
+        "the same, inner, weighted sampler",
+        "batches",
+        "plain",
+        (
+            LAMINDB,
+            ANNLOADER,
+            SCDATASET,
+            ANNBATCH_OWN,
+            STOCK,
+            Contender(OURS, "mappedviz.dataloader", {"loader": "own"}),
+        ),
+        (Target(0.9, ("random-plain:mappedviz",)),),
+        job={"order": "weighted", "batch": 128},
+    )
+    yield Case(
+        "weighted-v3",
+        "the same, weighted sampler, zarr v3",
+        "batches",
+        "v3",
+        (LAMINDB, ANNLOADER, SCDATASET, OWN),
+        job={"order": "weighted", "batch": 128, "epochs": 1},
+    )
+    for format in ("plain", "v3"):
+        peers = (LAMINDB, ANNLOADER, SCDATASET, *([ANNBATCH_OWN] if format == "plain" else []))
+        yield Case(
+            f"sequential-{format}",
+            f"sequential epoch, batch 1,024, {FORMAT_WORDS[format]}",
+            "batches",
+            format,
+            (*peers, OWN),
+            job={"order": "sequential", "batch": 1_024, "epochs": 1},
+        )
+    for format, factor in RANDOM_TARGETS.items():
+        small = Contender(
+            OURS, "mappedviz, 256 MB cache", {**OWN.options, "cache_bytes": SMALL_CACHE}
+        )
+        yield Case(
+            f"random-{format}",
+            f"batch 128, true random, {FORMAT_WORDS[format]}, first epoch",
+            "batches",
+            format,
+            (
+                LAMINDB,
+                ANNLOADER,
+                SCDATASET,
+                *([ANNBATCH] if format == "sharded" else []),
+                OWN,
+                small,
+                Contender(OURS, "mappedviz, torch's DataLoader"),
+            ),
+            (
+                Target(factor, ("lamindb",)),
+                Target(1, ("scdataset",)),
+                Target(factor, ("lamindb",), small.name),
+                Target(1, ("scdataset",), small.name),
+            ),
+            job=_random(epochs=1),
+        )
+    for output, factor in (("dense", 3), ("csr", 8)):
+        words = {"dense": "dense", "csr": "CSR"}[output]
+        yield Case(
+            f"block-plain-{output}",
+            f"block-shuffled, batch 4,096, plain h5ad, {words}",
+            "batches",
+            "plain",
+            (
+                *([LAMINDB] if output == "dense" else []),
+                SCDATASET,
+                ANNBATCH_OWN,
+                OWN,
+                *((LIMIT_1, LIMIT_2) if output == "dense" else (LIMIT_CSR, LIMIT_CSR_2)),
+            ),
+            (Target(factor, ("scdataset",)), Target(2, ("annbatch, own copy",))),
+            job=_block(output, epochs=1_000_000),
+        )
+        for format in ("gzip", "v3", "sharded"):
+            yield Case(
+                f"block-{format}-{output}",
+                f"the same, {FORMAT_WORDS[format]}, {words}, first epoch",
+                "batches",
+                format,
+                (SCDATASET, *([ANNBATCH] if format == "sharded" else []), OWN),
+                (Target(1, ("annbatch, same stores",)),)
+                if format == "sharded"
+                else (Target(4, ("scdataset",)),),
+                job=_block(output, epochs=1),
+            )
+    for format in ("plain", "gzip", "v2", "v3", "sharded"):
+        yield Case(
+            f"second-{format}",
+            f"second epoch, all in memory, batch 128, true random, {FORMAT_WORDS[format]}",
+            "batches",
+            format,
+            (OWN,),
+            () if format == "plain" else (Target(0.8, ("second-plain:mappedviz",)),),
+            job=_random(fill=1),
+        )
+    yield Case(
+        "open-4",
+        "opening 4 big h5ad, labels and join included",
+        "open",
+        "plain",
+        (LAMINDB, ANNLOADER, STOCK),
+        (Target(1.5, ("lamindb",), measure="spent"),),
+    )
+    for format, bound in (("plain", 0.5), ("v3", 1.0)):
+        yield Case(
+            f"open-200-{format}",
+            f"opening 200 small stores, {FORMAT_WORDS[format]}",
+            "open",
+            format,
+            (LAMINDB, ANNLOADER, STOCK),
+            (Target(bound, measure="spent"),),
+            data="many",
+        )
+    yield Case(
+        "weights",
+        "`get_label_weights` over 2 M rows",
+        "weights",
+        "plain",
+        (LAMINDB, STOCK),
+        (Target(0.05, measure="spent"),),
+        data="labels",
+    )
+    yield Case(
+        "memory",
+        "private memory grown by true random over gzip h5ad, cache of 256 MB",
+        "batches",
+        "gzip",
+        (LAMINDB, Contender(OURS, options={"cache_bytes": SMALL_CACHE})),
+        (Target(SMALL_CACHE * 1.25, measure="grown"),),
+        job=_random(epochs=1),
+    )

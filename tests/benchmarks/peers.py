@@ -1,0 +1,118 @@
+"""Where the adapters run, and how one is asked: each job in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One library in the comparison.
+
+    Attributes
+    ----------
+    name
+        As in the tables.
+    script
+        File of its adapter.
+    env
+        Folder of its environment below the one given by ``--envs``; None: this interpreter.
+    """
+
+    name: str
+    script: str
+    env: str | None
+
+    def python(self, envs: Path | None) -> Path | None:
+        """Its interpreter, None where the environment does not exist."""
+        if self.env is None:
+            return Path(sys.executable)
+        if envs is None:
+            return None
+        python = envs / self.env / "bin" / "python"
+        return python if python.exists() else None
+
+
+PEERS = {
+    peer.name: peer
+    for peer in (
+        Peer("mappedviz", "mappedviz_adapter.py", None),
+        Peer("lamindb", "lamindb_adapter.py", "lamindb"),
+        Peer("annloader", "annloader_adapter.py", "torch"),
+        Peer("scdataset", "scdataset_adapter.py", "torch"),
+        Peer("annbatch", "annbatch_adapter.py", "annbatch"),
+        Peer("limit", "limits_adapter.py", None),
+    )
+}
+
+
+def _watch(pid: int, peak: dict[str, int], stop: threading.Event) -> None:
+    """Follow a process's private and its mapped memory from outside, so that it is not slowed."""
+    while not stop.wait(0.02):
+        try:
+            status = Path(f"/proc/{pid}/status").read_text()
+        except OSError:
+            return
+        for line in status.splitlines():
+            key, _, value = line.partition(":")
+            if key in ("RssAnon", "RssFile", "VmRSS"):
+                peak[key] = max(peak.get(key, 0), int(value.split()[0]) * 1024)
+
+
+def ask(
+    peer: Peer, jobs: list[dict[str, Any]], envs: Path | None, timeout: float = 900
+) -> dict[str, Any]:
+    """Run jobs in one fresh process; results in their order, or one error for all of them.
+
+    The peaks of memory are those of the whole process: private (``RssAnon``), which is what a
+    machine runs out of, and with the mapped pages of files (``VmRSS``), which the kernel may drop.
+    """
+    python = peer.python(envs)
+    if python is None:
+        return _all_failed(jobs, "no environment: make_peer_envs.sh makes it")
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1"}
+    with subprocess.Popen(
+        [str(python), str(HERE / "adapters" / peer.script)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=env,
+    ) as process:
+        peak: dict[str, int] = {}
+        stop = threading.Event()
+        watcher = threading.Thread(target=_watch, args=(process.pid, peak, stop))
+        watcher.start()
+        start = time.monotonic()
+        try:
+            out, err = process.communicate(json.dumps(jobs), timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            err += f"\nstopped after {time.monotonic() - start:.0f} s"
+        finally:
+            stop.set()
+            watcher.join()
+    lines = out.splitlines()
+    if not lines or process.returncode:
+        tail = (err.strip().splitlines() or ["no output"])[-1]
+        return _all_failed(jobs, f"exit status {process.returncode}: {tail}")
+    answer: dict[str, Any] = json.loads(lines[-1])
+    for result in answer["results"]:
+        result.update(anonymous=peak.get("RssAnon", 0), resident=peak.get("VmRSS", 0))
+    return answer
+
+
+def _all_failed(jobs: list[dict[str, Any]], why: str) -> dict[str, Any]:
+    return {"results": [{"id": job["id"], "error": why} for job in jobs], "versions": {}}
