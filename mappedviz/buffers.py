@@ -63,17 +63,17 @@ class BufferPool:
         if nbytes < _SMALL or nbytes > self.max_bytes or not _COUNTS_ARE_EXACT:
             return np.empty(shape, dtype)
         with self._lock:
-            buffer = self._unused(nbytes)
-            return buffer[:nbytes].view(dtype).reshape(shape)
+            array: Array = self._unused(nbytes)[:nbytes].view(dtype).reshape(shape)
+            return array
 
     def _unused(self, nbytes: int) -> Array:
-        best = None
-        for i in range(len(self._buffers)):
-            if sys.getrefcount(self._buffers[i]) == _UNUSED and self._buffers[i].nbytes >= nbytes:
-                if best is None or self._buffers[i].nbytes < self._buffers[best].nbytes:
-                    best = i
-        if best is not None:
-            return self._buffers[best]
+        fitting = [
+            i
+            for i in range(len(self._buffers))
+            if self._buffers[i].nbytes >= nbytes and sys.getrefcount(self._buffers[i]) == _UNUSED
+        ]
+        if fitting:
+            return self._buffers[min(fitting, key=lambda i: self._buffers[i].nbytes)]
         # Drop unused buffers that were too small before adding a larger one.
         self._buffers = [
             self._buffers[i]

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
-from mappedviz.batches import RowBatch
 from mappedviz.errors import ClosedError, RecipeError
 from mappedviz.labels import Encoder, Labels, Scheme, class_weights, row_weights
-from mappedviz.plan import CodedKey, Plan, make_plan
+from mappedviz.plan import Plan, make_plan
 from mappedviz.recipe import Join, Recipe
-from mappedviz.stores import Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mappedviz.readers import Reader
+    from mappedviz.batches import RowBatch
+    from mappedviz.readers import Reader, Window
+    from mappedviz.stores import Store
 
 Array: TypeAlias = npt.NDArray[Any]
 PathLike: TypeAlias = str | os.PathLike[str]
@@ -235,7 +235,9 @@ class MappedCollection:
         self._reader: Reader | None = None
         self._offsets: list[int] = plan.rows.offsets.tolist()
         # What ds[i] asks of the plan for every row, looked up once.
-        self._sample_keys = [(key, column, column.present.tolist()) for key, column in plan.obs.items()]
+        self._sample_keys = [
+            (key, column, column.present.tolist()) for key, column in plan.obs.items()
+        ]
 
     def __getstate__(self) -> dict[str, Any]:
         # Addresses, maps and recipe travel to worker processes; handles and caches never.
@@ -397,7 +399,9 @@ class MappedCollection:
         reader = self._reader or self._open_reader()
         store = bisect_right(self._offsets, row) - 1
         kept = self._plan.rows.kept[store]
-        local = row - self._offsets[store] if kept is None else int(kept[row - self._offsets[store]])
+        local = (
+            row - self._offsets[store] if kept is None else int(kept[row - self._offsets[store]])
+        )
         sample = reader.sample(store, local)
         for key, column, present in self._sample_keys:
             if present[store]:
@@ -412,7 +416,9 @@ class MappedCollection:
             import_module("mappedviz.loaders")
         return self.read_rows(indices)
 
-    def read_rows(self, indices: slice | Sequence[int] | Array, *, sparse: bool = False) -> RowBatch:
+    def read_rows(
+        self, indices: slice | Sequence[int] | Array, *, sparse: bool = False
+    ) -> RowBatch:
         """Rows in the order asked for, repeats included; the one primitive that all reading is.
 
         Parameters
@@ -440,14 +446,34 @@ class MappedCollection:
         """
         rows = as_rows(indices, self._offsets[-1])
         reader = self._reader or self._open_reader()
-        store, local = self._plan.rows.locate(rows)
-        columns: dict[str, Any] = reader.batch(store, local, sparse=sparse)
-        for key, column in self._plan.obs.items():
-            values = column.batch(rows)
-            # Codes are kept in the smallest type and handed out in the one that losses expect.
-            columns[key] = values.astype(np.int64) if column.encoder is not None else values
-        columns["_store_idx"] = store
-        return RowBatch(columns, len(rows))
+        return reader.batch(rows, sparse=sparse)
+
+    def read_window(self, indices: Sequence[int] | Array, *, sparse: bool = False) -> Window:
+        """Many rows read at once, from which batches are cut: every chunk is decoded once.
+
+        Parameters
+        ----------
+        indices, sparse
+            As for :meth:`read_rows`.
+
+        Returns
+        -------
+        Window
+            Its ``cut(start, stop)`` is ``read_rows(indices[start:stop], sparse=sparse)``.
+        """
+        rows = as_rows(indices, self._offsets[-1])
+        reader = self._reader or self._open_reader()
+        return reader.window(rows, sparse=sparse)
+
+    @property
+    def stored_plainly(self) -> bool:
+        """Whether all matrices that are read are uncompressed parts of single files."""
+        return all(
+            store.kind == "h5ad" and store.facts.matrices[key].codec == "none"
+            for store in self.stores
+            for key in self.recipe.layers_keys
+            if key in store.facts.matrices
+        )
 
     def _open_reader(self) -> Reader:
         if self._closed and not self.parallel:
@@ -553,9 +579,7 @@ class MappedCollection:
         if missing is None:
             missing = "zero" if unknown is None else "class"
         if missing not in ("zero", "class"):
-            raise RecipeError(
-                f"is {missing!r}", key="missing", remedy="Use 'zero' or 'class'."
-            )
+            raise RecipeError(f"is {missing!r}", key="missing", remedy="Use 'zero' or 'class'.")
         if missing == "zero" or not labels.n_missing:
             return labels
         name = "missing" if unknown is None else unknown
@@ -626,7 +650,9 @@ def as_rows(indices: slice | Sequence[int] | Array, n: int) -> Array:
     try:
         rows = np.asarray(list(indices) if not isinstance(indices, np.ndarray) else indices)
     except (TypeError, ValueError) as error:
-        raise IndexError(f"{type(indices).__name__} is no row number, slice, list or array") from error
+        raise IndexError(
+            f"{type(indices).__name__} is no row number, slice, list or array"
+        ) from error
     if rows.ndim != 1:
         raise IndexError(f"row numbers have {rows.ndim} dimensions where 1 was expected")
     if rows.dtype.kind == "b":

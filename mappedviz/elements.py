@@ -22,7 +22,12 @@ Array: TypeAlias = npt.NDArray[Any]
 MatrixKind = Literal["csr", "csc", "dense"]
 ColumnKind = Literal["categorical", "string", "integer", "float", "boolean"]
 
-_SPARSE: dict[str, MatrixKind] = {"csr_matrix": "csr", "csc_matrix": "csc", "csr": "csr", "csc": "csc"}
+_SPARSE: dict[str, MatrixKind] = {
+    "csr_matrix": "csr",
+    "csc_matrix": "csc",
+    "csr": "csr",
+    "csc": "csc",
+}
 _NULLABLE = ("nullable-integer", "nullable-boolean", "nullable-string-array")
 
 
@@ -136,12 +141,12 @@ class Column:
         if self.data.dtype == object:
             from pandas import factorize
 
-            codes, categories = factorize(self.data, sort=False)
-            order = np.argsort(categories.astype(str), kind="stable") if len(categories) else []
-            rank = np.empty(len(categories), dtype=np.intp)
+            # Not sorted by pandas, which cannot compare labels of different types.
+            codes, categories = factorize(self.data)
+            order = np.argsort(categories.astype(str), kind="stable")
+            rank = np.append(np.empty(len(categories), dtype=np.intp), -1)  # code -1 stays -1
             rank[order] = np.arange(len(categories))
-            codes = np.where(codes < 0, -1, rank[codes]) if len(categories) else codes
-            categories = categories[order] if len(categories) else categories
+            codes, categories = rank[codes], categories[order]
         else:
             categories, codes = np.unique(self.data, return_inverse=True)
             if self.data.dtype.kind == "f" and len(categories) and np.isnan(categories[-1]):
@@ -181,7 +186,8 @@ def column_names(frame: GroupNode | ArrayNode) -> tuple[str, ...]:
             raise _malformed(frame, f"is an array of {frame.dtype}, not a data frame")
         return tuple(name for name in names if name != _legacy_index(frame))
     index = frame.attrs.get("_index")
-    keys = [key for key in frame.keys() if key not in ("__categories", index)]
+    names = frame.keys()
+    keys = [key for key in names if key not in ("__categories", index)]
     if index is None:
         keys = [key for key in keys if key not in ("_index", "index")]
     order = frame.attrs.get("column-order")
@@ -208,12 +214,16 @@ def read_index(frame: GroupNode | ArrayNode) -> Array:
 def frame_length(frame: GroupNode | ArrayNode) -> int:
     """Number of rows of an obs or var element, from metadata alone."""
     if isinstance(frame, ArrayNode):
-        return frame.shape[0]
+        return int(frame.shape[0])
     return _length(_index_node(frame))
 
 
 def read_column(
-    frame: GroupNode | ArrayNode, name: str, *, uns: GroupNode | None = None, length: int | None = None
+    frame: GroupNode | ArrayNode,
+    name: str,
+    *,
+    uns: GroupNode | None = None,
+    length: int | None = None,
 ) -> Column:
     """One column of an obs or var element.
 
@@ -410,7 +420,9 @@ def _categorical(
         categories = categories[~missing]
     distinct = len(set(categories.tolist()))
     if distinct != len(categories):
-        raise _malformed(node, f"has {len(categories)} categories, only {distinct} of them distinct")
+        raise _malformed(
+            node, f"has {len(categories)} categories, only {distinct} of them distinct"
+        )
     return Column("categorical", codes, categories, ordered=ordered)
 
 
@@ -430,11 +442,13 @@ def _dtype_name(dtype: np.dtype[Any]) -> str:
 
 def _length(node: GroupNode | ArrayNode) -> int:
     if isinstance(node, ArrayNode):
-        return node.shape[0] if node.shape else 0
+        return int(node.shape[0]) if node.shape else 0
     for key in ("values", "codes"):
         if key in node:
-            return _array(node, key).shape[0]
-    raise _malformed(node, f"has the encoding {node.attrs.get('encoding-type')!r}, which is not known")
+            return int(_array(node, key).shape[0])
+    raise _malformed(
+        node, f"has the encoding {node.attrs.get('encoding-type')!r}, which is not known"
+    )
 
 
 # --- matrices -----------------------------------------------------------------------------
@@ -527,7 +541,7 @@ def obsm_facts(node: GroupNode | ArrayNode) -> ObsmFacts | None:
 def read_obsm(node: GroupNode | ArrayNode) -> Array:
     """A whole obsm element as a dense array (n_obs, …); columns of a data frame side by side."""
     if isinstance(node, ArrayNode):
-        values = node.read()
+        values: Array = node.read()
         return values.astype(values.dtype.newbyteorder("="), copy=False)
     if node.attrs.get("encoding-type") == "dataframe":
         columns = []

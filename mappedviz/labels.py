@@ -138,9 +138,7 @@ class Labels:
             used, inverse = np.unique(pair, return_inverse=True)
             if len(used) and used[0] == -1:
                 used, inverse = used[1:], inverse - 1
-            texts = [
-                f"{texts[code // n]}{separator}{labels.categories[code % n]}" for code in used
-            ]
+            texts = [f"{texts[code // n]}{separator}{labels.categories[code % n]}" for code in used]
             codes = inverse
         # Different pairs may give the same text ("a__b" + "c", "a" + "b__c"): one label then.
         return cls.merge([(codes, texts)])
@@ -184,7 +182,7 @@ class Labels:
 
 def _label_array(categories: Sequence[Label]) -> Array:
     kinds = {type(label) for label in categories}
-    if kinds and kinds <= {int, float} or kinds == {bool}:
+    if (kinds and kinds <= {int, float}) or kinds == {bool}:
         try:
             return np.array(categories)
         except OverflowError:
@@ -258,10 +256,16 @@ class Encoder(dict[Label, int]):
     @property
     def classes(self) -> tuple[Label, ...]:
         """The labels of the codes 0 … n-1, in order."""
-        return tuple(sorted((label for label, code in self.items() if code >= 0), key=self.__getitem__))
+        return tuple(
+            sorted((label for label, code in self.items() if code >= 0), key=self.__getitem__)
+        )
 
     def table(
-        self, categories: Sequence[Label], *, unseen: Literal["error", "ignore"] = "error", key: str = ""
+        self,
+        categories: Sequence[Label],
+        *,
+        unseen: Literal["error", "ignore"] = "error",
+        key: str = "",
     ) -> Array:
         """Codes of categories (n + 1,) in the smallest type; the last entry, -1, is 'missing'.
 
@@ -317,7 +321,7 @@ class Encoder(dict[Label, int]):
     def _frozen(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("an Encoder cannot be changed; make a new one from dict(encoder)")
 
-    __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _frozen  # type: ignore[assignment]
+    __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _frozen
 
 
 def class_weights(counts: Array, scheme: Scheme = "inverse", scaler: float | None = None) -> Array:

@@ -150,7 +150,9 @@ class VarNames:
     @cached_property
     def repeated(self) -> list[str]:
         """The names that occur more than once, in order of appearance."""
-        return [] if self.index.is_unique else list(dict.fromkeys(self.names[self.index.duplicated()]))
+        return (
+            [] if self.index.is_unique else list(dict.fromkeys(self.names[self.index.duplicated()]))
+        )
 
     @cached_property
     def key(self) -> Hashable:
@@ -286,9 +288,13 @@ class VarJoin:
         if not list_of:
             return cls(np.empty(0, dtype=object), tuple(lists), np.empty(0, np.intp), (), True)
         if lists[list_of[0]].repeated:
-            return cls._onto(lists[list_of[0]].index.unique().to_numpy(), lists, list_of, duplicates)
+            return cls._onto(
+                lists[list_of[0]].index.unique().to_numpy(), lists, list_of, duplicates
+            )
         remaps = tuple(None for _ in lists)
-        return cls(lists[list_of[0]].names, tuple(lists), np.asarray(list_of, np.intp), remaps, True)
+        return cls(
+            lists[list_of[0]].names, tuple(lists), np.asarray(list_of, np.intp), remaps, True
+        )
 
     @classmethod
     def _onto(
@@ -324,7 +330,7 @@ class VarJoin:
 
     def remap(self, store: int) -> Array | None:
         """int32 (n_vars of the store,) of joint columns, or None where nothing changes."""
-        return self.remaps[self.list_of[store]]
+        return self.remaps[int(self.list_of[store])]
 
     def columns(self, store: int) -> Array:
         """int64 (n_joint,): the store's column of every joint variable, -1 where it has none."""

@@ -11,17 +11,19 @@ import difflib
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from mappedviz.elements import Column
 from mappedviz.errors import MissingKeyError, RecipeError
 from mappedviz.labels import Encoder, Label, Labels, as_label
 from mappedviz.mapping import RowMap, VarJoin, VarNames, strip_versions
 from mappedviz.recipe import Recipe, choose_for_store, store_names
 from mappedviz.stores import Store, expand_paths, open_stores
+
+if TYPE_CHECKING:
+    from mappedviz.elements import Column
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -185,7 +187,7 @@ def make_plan(
             "names no store", key="path_list", remedy="Give the path of at least one store."
         )
     check_store_names(recipe, paths)
-    filtered = recipe.obs_filter or {}
+    filtered = recipe.obs_filter
     keys = list(dict.fromkeys([*recipe.obs_keys, *filtered]))
     lists = _VarLists(recipe)
 
@@ -265,7 +267,7 @@ def join_variables(recipe: Recipe, lists: Sequence[VarNames], list_of: Sequence[
 def column_of(recipe: Recipe, key: str, path: str, columns: Iterable[str]) -> str | None:
     """The obs column that stands for ``key`` in one store, or None."""
     columns = set(columns)
-    alias = (recipe.obs_alias or {}).get(key)
+    alias = recipe.obs_alias.get(key)
     if isinstance(alias, Mapping):
         candidates: tuple[str, ...] = (choose_for_store(alias, path, key),)
     else:
@@ -287,7 +289,7 @@ def check_store_names(recipe: Recipe, paths: Sequence[str]) -> None:
     spoken: dict[str, Iterable[str]] = {}
     if isinstance(recipe.var_key, Mapping):
         spoken["var_key"] = recipe.var_key
-    for key, alias in (recipe.obs_alias or {}).items():
+    for key, alias in recipe.obs_alias.items():
         if isinstance(alias, Mapping):
             spoken[f"obs_alias[{key!r}]"] = alias
     for where, names in spoken.items():
@@ -308,8 +310,12 @@ def check_found(
     if any(column is not None for column in columns):
         return
     known = {name for store in stores for name in store.facts.obs_columns}
-    alias = (recipe.obs_alias or {}).get(key)
-    tried = "" if alias is None else f" (tried {dict(alias) if isinstance(alias, Mapping) else list(alias)})"
+    alias = recipe.obs_alias.get(key)
+    tried = (
+        ""
+        if alias is None
+        else f" (tried {dict(alias) if isinstance(alias, Mapping) else list(alias)})"
+    )
     raise MissingKeyError(
         f"none of the {len(stores)} stores has this obs column{tried}" + _near(key, known),
         key=key,
@@ -348,7 +354,7 @@ def _some(names: Sequence[str], n: int = 20) -> str:
 
 
 def _renames(recipe: Recipe, key: str) -> dict[Label, Label | None]:
-    return dict((recipe.relabel or {}).get(key, ()))
+    return dict(recipe.relabel.get(key, ()))
 
 
 def filter_masks(
@@ -356,7 +362,7 @@ def filter_masks(
 ) -> list[Array]:
     """Per store a boolean mask (n_obs,) of the rows that pass ``obs_filter``."""
     masks = [np.ones(store.facts.n_obs, dtype=bool) for store in stores]
-    for key, wanted in (recipe.obs_filter or {}).items():
+    for key, wanted in recipe.obs_filter.items():
         renames = _renames(recipe, key)
         accepted = set(wanted)
         for mask, column in zip(masks, columns[key], strict=True):
@@ -364,16 +370,18 @@ def filter_masks(
                 mask[:] = False
                 continue
             codes, categories = column.factorized()
-            labels = [renames.get(label, label) for label in map(as_label, categories) if label is not None]
+            labels = [
+                renames.get(label, label)
+                for label in map(as_label, categories)
+                if label is not None
+            ]
             # One more entry than categories: code -1, a missing label, picks the last one.
             passes = np.array([label in accepted for label in labels] + [None in accepted])
             mask &= passes[codes]
     return masks
 
 
-def _merge(
-    recipe: Recipe, key: str, columns: Sequence[Column | None], rows: RowMap
-) -> Labels:
+def _merge(recipe: Recipe, key: str, columns: Sequence[Column | None], rows: RowMap) -> Labels:
     parts: list[tuple[Array, Sequence[Any]] | int] = []
     for column, kept, n in zip(columns, rows.kept, rows.counts, strict=True):
         if column is None:
@@ -396,7 +404,9 @@ def _obs_key(
 ) -> ObsKey:
     present = np.array([column is not None for column in columns], dtype=bool)
     encoded = key in recipe.encoded_keys
-    numeric = all(column is None or column.kind in ("integer", "float", "boolean") for column in columns)
+    numeric = all(
+        column is None or column.kind in ("integer", "float", "boolean") for column in columns
+    )
     if numeric and not encoded and not _renames(recipe, key):
         return _numeric_key(columns, rows, present)
     labels = _merge(recipe, key, columns, rows)
@@ -405,7 +415,7 @@ def _obs_key(
         table[:-1] = labels.categories
         table[-1] = float("nan")
         return CodedKey(labels, present, None, table)
-    given = (recipe.encoders or {}).get(key)
+    given = recipe.encoders.get(key)
     encoder = given or Encoder.from_categories(labels.categories, recipe.unknown_label_of(key))
     try:
         table = encoder.table(labels.categories, unseen=recipe.unseen, key=key)
@@ -432,7 +442,9 @@ def _store_with(
 
 
 def _numeric_key(columns: Sequence[Column | None], rows: RowMap, present: Array) -> NumericKey:
-    dtype = np.result_type(*(column.data.dtype for column in columns if column is not None and column.data is not None))
+    dtype = np.result_type(
+        *(column.data.dtype for column in columns if column is not None and column.data is not None)
+    )
     values = np.zeros(len(rows), dtype=dtype)
     missing = np.zeros(len(rows), dtype=bool)
     for column, kept, begin, end in zip(

@@ -7,17 +7,22 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
+from mappedviz.batches import RowBatch
 from mappedviz.buffers import BufferPool
 from mappedviz.chunks import ChunkCache, FilePool
 from mappedviz.errors import MappedvizError, RecipeError
 from mappedviz.matrices import Matrix, Part, gather_csr, gather_dense, gather_row
-from mappedviz.plan import Plan
-from mappedviz.stores import Store
+
+if TYPE_CHECKING:
+    from mappedviz.plan import Plan
+    from mappedviz.stores import Store
 
 Array: TypeAlias = npt.NDArray[Any]
 _KEPT_BUFFERS = 1 << 28  # bytes of output buffers kept for reuse
@@ -28,8 +33,7 @@ def default_cache_bytes() -> int:
     limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:
-            with open(path) as file:
-                limits.append(int(file.read()))
+            limits.append(int(Path(path).read_text()))
         except (OSError, ValueError):  # no such group, or "max"
             continue
     return min(limits) // 4
@@ -57,6 +61,8 @@ class _Columns:
         Type in a batch: one that holds the types of all stores, and NaN where a store lacks it.
     joined
         Whether the join applies.
+    compact
+        Whether a window of it is kept sparse: all stores have it, sparse, in one width.
     """
 
     name: str
@@ -67,6 +73,7 @@ class _Columns:
     shape: tuple[int, ...] | None
     dtype: np.dtype[Any]
     joined: bool
+    compact: bool
 
 
 class Reader:
@@ -118,20 +125,82 @@ class Reader:
                 opened = self.open(store, column)
                 dtype = column.dtypes[store]
                 if isinstance(opened, Matrix):
-                    remap = self.plan.join.remap(store) if column.joined and self.plan.join else None
+                    remap = (
+                        self.plan.join.remap(store) if column.joined and self.plan.join else None
+                    )
                     sample[column.name] = gather_row(opened, row, remap, shape[0], dtype)
                 else:
                     sample[column.name] = opened[row].astype(dtype)
         return sample
 
-    def batch(self, store: Array, row: Array, *, sparse: bool) -> dict[str, Any]:
-        """Matrices and obsm of many rows, complete and in one type each."""
+    def batch(self, rows: Array, *, sparse: bool) -> RowBatch:
+        """The batch of some rows of the collection, complete and in one type per key."""
+        store, local = self.plan.rows.locate(rows)
         groups = _by_store(store)
         with _told_by_change([self.plan.stores[s] for s, _ in groups]):
-            return {
-                column.name: self._column(column, groups, row, sparse and not column.obsm)
+            columns = {
+                column.name: self._column(column, groups, local, sparse and not column.obsm)
                 for column in self.columns
             }
+        return self._complete(columns, rows, store)
+
+    def window(self, rows: Array, *, sparse: bool) -> Window:
+        """Many rows of the collection at once, each read once and in the order of the files."""
+        unique, inverse = np.unique(rows, return_inverse=True)
+        store, local = self.plan.rows.locate(unique)
+        groups = _by_store(store)
+        with _told_by_change([self.plan.stores[s] for s, _ in groups]):
+            columns = {
+                column.name: self._column(column, groups, local, column.compact)
+                for column in self.columns
+            }
+        return Window(self, rows, inverse, columns, sparse)
+
+    def _complete(self, columns: dict[str, Any], rows: Array, store: Array) -> RowBatch:
+        """A batch out of its matrices: the obs keys and the position of the store added."""
+        for key, column in self.plan.obs.items():
+            values = column.batch(rows)
+            # Codes are kept in the smallest type and handed out in the one that losses expect.
+            columns[key] = values if column.encoder is None else values.astype(np.int64)
+        columns["_store_idx"] = store
+        return RowBatch(columns, len(rows))
+
+    def cut(self, window: dict[str, Any], at: Array, rows: Array, *, sparse: bool) -> RowBatch:
+        """The batch of some rows of a window.
+
+        Parameters
+        ----------
+        window
+            The columns of the window.
+        at
+            Positions of the rows in the window.
+        rows
+            The same rows in the collection.
+        sparse
+            Whether X and layers come as CSR matrices.
+        """
+        columns: dict[str, Any] = {}
+        for column in self.columns:
+            values = window[column.name]
+            if isinstance(values, list):
+                columns[column.name] = [values[k] for k in at]
+            elif not isinstance(values, np.ndarray):
+                columns[column.name] = self._cut_sparse(values, at, sparse)
+            elif sparse and not column.obsm:
+                columns[column.name] = sp.csr_matrix(values[at])
+            else:
+                out = self.buffers.empty((len(at), *values.shape[1:]), values.dtype)
+                columns[column.name] = values.take(at, axis=0, out=out)
+        store, _ = self.plan.rows.locate(rows)
+        return self._complete(columns, rows, store)
+
+    def _cut_sparse(self, values: Any, at: Array, sparse: bool) -> Any:
+        if sparse:
+            return values[at]
+        out = self.buffers.empty((len(at), values.shape[1]), values.dtype)
+        matrix = Matrix.from_csr(values)
+        gather_dense([Part(matrix, at, np.arange(len(at)), None)], out)
+        return out
 
     def _column(
         self, column: _Columns, groups: list[tuple[int, Array]], row: Array, sparse: bool
@@ -172,9 +241,7 @@ class Reader:
         remap = self.plan.join.remap(store) if column.joined and self.plan.join else None
         return Part(matrix, rows, out_rows, remap)
 
-    def _ragged(
-        self, column: _Columns, groups: list[tuple[int, Array]], row: Array
-    ) -> list[Array]:
+    def _ragged(self, column: _Columns, groups: list[tuple[int, Array]], row: Array) -> list[Array]:
         out: list[Array] = [np.empty(0, column.dtype)] * len(row)
         for store, here in groups:
             shape = column.shapes[store]
@@ -187,8 +254,6 @@ class Reader:
         return out
 
     def _sparse(self, column: _Columns, groups: list[tuple[int, Array]], row: Array) -> Any:
-        from scipy import sparse
-
         assert column.shape is not None
         n_cols = column.shape[0]
         parts, absent = [], []
@@ -200,14 +265,32 @@ class Reader:
             assert isinstance(opened, Matrix)  # only obsm elements are whole arrays
             parts.append(self._part(column, store, opened, row[here], here))
         indptr, indices, data = gather_csr(parts, len(row), n_cols, column.dtype)
-        matrix = sparse.csr_matrix((data, indices, indptr), shape=(len(row), n_cols), copy=False)
+        matrix = sp.csr_matrix((data, indices, indptr), shape=(len(row), n_cols), copy=False)
         if absent:
             rows = np.concatenate(absent)
-            nan = sparse.csr_matrix(np.full((len(rows), n_cols), np.nan, dtype=column.dtype))
+            nan = sp.csr_matrix(np.full((len(rows), n_cols), np.nan, dtype=column.dtype))
             order = np.arange(len(row))
             order[rows] = len(row) + np.arange(len(rows))
-            matrix = sparse.vstack([matrix, nan], format="csr")[order]
+            matrix = sp.vstack([matrix, nan], format="csr")[order]
         return matrix
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Rows that were read together; batches are cut out of them, on any thread."""
+
+    reader: Reader
+    rows: Array
+    inverse: Array
+    columns: dict[str, Any]
+    sparse: bool
+
+    def cut(self, start: int, stop: int) -> RowBatch:
+        """The batch of the rows from ``start`` to ``stop`` of the window."""
+        here = slice(start, stop)
+        return self.reader.cut(
+            self.columns, self.inverse[here], self.rows[here], sparse=self.sparse
+        )
 
 
 def _by_store(store: Array) -> list[tuple[int, Array]]:
@@ -226,8 +309,11 @@ def _by_store(store: Array) -> list[tuple[int, Array]]:
 
 @contextmanager
 def _told_by_change(stores: list[Store]) -> Iterator[None]:
-    """Look at the files after reading: what was read from a file that changed is worth nothing,
-    and an error that its change caused should say so."""
+    """Look at the files after reading.
+
+    What was read from a file that changed is worth nothing, and an error that the change
+    caused should say so.
+    """
     try:
         yield
     except MappedvizError:
@@ -257,6 +343,8 @@ def _column(plan: Plan, key: str, *, obsm: bool) -> _Columns:
     if len(present) < len(stored) and dtype.kind != "f":
         dtype = np.result_type(dtype, np.float32)  # rows of a store that lacks it are NaN
     distinct = {shape for shape in shapes if shape is not None}
+    kinds = {store.facts.matrices[key].kind for store in plan.stores if key in store.facts.matrices}
+    compact = not obsm and None not in shapes and len(distinct) == 1 and "dense" not in kinds
     return _Columns(
         f"obsm_{key}" if obsm else key,
         key,
@@ -266,4 +354,5 @@ def _column(plan: Plan, key: str, *, obsm: bool) -> _Columns:
         distinct.pop() if len(distinct) == 1 else None,
         dtype,
         joined,
+        compact,
     )

@@ -10,13 +10,15 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, NoReturn, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeAlias, TypeVar
 
 import numpy as np
 
 from mappedviz.errors import RecipeError, RecipeTypeError
 from mappedviz.labels import Encoder, Label, as_label
-from mappedviz.mapping import Duplicates
+
+if TYPE_CHECKING:
+    from mappedviz.mapping import Duplicates
 
 Join: TypeAlias = Literal["inner", "outer"] | None
 PathLike: TypeAlias = str | os.PathLike[str]
@@ -31,13 +33,16 @@ class FrozenDict(dict[str, _V]):
     def _frozen(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("a recipe cannot be changed; make a new one with recipe.replace(…)")
 
-    __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _frozen  # type: ignore[assignment]
+    __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _frozen
 
     def __hash__(self) -> int:  # type: ignore[override]  # frozen, hence hashable
         return hash(tuple(sorted((key, repr(value)) for key, value in self.items())))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (dict(self),)
+
+
+_NOTHING: FrozenDict[Any] = FrozenDict()
 
 
 def store_names(path: PathLike) -> tuple[str, str, str]:
@@ -97,15 +102,15 @@ class Recipe:
     encode_labels: bool | tuple[str, ...] = True
     unknown_label: Label | FrozenDict[Label | None] | None = None
     dtype: str | None = None
-    obs_filter: FrozenDict[tuple[Label | None, ...]] | None = None
+    obs_filter: FrozenDict[tuple[Label | None, ...]] = _NOTHING
     var_key: str | FrozenDict[str | None] | None = None
     strip_version: bool = False
     duplicates: Duplicates = "error"
     min_stores: int | None = None
     var_names: tuple[str, ...] | None = None
-    obs_alias: FrozenDict[tuple[str, ...] | FrozenDict[str]] | None = None
-    relabel: FrozenDict[tuple[tuple[Label, Label | None], ...]] | None = None
-    encoders: FrozenDict[Encoder] | None = None
+    obs_alias: FrozenDict[tuple[str, ...] | FrozenDict[str]] = _NOTHING
+    relabel: FrozenDict[tuple[tuple[Label, Label | None], ...]] = _NOTHING
+    encoders: FrozenDict[Encoder] = _NOTHING
     unseen: Literal["error", "ignore"] = "error"
     on_error: Literal["raise", "skip"] = "raise"
 
@@ -182,11 +187,10 @@ class Recipe:
         object.__setattr__(self, "dtype", name)
 
     def _check_encoders(self) -> None:
-        if self.encoders is None:
-            return
-        if not isinstance(self.encoders, Mapping):
-            raise _wrong_type("encoders", self.encoders, "a dict of obs key -> Encoder")
-        absent = [key for key in self.encoders if key not in self.encoded_keys]
+        given: Any = self.encoders or {}  # before this, what the user gave
+        if not isinstance(given, Mapping):
+            raise _wrong_type("encoders", given, "a dict of obs key -> Encoder")
+        absent = [key for key in given if key not in self.encoded_keys]
         if absent:
             raise RecipeError(
                 f"are given for {absent}, not among the encoded keys {list(self.encoded_keys)}",
@@ -195,9 +199,9 @@ class Recipe:
             )
         made = {
             key: value if isinstance(value, Encoder) else Encoder(value)
-            for key, value in self.encoders.items()
+            for key, value in given.items()
         }
-        object.__setattr__(self, "encoders", FrozenDict(made) if made else None)
+        object.__setattr__(self, "encoders", FrozenDict(made))
 
     def _check_join(self) -> None:
         if self.min_stores is not None:
@@ -320,7 +324,7 @@ class Recipe:
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
             temporary.write_text(self.to_json() + "\n", encoding="utf-8")
-            os.replace(temporary, target)
+            temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
         return target
@@ -388,9 +392,9 @@ def _one_of(key: str, value: Any, valid: tuple[Any, ...]) -> None:
         )
 
 
-def _filter(value: Any) -> FrozenDict[tuple[Label | None, ...]] | None:
+def _filter(value: Any) -> FrozenDict[tuple[Label | None, ...]]:
     if value is None:
-        return None
+        return FrozenDict()
     if not isinstance(value, Mapping):
         raise _wrong_type("obs_filter", value, "a dict of obs column -> value or values")
     clean = {}
@@ -398,8 +402,10 @@ def _filter(value: Any) -> FrozenDict[tuple[Label | None, ...]] | None:
         if not isinstance(column, str):
             raise _wrong_type("obs_filter", column, "names of obs columns as strings")
         several = isinstance(wanted, Iterable) and not isinstance(wanted, (str, bytes))
-        clean[column] = tuple(dict.fromkeys(as_label(one) for one in (wanted if several else [wanted])))
-    return FrozenDict(clean) if clean else None
+        clean[column] = tuple(
+            dict.fromkeys(as_label(one) for one in (wanted if several else [wanted]))
+        )
+    return FrozenDict(clean)
 
 
 def _var_key(value: Any) -> str | FrozenDict[str | None] | None:
@@ -409,13 +415,15 @@ def _var_key(value: Any) -> str | FrozenDict[str | None] | None:
         isinstance(store, str) and (column is None or isinstance(column, str))
         for store, column in value.items()
     ):
-        raise _wrong_type("var_key", value, "a var column, or a dict of store -> var column or None")
+        raise _wrong_type(
+            "var_key", value, "a var column, or a dict of store -> var column or None"
+        )
     return FrozenDict(value)
 
 
-def _alias(value: Any) -> FrozenDict[tuple[str, ...] | FrozenDict[str]] | None:
+def _alias(value: Any) -> FrozenDict[tuple[str, ...] | FrozenDict[str]]:
     if value is None:
-        return None
+        return FrozenDict()
     if not isinstance(value, Mapping):
         raise _wrong_type("obs_alias", value, "a dict of key -> {store: column} or candidates")
     clean: dict[str, tuple[str, ...] | FrozenDict[str]] = {}
@@ -426,12 +434,12 @@ def _alias(value: Any) -> FrozenDict[tuple[str, ...] | FrozenDict[str]] | None:
             clean[key] = FrozenDict(choice)
         else:
             clean[key] = _names("obs_alias", choice)
-    return FrozenDict(clean) if clean else None
+    return FrozenDict(clean)
 
 
-def _relabel(value: Any) -> FrozenDict[tuple[tuple[Label, Label | None], ...]] | None:
+def _relabel(value: Any) -> FrozenDict[tuple[tuple[Label, Label | None], ...]]:
     if value is None:
-        return None
+        return FrozenDict()
     if not isinstance(value, Mapping):
         raise _wrong_type("relabel", value, "a dict of key -> {old: new}")
     clean = {}
@@ -449,7 +457,7 @@ def _relabel(value: Any) -> FrozenDict[tuple[tuple[Label, Label | None], ...]] |
                 )
             pairs.append((label, as_label(new)))
         clean[key] = tuple(pairs)
-    return FrozenDict(clean) if clean else None
+    return FrozenDict(clean)
 
 
 def _wrong_type(key: str, value: Any, wanted: str) -> RecipeTypeError:

@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
@@ -278,7 +278,7 @@ class Store:
         matrix = self.open_matrix(key, self._own_cache)
         wanted = np.asarray(rows, dtype=np.int64)
         n_obs, n_vars = matrix.facts.shape
-        if len(wanted) and not (0 <= wanted.min() and wanted.max() < n_obs):
+        if len(wanted) and not (wanted.min() >= 0 and wanted.max() < n_obs):
             raise IndexError(f"{self.path}, {key}: rows {wanted.min()} … {wanted.max()} of {n_obs}")
         out = np.empty((len(wanted), n_vars), dtype=matrix.facts.dtype)
         gather_dense([Part(matrix, wanted, np.arange(len(wanted)), None)], out)
@@ -330,11 +330,11 @@ def open_stores(
     -------
     list of (Store, result)
     """
-    paths = [os.fspath(path) for path in paths]
-    trouble = _rehearse(paths, timeout) if timeout is not None else {}
+    wanted = [os.fspath(path) for path in paths]
+    trouble = _rehearse(wanted, timeout) if timeout is not None else {}
     opened: list[tuple[Store, _T]] = []
     skipped: list[str] = []
-    for path in paths:
+    for path in wanted:
         try:
             if path in trouble:
                 raise trouble[path]
@@ -347,7 +347,7 @@ def open_stores(
             skipped.append(str(error))
     if skipped:
         warnings.warn(
-            f"left out {len(skipped)} of {len(paths)} stores:\n" + "\n".join(skipped),
+            f"left out {len(skipped)} of {len(wanted)} stores:\n" + "\n".join(skipped),
             StoreWarning,
             stacklevel=3,
         )
@@ -375,7 +375,7 @@ def expand_paths(paths: Iterable[PathLike]) -> list[str]:
     found: list[str] = []
     for path in paths:
         text = os.fspath(path)
-        if os.path.isdir(text) and not _is_store_dir(text):
+        if Path(text).is_dir() and not _root_files(text):
             inside = sorted(
                 entry.path for entry in os.scandir(text) if entry.name.lower().endswith(_SUFFIXES)
             )
@@ -400,20 +400,15 @@ def expand_paths(paths: Iterable[PathLike]) -> list[str]:
     return found
 
 
-def _is_store_dir(path: str) -> bool:
-    return any(os.path.exists(os.path.join(path, name)) for name in _ZARR_ROOTS)
-
-
-_ZARR_ROOTS = ("zarr.json", ".zgroup", ".zattrs", ".zmetadata")
+def _root_files(path: str) -> list[str]:
+    """The files at the root of a directory that make it a zarr store."""
+    names = ("zarr.json", ".zgroup", ".zattrs", ".zmetadata")
+    return [str(file) for name in names if (file := Path(path, name)).exists()]
 
 
 def _watched_file(path: str, kind: Kind) -> str:
     """The file whose stamp tells whether a store changed: its own, or the root metadata."""
-    if kind == "zarr":
-        for name in _ZARR_ROOTS:
-            if os.path.exists(os.path.join(path, name)):
-                return os.path.join(path, name)
-    return path
+    return _root_files(path)[0] if kind == "zarr" else path
 
 
 def _group(root: GroupNode, name: str) -> GroupNode | None:
@@ -474,7 +469,7 @@ def _read_facts(root: GroupNode, kind: Kind) -> StoreFacts:
         if isinstance(obs, ArrayNode)
         else f"{obs.attrs.get('encoding-type', 'unknown')} {obs.attrs.get('encoding-version', '')}"
     )
-    nbytes = os.path.getsize(root.store) if os.path.isfile(root.store) else None
+    nbytes = None if kind == "zarr" else Path(root.store).stat().st_size
     return StoreFacts(
         kind,
         n_obs,
@@ -555,12 +550,10 @@ def _rehearse(paths: list[str], timeout: float) -> dict[str, StoreError]:
 def _open_all(paths: list[str], pipe: Any) -> None:
     pipe.send("ready")
     for path in paths:
-        try:
+        with suppress(Exception):  # the parent meets the same error and reports it
             store = Store(path)
             with store.session():
                 store.read_var_names()
                 for name in store.facts.obs_columns:
                     store.obs_column(name)
-        except Exception:  # the parent meets the same error and reports it
-            pass
         pipe.send(path)

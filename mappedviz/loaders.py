@@ -1,0 +1,498 @@
+"""Hand-off: a collection becomes a ``torch.utils.data.DataLoader``.
+
+One machine serves every access pattern. An order of rows is cut into *windows* and these into
+batches. While a batch is consumed, threads of this process prepare the next ones: straight
+from the files where chunks are unfiltered; else a whole window is read first, so that a chunk is
+decoded once per window and not once per batch. The order of rows is never changed for it.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data._utils.collate import collate, default_collate_fn_map
+
+from mappedviz.batches import RowBatch, Sample
+from mappedviz.errors import RecipeError
+
+if TYPE_CHECKING:
+    from mappedviz.collection import MappedCollection
+    from mappedviz.readers import Window
+
+Array: TypeAlias = npt.NDArray[Any]
+Shuffle: TypeAlias = bool | Literal["block"]
+
+_WINDOW_BYTES = 1 << 28  # of rows that are read ahead of the batches
+_LOOKAHEAD = 64  # batches
+
+
+def _collate_samples(batch: Any, *, collate_fn_map: Any = None) -> Any:
+    """How torch's ``default_collate`` finishes samples of ours: a RowBatch is finished already."""
+    if isinstance(batch, RowBatch):
+        return batch.to_torch()
+    return {
+        key: collate([sample[key] for sample in batch], collate_fn_map=collate_fn_map)
+        for key in batch[0]
+    }
+
+
+# The documented way to teach default_collate a type of its own.
+default_collate_fn_map[Sample] = _collate_samples
+
+
+def to_tensors(batch: Any) -> dict[str, Any]:
+    """Collate function for a RowBatch: a dict of tensors that share its memory."""
+    finished: dict[str, Any] = batch.to_torch()
+    return finished
+
+
+class RowOrder:
+    """The order in which rows are visited, epoch after epoch, cut into windows.
+
+    Parameters
+    ----------
+    n_rows
+        Rows of the collection.
+    batch_size
+        Rows per batch.
+    shuffle
+        True: every order is equally likely. False: as they are. ``"block"``: blocks of
+        consecutive rows in random order, rows shuffled inside a buffer of several blocks.
+    weights
+        Draw rows with replacement in proportion to these instead (n_rows,).
+    num_samples
+        Rows drawn per epoch with ``weights``; default: ``n_rows``.
+    block_size, buffer_size
+        Rows per block and per buffer.
+    window
+        Batches per window.
+    seed
+        Of the random order; None takes one from torch's generator at every epoch.
+    drop_last
+        Leave out the last batch if it is not full.
+    rank, world_size
+        This process and the number of processes that share an epoch. Each gets as many rows as the
+        others: some come twice (or with ``drop_last`` not at all) where they do not divide.
+    """
+
+    def __init__(
+        self,
+        n_rows: int,
+        batch_size: int,
+        *,
+        shuffle: Shuffle = False,
+        weights: Array | None = None,
+        num_samples: int | None = None,
+        block_size: int = 64,
+        buffer_size: int = 16384,
+        window: int = _LOOKAHEAD,
+        seed: int | None = None,
+        drop_last: bool = False,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.n_rows = n_rows
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.block_size = block_size
+        self.seed = seed
+        self.drop_last = drop_last
+        self.rank, self.world_size = rank, world_size
+        self.epoch = 0
+        self._cumulated = None if weights is None else np.cumsum(weights)
+        total = n_rows if num_samples is None else num_samples
+        share = total // world_size if drop_last else -(-total // world_size)
+        self.n_samples = share if n_rows else 0
+        per_window = buffer_size if shuffle == "block" else window * batch_size
+        self._window = max(1, per_window // batch_size) * batch_size
+
+    def __len__(self) -> int:
+        """Batches per epoch."""
+        full, rest = divmod(self.n_samples, self.batch_size)
+        return full if self.drop_last or not rest else full + 1
+
+    def windows(self, epoch: int) -> Iterator[Array]:
+        """Row numbers of an epoch, window after window; each but the last holds whole batches."""
+        seed = self.seed
+        if seed is None:
+            seed = int(torch.empty((), dtype=torch.int64).random_().item())
+        rng = np.random.default_rng([seed, epoch])
+        limit = len(self) * self.batch_size if self.drop_last else self.n_samples
+        begin = self.rank * self.n_samples
+        if self._cumulated is not None:
+            # Every process draws for itself: a shared stream would only be drawn to be dropped.
+            rng = np.random.default_rng([seed, epoch, self.rank])
+            for start in range(0, limit, self._window):
+                yield self._draw(rng, min(self._window, limit - start))
+            return
+        order = self._order(rng)
+        for start in range(0, limit, self._window):
+            stop = min(start + self._window, limit)
+            # Past the end it begins again, so that every process gets its full share.
+            part = order(np.arange(begin + start, begin + stop) % self.n_rows)
+            yield rng.permutation(part) if self.shuffle == "block" else part
+
+    def _draw(self, rng: np.random.Generator, n: int) -> Array:
+        assert self._cumulated is not None
+        points = rng.random(n) * self._cumulated[-1]
+        # A point may be rounded up to the total: it belongs to the last row that can be drawn.
+        last = np.searchsorted(self._cumulated, self._cumulated[-1])
+        rows: Array = np.minimum(np.searchsorted(self._cumulated, points, side="right"), last)
+        return rows
+
+    def _order(self, rng: np.random.Generator) -> Callable[[Array], Array]:
+        """A function from positions in the epoch to rows."""
+        if not self.shuffle:
+            return lambda positions: positions
+        if self.shuffle == "block":
+            size = self.block_size
+            blocks = rng.permutation(-(-self.n_rows // size))
+            lengths = np.minimum(size, self.n_rows - blocks * size)
+            ends = np.cumsum(lengths)
+
+            def rows(positions: Array) -> Array:
+                block = np.searchsorted(ends, positions, side="right")
+                found: Array = blocks[block] * size + positions - (ends[block] - lengths[block])
+                return found
+
+            return rows
+        permutation = rng.permutation(self.n_rows)
+        return lambda positions: permutation[positions]
+
+
+class _Planned(list[int]):
+    """Row numbers of a batch whose rows are on their way already."""
+
+    def __init__(self, rows: Array, coming: Future[RowBatch]) -> None:
+        super().__init__(rows.tolist())
+        self.coming = coming
+
+
+class BatchSampler(Sampler[list[int]]):
+    """Batches of row numbers; reads ahead where the rows are read in this process.
+
+    Attributes
+    ----------
+    order
+        The order of rows.
+    """
+
+    def __init__(self, order: RowOrder, source: Batches, *, ahead: bool, windowed: bool) -> None:
+        self.order = order
+        self.source = source
+        self.ahead = ahead
+        self.windowed = windowed
+        self.batch_size = order.batch_size
+        self.drop_last = order.drop_last
+
+    @property
+    def sampler(self) -> BatchSampler:
+        """Itself: where trainers look for :meth:`set_epoch`."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the random order of the next epoch; without it epochs are counted."""
+        self.order.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        epoch = self.order.epoch
+        self.order.epoch += 1
+        windows = self.order.windows(epoch)
+        if not self.ahead:
+            for window in windows:
+                for batch in self._cut(window):
+                    yield batch.tolist()
+            return
+        threads = torch.get_num_threads()
+        pool = ThreadPoolExecutor(threads, "mappedviz-ahead")
+        try:
+            planned = (
+                self._from_windows(windows, pool) if self.windowed else self._direct(windows, pool)
+            )
+            waiting: deque[_Planned] = deque()
+            for coming in planned:
+                waiting.append(coming)
+                if len(waiting) > threads:
+                    yield waiting.popleft()
+            yield from waiting
+        finally:  # also when the consumer stops half-way
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _cut(self, window: Array) -> Iterator[Array]:
+        for start in range(0, len(window), self.batch_size):
+            yield window[start : start + self.batch_size]
+
+    def _direct(self, windows: Iterator[Array], pool: ThreadPoolExecutor) -> Iterator[_Planned]:
+        """Whole batches in flight, each read by one thread."""
+        for window in windows:
+            for rows in self._cut(window):
+                yield _Planned(rows, pool.submit(self.source.read, rows))
+
+    def _from_windows(
+        self, windows: Iterator[Array], pool: ThreadPoolExecutor
+    ) -> Iterator[_Planned]:
+        """The next window is read while batches are cut out of this one."""
+        # A thread of its own: its decoding is spread over threads by the chunk cache.
+        reader = ThreadPoolExecutor(1, "mappedviz-window")
+
+        def read_next() -> tuple[Array, Future[Window]] | None:
+            rows = next(windows, None)
+            return None if rows is None else (rows, reader.submit(self.source.read_window, rows))
+
+        try:
+            current = read_next()
+            while current is not None:
+                rows, coming = current
+                window = coming.result()
+                current = read_next()
+                for start in range(0, len(rows), self.batch_size):
+                    stop = min(start + self.batch_size, len(rows))
+                    cut = pool.submit(window.cut, start, stop)
+                    yield _Planned(rows[start:stop], cut)
+        finally:
+            reader.shutdown(wait=False, cancel_futures=True)
+
+
+class Batches(Dataset[Any]):
+    """What the DataLoader reads from: a collection, with the form of its batches decided.
+
+    Attributes
+    ----------
+    collection
+        The collection.
+    sparse
+        Whether X and layers come as sparse CSR tensors.
+    """
+
+    def __init__(self, collection: MappedCollection, sparse: bool) -> None:
+        self.collection = collection
+        self.sparse = sparse
+
+    def __len__(self) -> int:
+        return len(self.collection)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self.collection[index]
+
+    def __getitems__(self, indices: Sequence[int]) -> RowBatch:
+        """The batch of these rows, read now or on its way already."""
+        coming = getattr(indices, "coming", None)
+        return coming.result() if coming is not None else self.read(np.asarray(indices))
+
+    def read(self, rows: Array) -> RowBatch:
+        """Read the batch of these rows."""
+        return self.collection.read_rows(rows, sparse=self.sparse)
+
+    def read_window(self, rows: Array) -> Window:
+        """Read many rows at once, from which batches are cut."""
+        return self.collection.read_window(rows, sparse=self.sparse)
+
+
+def dataloader(
+    collection: MappedCollection,
+    batch_size: int = 128,
+    *,
+    shuffle: Shuffle | None = None,
+    weights: str | Sequence[str] | Array | None = None,
+    scaler: float | None = None,
+    num_samples: int | None = None,
+    sparse: bool = False,
+    block_size: int | None = None,
+    buffer_size: int | None = None,
+    lookahead: int | None = None,
+    seed: int | None = None,
+    drop_last: bool = False,
+    rank: int | None = None,
+    world_size: int | None = None,
+    num_workers: int = 0,
+    **options: Any,
+) -> DataLoader[dict[str, Any]]:
+    """A ready DataLoader over a collection.
+
+    Parameters
+    ----------
+    collection
+        What to read.
+    batch_size
+        Rows per batch.
+    shuffle
+        True: true random order, without replacement. ``"block"``: blocks of consecutive rows in
+        random order, shuffled inside a buffer: faster on compressed stores, less random.
+        False: in order. Default: False; not to be given with ``weights``.
+    weights
+        Draw rows with replacement, in proportion to: the label weights of an obs key, of several
+        keys combined, or an array (n_obs,) of your own.
+    scaler
+        Of the label weights, see :meth:`~mappedviz.MappedCollection.get_label_weights`.
+    num_samples
+        Rows per epoch with ``weights``; default: as many as the collection has.
+    sparse
+        X and layers as ``torch.sparse_csr`` tensors.
+    block_size
+        Rows per block; default: about as many as share a chunk, at least 64.
+    buffer_size
+        Rows among which a block-shuffled batch is drawn; default: at least 16,384 and 4 batches.
+    lookahead
+        Batches that are read ahead together where chunks have to be decoded; 0 reads every
+        batch when it is asked for. Default: 64, or fewer if they would take more than 256 MiB.
+    seed
+        Of the random order; default: torch's generator, like DataLoader itself.
+    drop_last
+        Leave out the last batch if it is not full.
+    rank, world_size
+        Share each epoch with other processes, equally; default: those of ``torch.distributed`` where
+        it is initialised.
+    num_workers
+        Worker processes. Threads of this process are faster for dense batches, which have to be
+        copied between processes.
+    **options
+        Other arguments of :class:`torch.utils.data.DataLoader`, such as ``pin_memory``.
+
+    Returns
+    -------
+    torch.utils.data.DataLoader
+        Of dicts: tensors, or lists for labels that are not encoded. Its ``batch_sampler`` has
+        ``set_epoch``; without it epochs are counted.
+
+    Raises
+    ------
+    RecipeError
+        Arguments that contradict each other or that would break the loader.
+
+    Examples
+    --------
+    >>> import mappedviz as mv
+    >>> ds = mv.MappedCollection("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad", obs_keys="cell_type")
+    >>> loader = mv.dataloader(ds, batch_size=100, weights="cell_type", seed=0)
+    >>> len(loader), next(iter(loader))["X"].shape
+    (5, torch.Size([100, 2000]))
+    """
+    for name in ("sampler", "batch_sampler", "collate_fn", "generator"):
+        if options.get(name) is not None:
+            raise _refused(name, "is made here", "Use torch.utils.data.DataLoader(collection, …).")
+    if operator.index(batch_size) < 1:
+        raise _refused("batch_size", f"is {batch_size!r}", "Use a whole number of rows.")
+    if shuffle not in (None, True, False, "block"):
+        raise _refused("shuffle", f"is {shuffle!r}", "Use True, False or 'block'.")
+    if weights is not None and shuffle is not None:
+        raise _refused("shuffle", "is given with weights", "Weighted rows are drawn at random.")
+    if weights is None and (num_samples is not None or scaler is not None):
+        raise _refused("num_samples or scaler", "is given without weights", "Give weights too.")
+    rank, world_size = _distributed(rank, world_size)
+    row_bytes = _row_bytes(collection)
+    if lookahead is None:
+        lookahead = int(min(_LOOKAHEAD, max(1, _WINDOW_BYTES // max(1, row_bytes * batch_size))))
+    if buffer_size is None:
+        buffer_size = max(16384, 4 * batch_size)
+    order = RowOrder(
+        len(collection),
+        int(batch_size),
+        shuffle=shuffle or False,
+        weights=None if weights is None else _weights(collection, weights, scaler),
+        num_samples=num_samples,
+        block_size=_rows_per_chunk(collection) if block_size is None else block_size,
+        buffer_size=buffer_size,
+        window=max(1, lookahead),
+        seed=seed,
+        drop_last=drop_last,
+        rank=rank,
+        world_size=world_size,
+    )
+    source = Batches(collection, sparse)
+    sampler = BatchSampler(
+        order,
+        source,
+        ahead=num_workers == 0 and lookahead > 0,
+        windowed=not collection.stored_plainly,
+    )
+    return DataLoader(
+        source, batch_sampler=sampler, collate_fn=to_tensors, num_workers=num_workers, **options
+    )
+
+
+def _refused(key: str, found: str, remedy: str) -> RecipeError:
+    return RecipeError(found, key=key, remedy=remedy)
+
+
+def _distributed(rank: int | None, world_size: int | None) -> tuple[int, int]:
+    if rank is None and world_size is None:
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            return torch.distributed.get_rank(), torch.distributed.get_world_size()
+        return 0, 1
+    if rank is None or world_size is None or not 0 <= rank < world_size:
+        raise _refused(
+            "rank, world_size",
+            f"are {rank!r} and {world_size!r}",
+            "Give both, 0 <= rank < world_size.",
+        )
+    return rank, world_size
+
+
+def _weights(
+    collection: MappedCollection, weights: str | Sequence[str] | Array, scaler: float | None
+) -> Array:
+    if isinstance(weights, str) or (
+        isinstance(weights, (list, tuple)) and all(isinstance(key, str) for key in weights)
+    ):
+        values = collection.get_label_weights(weights, scaler=scaler)
+    elif scaler is not None:
+        raise _refused(
+            "scaler", "is given with an array of weights", "Give keys, or scale the array."
+        )
+    else:
+        values = weights
+    values = np.asarray(values, dtype=np.float64)
+    if values.shape != (len(collection),):
+        raise _refused(
+            "weights", f"have the shape {values.shape}", f"Give one per row: ({len(collection)},)."
+        )
+    if not (np.isfinite(values).all() and (values >= 0).all() and values.any()):
+        raise _refused(
+            "weights",
+            "are negative, not finite, or all zero",
+            "Give one non-negative number per row.",
+        )
+    return values
+
+
+def _matrices(collection: MappedCollection) -> list[Any]:
+    keys = collection.layers_keys
+    return [
+        store.facts.matrices[key]
+        for store in collection.stores
+        for key in keys
+        if key in store.facts.matrices
+    ]
+
+
+def _row_bytes(collection: MappedCollection) -> float:
+    """Bytes that one row takes in a window, on average."""
+    total, rows = 0, 0
+    for facts in _matrices(collection):
+        if facts.nnz is None:
+            total += facts.shape[0] * facts.shape[1] * facts.dtype.itemsize
+        else:
+            total += facts.nnz * (facts.dtype.itemsize + 4)
+        rows += facts.shape[0]
+    return len(collection.layers_keys) * total / max(rows, 1)
+
+
+def _rows_per_chunk(collection: MappedCollection) -> int:
+    """Rows that share a chunk, on average and within reason."""
+    rows = [
+        facts.chunks[0] * (1 if facts.nnz is None else facts.shape[0] / max(facts.nnz, 1))
+        for facts in _matrices(collection)
+        if facts.chunks
+    ]
+    return int(np.clip(np.median(rows) if rows else 0, 64, 1024))

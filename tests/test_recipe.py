@@ -1,0 +1,166 @@
+"""The recipe is a value: validated, frozen, and the same after every journey."""
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mappedviz import Encoder, Recipe  # noqa: F401 - Encoder is what a repr may name
+from mappedviz.errors import RecipeError, RecipeTypeError
+from mappedviz.recipe import choose_for_store, store_names
+
+FULL = {
+    "paths": ["a.h5ad", Path("dir") / "b.zarr"],
+    "layers_keys": ["X", "counts"],
+    "obs_keys": ["cell_type", "donor"],
+    "obsm_keys": "X_pca",
+    "join": "outer",
+    "encode_labels": ["cell_type"],
+    "unknown_label": {"cell_type": "unknown"},
+    "dtype": np.float32,
+    "obs_filter": {"donor": ["d1", np.nan, 3], "ok": True},
+    "var_key": {"a.h5ad": "gene_ids", "b": None},
+    "strip_version": True,
+    "duplicates": "sum",
+    "min_stores": 2,
+    "obs_alias": {"cell_type": {"a": "louvain"}, "donor": ["donor", "donor_id"]},
+    "relabel": {"cell_type": {"CD4_T": "CD4 T", 7: None}},
+    "unseen": "ignore",
+    "on_error": "skip",
+}
+
+
+@pytest.fixture(params=["default", "full", "panel", "encoders"])
+def recipe(request):
+    return {
+        "default": Recipe(paths=["a.h5ad"]),
+        "full": Recipe(**FULL),
+        "panel": Recipe(paths="a.h5ad", var_names=["CD3E", "MS4A1"], unknown_label="?"),
+        "encoders": Recipe(obs_keys="ct", encoders={"ct": {"a": 0, 1: 1, "?": -1}}),
+    }[request.param]
+
+
+def test_repr_is_code_that_makes_it_again(recipe):
+    assert eval(repr(recipe)) == recipe
+
+
+def test_json_makes_it_again(recipe, tmp_path):
+    assert Recipe.from_json(recipe.to_json()) == recipe
+    assert json.loads(recipe.to_json())["schema"] == 1
+    assert Recipe.load(recipe.save(tmp_path / "recipe.json")) == recipe
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.json"]
+
+
+def test_pickle_and_hash(recipe):
+    again = pickle.loads(pickle.dumps(recipe))
+    assert again == recipe
+    assert hash(again) == hash(recipe)
+
+
+def test_it_cannot_be_changed():
+    recipe = Recipe(**FULL)
+    with pytest.raises(AttributeError):
+        recipe.join = "inner"
+    with pytest.raises(TypeError, match="cannot be changed"):
+        recipe.obs_filter["x"] = 1
+    assert recipe.replace(join="inner", min_stores=None).join == "inner"
+    assert recipe.join == "outer"
+
+
+def test_missing_values_of_a_filter_are_one_value():
+    assert Recipe(**FULL).obs_filter["donor"] == ("d1", None, 3)
+    assert Recipe(obs_filter={"a": None}).obs_filter["a"] == (None,)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "says"),
+    [
+        ({"join": "left"}, RecipeError, r"join: is 'left'\. Use one of 'inner', 'outer', None"),
+        ({"duplicates": "last"}, RecipeError, "'error', 'first', 'sum'"),
+        ({"unseen": "x"}, RecipeError, "'error', 'ignore'"),
+        ({"on_error": None}, RecipeError, "'raise', 'skip'"),
+        ({"encode_labels": ["b"], "obs_keys": ["a"]}, RecipeError, r"\['b'\].*obs_keys"),
+        ({"unknown_label": {"b": "x"}, "obs_keys": ["a"]}, RecipeError, "unknown_label"),
+        (
+            {"unknown_label": {"a": "x"}, "obs_keys": ["a"], "encode_labels": False},
+            RecipeError,
+            "encoded",
+        ),
+        ({"encoders": {"b": {"x": 0}}, "obs_keys": ["a"]}, RecipeError, "encoders"),
+        ({"encoders": ["b"]}, RecipeTypeError, "encoders"),
+        ({"dtype": "float99"}, RecipeTypeError, "dtype: is 'float99'"),
+        ({"dtype": "str"}, RecipeError, "no type of numbers"),
+        ({"min_stores": 0}, RecipeError, "min_stores: is 0"),
+        ({"min_stores": 1.5}, RecipeTypeError, "whole number"),
+        ({"min_stores": True}, RecipeTypeError, "whole number"),
+        ({"min_stores": 1, "join": None}, RecipeError, "join: is None"),
+        ({"min_stores": 1, "var_names": ["a"]}, RecipeError, "both given"),
+        ({"var_names": ["a", "a"]}, RecipeError, "twice"),
+        ({"var_names": []}, RecipeError, "empty"),
+        ({"strip_version": "yes"}, RecipeTypeError, "strip_version"),
+        ({"obs_keys": ["X"]}, RecipeError, r"would write \['X'\] twice"),
+        ({"obs_keys": ["_store_idx"]}, RecipeError, "twice"),
+        ({"obs_keys": "obsm_a", "obsm_keys": "a"}, RecipeError, "twice"),
+        ({"layers_keys": 3}, RecipeTypeError, "layers_keys: is 3 of type int"),
+        ({"obs_keys": ["a", 3]}, RecipeTypeError, "obs_keys: is 3"),
+        ({"paths": 3}, RecipeTypeError, "paths"),
+        ({"paths": [3]}, RecipeTypeError, "a string or a Path"),
+        ({"paths": [""]}, RecipeTypeError, "non-empty"),
+        ({"obs_filter": ("a", "b")}, RecipeTypeError, "obs_filter"),
+        ({"obs_filter": {3: "b"}}, RecipeTypeError, "obs_filter"),
+        ({"var_key": 3}, RecipeTypeError, "var_key"),
+        ({"obs_alias": "a"}, RecipeTypeError, "obs_alias"),
+        ({"obs_alias": {"a": {"s": 3}}}, RecipeTypeError, "obs_alias"),
+        ({"relabel": ["a"]}, RecipeTypeError, "relabel"),
+        ({"relabel": {"a": "b"}}, RecipeTypeError, "relabel"),
+        ({"relabel": {"a": {None: "b"}}}, RecipeError, "renames the missing label"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_name(given, error, says):
+    with pytest.raises(error, match=says):
+        Recipe(**given)
+
+
+def test_a_tuple_of_encoded_keys_is_a_list_of_them():
+    recipe = Recipe(obs_keys=["a", "b"], encode_labels=("a",))
+    assert recipe.encoded_keys == ("a",)
+    assert Recipe(obs_keys=["a"], encode_labels=[]).encode_labels is False
+    assert Recipe(obs_keys=["a"], encode_labels=np.True_).encoded_keys == ("a",)
+
+
+def test_types_of_torch_are_understood():
+    import torch
+
+    assert Recipe(dtype=torch.float16).dtype == "float16"
+    assert Recipe(dtype=">f4").dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"schema": 99}', '{"schema": 1, "paths": ["a"], "jion": "inner"}'],
+)
+def test_what_is_no_recipe_json_is_refused(text):
+    with pytest.raises(RecipeError, match="recipe"):
+        Recipe.from_json(text)
+
+
+def test_saving_where_nothing_can_be_written_keeps_the_old_file(tmp_path, monkeypatch):
+    target = Recipe(paths="a").save(tmp_path / "r.json")
+
+    def full(*_args, **_options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space"):
+        Recipe(paths="b").save(target)
+    assert Recipe.load(target).paths == ("a",)
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_stores_are_named_by_path_file_name_or_stem():
+    assert store_names("x/a.v3.zarr.zip") == ("x/a.v3.zarr.zip", "a.v3.zarr.zip", "a.v3")
+    for name in ("x/a.h5ad", "a.h5ad", "a", str(Path("x/a.h5ad").absolute())):
+        assert choose_for_store({name: "found"}, "x/a.h5ad", None) == "found"
+    assert choose_for_store({"b": 1}, "x/a.h5ad", None) is None
