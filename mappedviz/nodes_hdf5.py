@@ -1,0 +1,459 @@
+"""Nodes of HDF5 files, and where the chunks of their data sets lie."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5d, h5l, h5o, h5t, h5z
+
+from mappedviz import codecs
+from mappedviz.chunks import (
+    HUGE_CHUNK_BYTES,
+    VIRTUAL_CHUNK_BYTES,
+    ChunkedArray,
+    Extents,
+    Held,
+    RoutedArray,
+    Stamp,
+    StoredArray,
+    cut_extents,
+    grid_of,
+    pread,
+    virtual_chunks,
+)
+from mappedviz.errors import StoreError
+from mappedviz.nodes_base import (
+    Array,
+    ArrayNode,
+    GroupNode,
+    Node,
+    join,
+    not_utf8,
+    plain,
+    split,
+    strings,
+)
+
+
+@contextmanager
+def open_hdf5(path: str) -> Iterator[GroupNode]:
+    """The root group of an HDF5 file."""
+    full = os.path.abspath(path)
+    stamp = Stamp.of(full)
+    try:
+        file = h5py.File(full, "r")
+    except OSError as error:
+        raise _cannot_open(path, error) from error
+    try:
+        yield Hdf5Group(_File(path, full, stamp, file), "", file.id)
+    finally:
+        file.close()
+
+
+def _cannot_open(path: str, error: OSError) -> StoreError:
+    text = str(error)
+    if "truncated" in text or "addr overflow" in text:
+        return StoreError(
+            f"is truncated: HDF5 says {text!r}",
+            store=path,
+            remedy="Copy or download the file again.",
+        )
+    if "lock" in text or "already open" in text:
+        return StoreError(
+            f"is open for writing elsewhere: HDF5 says {text!r}",
+            store=path,
+            remedy="Close it there first.",
+        )
+    return StoreError(
+        f"cannot be opened: HDF5 says {text!r}",
+        store=path,
+        remedy="Copy or download the file again.",
+    )
+
+
+class _File:
+    """What all nodes of one open file share."""
+
+    __slots__ = ("file", "fileno", "nodes", "path", "stamp", "store")
+
+    def __init__(self, store: str, path: str, stamp: Stamp, file: h5py.File) -> None:
+        self.store = store
+        self.path = path
+        self.stamp = stamp
+        self.file = file
+        self.fileno = h5o.get_info(file.id).fileno
+        self.nodes: dict[str, Hdf5Group | Hdf5Array] = {}
+
+
+@contextmanager
+def _readable(node: Node) -> Iterator[None]:
+    """HDF5's own errors, with the path and the key."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise not_utf8(node, error) from error
+    except StoreError:
+        raise
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, SystemError) as error:
+        raise node.error(
+            f"cannot be read: HDF5 says {error}", "Copy or download the file again."
+        ) from error
+
+
+class _Attributes(Mapping[str, Any]):
+    """Attributes, read when asked for."""
+
+    def __init__(self, node: Hdf5Group | Hdf5Array) -> None:
+        self._node = node
+        self._raw = h5py.AttributeManager(node.h5)
+        self._known: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._known:
+            if name not in self._raw:
+                raise KeyError(name)
+            with _readable(self._node):
+                self._known[name] = self._plain(self._raw[name])
+        return self._known[name]
+
+    def _plain(self, value: Any) -> Any:
+        if isinstance(value, h5py.Empty):
+            return None
+        if isinstance(value, h5py.Reference):  # anndata 0.7: the categories of a column
+            found = h5py.h5r.get_name(value, self._node.h5.id) if value else None
+            return None if found is None else found.decode().strip("/")
+        return plain(value)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._raw
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+
+class Hdf5Group(GroupNode):
+    """A group of an HDF5 file."""
+
+    def __init__(self, file: _File, name: str, ident: Any) -> None:
+        self._file = file
+        self.store = file.store
+        self.name = name
+        self._id = ident
+        self._attrs: _Attributes | None = None
+
+    @property
+    def h5(self) -> Any:
+        """The group of h5py."""
+        return h5py.Group(self._id)
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """See :class:`~mappedviz.nodes.Node`."""
+        if self._attrs is None:
+            self._attrs = _Attributes(self)
+        return self._attrs
+
+    def keys(self) -> list[str]:
+        """See :class:`~mappedviz.nodes.GroupNode`."""
+        with _readable(self):
+            return sorted(self.h5.keys())
+
+    def __contains__(self, name: object) -> bool:
+        parts = split(name)
+        if parts is None:
+            return False
+        try:
+            parent = self if len(parts) == 1 else self["/".join(parts[:-1])]
+        except KeyError:
+            return False
+        return isinstance(parent, Hdf5Group) and parent._has(parts[-1])
+
+    def _has(self, name: str) -> bool:
+        with _readable(self):
+            return bool(self._id.links.exists(name.encode("utf-8", "surrogateescape")))
+
+    def __getitem__(self, name: str) -> Hdf5Group | Hdf5Array:
+        parts = split(name)
+        if parts is None:
+            raise self.missing(name)
+        node: Hdf5Group | Hdf5Array = self
+        for part in parts:
+            if not isinstance(node, Hdf5Group):
+                raise self.missing(name)
+            node = node._child(part)
+        return node
+
+    def _child(self, name: str) -> Hdf5Group | Hdf5Array:
+        key = join(self.name, name)
+        node = self._file.nodes.get(key)
+        if node is None:
+            node = self._file.nodes[key] = self._open(name, key)
+        return node
+
+    def _open(self, name: str, key: str) -> Hdf5Group | Hdf5Array:
+        raw = name.encode("utf-8", "surrogateescape")
+        here = _Somewhere(self.store, key)
+        try:
+            kind = self._id.links.get_info(raw).type
+        except (KeyError, RuntimeError):
+            raise self.missing(name) from None
+        if kind == h5l.TYPE_EXTERNAL:
+            with _readable(here):
+                file, target = self._id.links.get_val(raw)
+            raise here.error(
+                f"is a link to {target.decode(errors='replace')!r} in another file, "
+                f"{file.decode(errors='replace')!r}",
+                "Write the store again, with all of its data in one file.",
+            )
+        try:
+            found = h5o.open(self._id, raw)
+        except (KeyError, RuntimeError, OSError) as error:
+            if kind != h5l.TYPE_SOFT:
+                raise here.error(
+                    f"cannot be read: HDF5 says {error}", "Copy or download the file again."
+                ) from error
+            target = self._id.links.get_val(raw).decode(errors="replace")
+            raise here.error(
+                f"is a link to {target!r}, which is not there", "Write the store again."
+            ) from error
+        if kind != h5l.TYPE_HARD and h5o.get_info(found).fileno != self._file.fileno:
+            raise here.error(
+                "is a link that leads to another file",
+                "Write the store again, with all of its data in one file.",
+            )
+        if isinstance(found, h5py.h5g.GroupID):
+            return Hdf5Group(self._file, key, found)
+        if isinstance(found, h5d.DatasetID):
+            return Hdf5Array(self._file, key, found)
+        raise here.error("is neither a group nor a data set", "Write the store again.")
+
+
+class _Somewhere(Node):
+    """A place that could not be opened, for its errors."""
+
+    def __init__(self, store: str, name: str) -> None:
+        self.store = store
+        self.name = name
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        return {}
+
+
+class Hdf5Array(ArrayNode):
+    """A data set of an HDF5 file."""
+
+    def __init__(self, file: _File, name: str, ident: Any) -> None:
+        self._file = file
+        self.store = file.store
+        self.name = name
+        self._data = h5py.Dataset(ident)
+        self._attrs: _Attributes | None = None
+        with _readable(self):
+            shape = self._data.shape
+            dtype = self._data.dtype
+        self._null = shape is None  # a data set without values: how anndata writes None
+        self.shape = () if shape is None else tuple(shape)
+        self._stored = dtype
+        self.dtype = np.dtype(object) if self._null else _native(dtype)
+
+    @property
+    def h5(self) -> Any:
+        """The data set of h5py."""
+        return self._data
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """See :class:`~mappedviz.nodes.Node`."""
+        if self._attrs is None:
+            self._attrs = _Attributes(self)
+        return self._attrs
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """See :class:`~mappedviz.nodes.ArrayNode`."""
+        return None if self._null else self._data.chunks
+
+    @property
+    def codec(self) -> str:
+        """See :class:`~mappedviz.nodes.ArrayNode`."""
+        names = []
+        for number, values in self._filters():
+            step = codecs.hdf5_step(number, values, self._stored.itemsize)
+            names.append(step.name if step else codecs.hdf5_filter_name(number))
+        return "+".join(reversed(names)) or "none"
+
+    @property
+    def stored_nbytes(self) -> int | None:
+        """See :class:`~mappedviz.nodes.ArrayNode`."""
+        with _readable(self):
+            return int(self._data.id.get_storage_size())
+
+    def _filters(self) -> list[tuple[int, tuple[int, ...]]]:
+        """The filters in the order of encoding."""
+        plist = self._data.id.get_create_plist()
+        found = [plist.get_filter(i) for i in range(plist.get_nfilters())]
+        return [(code, tuple(values)) for code, _, values, _ in found]
+
+    def read(self, selection: Any = ()) -> Array:
+        """See :class:`~mappedviz.nodes.ArrayNode`."""
+        if self._null:
+            return np.array(None, dtype=object)
+        self._check_filters(whole=True)
+        with _readable(self):
+            text = h5py.check_string_dtype(self._stored)
+            if text is not None and text.length is None:
+                values = np.asarray(self._data.asstr("utf-8")[selection], dtype=object)
+            else:
+                values = np.asarray(self._data[selection])
+        if values.dtype.kind in "SUO" or values.dtype.names:
+            return strings(values, self)
+        return values.astype(self.dtype, copy=False)
+
+    def chunked(self) -> ChunkedArray:
+        """See :class:`~mappedviz.nodes.ArrayNode`."""
+        self.check_numeric()
+        with _readable(self):
+            return self._chunked()
+
+    def _chunked(self) -> ChunkedArray:
+        plist = self._data.id.get_create_plist()
+        layout = plist.get_layout()
+        key = (self._file.path, self.name)
+        size = self._stored.itemsize
+        # A type that numpy cannot express exactly (12 bits, odd mantissas) is converted by h5py.
+        exact = self._data.id.get_type().equal(h5t.py_create(self._stored, logical=True))
+        if exact and layout == h5d.COMPACT:
+            values = self.read()
+            pipeline = codecs.Pipeline((), self.dtype, _at_least_one(self.shape))
+            data = values.tobytes().ljust(pipeline.nbytes, b"\0")
+            return StoredArray(key, self.shape, Held(data, self._file.stamp), pipeline)
+        if exact and layout == h5d.CONTIGUOUS and not plist.get_external_count():
+            return self._contiguous(key)
+        if exact and layout == h5d.CHUNKED:
+            steps = [codecs.hdf5_step(code, values, size) for code, values in self._filters()]
+            known = [step for step in steps if step is not None]
+            if len(known) == len(steps):
+                return self._chunks(key, tuple(reversed(known)))
+        self._check_filters(whole=False)
+        chunk_shape = self._data.chunks or virtual_chunks(
+            self.shape, self.shape, size, VIRTUAL_CHUNK_BYTES
+        )
+        path, name, store, dtype = self._file.path, self.name, self.store, self.dtype
+
+        def read(selection: tuple[slice, ...]) -> Array:
+            with open_hdf5(path) as root, _readable(_Somewhere(store, name)):
+                node = root[name]
+                assert isinstance(node, Hdf5Array)
+                return node.read(selection).astype(dtype, copy=False)
+
+        return RoutedArray(
+            key, self.shape, dtype, _at_least_one(chunk_shape), read, self._file.stamp
+        )
+
+    def _contiguous(self, key: tuple[str, str]) -> ChunkedArray:
+        start = self._data.id.get_offset()
+        size = self._stored.itemsize
+        whole = _at_least_one(self.shape)
+        cut = virtual_chunks(self.shape, whole, size, VIRTUAL_CHUNK_BYTES)
+        offsets = np.full(1, -1 if start is None else start, np.int64)
+        sizes = np.full(1, math.prod(self.shape) * size, np.int64)
+        if 0 in self.shape:
+            offsets, sizes = offsets[:0], sizes[:0]
+        offsets, sizes = cut_extents(self.shape, whole, cut, size, offsets, sizes)
+        pipeline = codecs.Pipeline((), self._stored, cut)
+        source = Extents(self._file.path, self._file.stamp, offsets, sizes, pad=pipeline.nbytes)
+        return StoredArray(key, self.shape, source, pipeline, self._data.fillvalue)
+
+    def _chunks(self, key: tuple[str, str], steps: tuple[codecs.Step, ...]) -> ChunkedArray:
+        chunk_shape = self._data.chunks
+        size = self._stored.itemsize
+        grid = grid_of(self.shape, chunk_shape)
+        infos = self._infos()
+        n = math.prod(grid)
+        offsets = np.full(n, -1, np.int64)
+        sizes = np.zeros(n, np.int64)
+        masks = np.zeros(n, np.uint32)
+        if infos:
+            at = np.array([info.chunk_offset for info in infos], np.int64)
+            where = np.ravel_multi_index(tuple((at // chunk_shape).T), grid)
+            offsets[where] = [info.byte_offset for info in infos]
+            sizes[where] = [info.size for info in infos]
+            masks[where] = [info.filter_mask for info in infos]
+            offsets[where] += self._shift(infos[0])
+        if masks.any():  # HDF5 counts filters in the order of encoding
+            turned = np.zeros_like(masks)
+            for i in range(len(steps)):
+                turned |= (masks >> np.uint32(i) & np.uint32(1)) << np.uint32(len(steps) - 1 - i)
+            masks = turned
+        pipeline = codecs.Pipeline(steps, self._stored, chunk_shape)
+        pad = 0
+        if pipeline.plain:
+            cut = virtual_chunks(self.shape, chunk_shape, size, HUGE_CHUNK_BYTES)
+            if cut != chunk_shape:
+                offsets, sizes = cut_extents(self.shape, chunk_shape, cut, size, offsets, sizes)
+                pipeline = codecs.Pipeline((), self._stored, cut)
+                masks, pad = masks[:0], pipeline.nbytes
+        source = Extents(
+            self._file.path,
+            self._file.stamp,
+            offsets,
+            sizes,
+            masks if masks.any() else None,
+            pad,
+        )
+        return StoredArray(key, self.shape, source, pipeline, self._data.fillvalue)
+
+    def _infos(self) -> list[Any]:
+        ident = self._data.id
+        infos: list[Any] = []
+        if hasattr(ident, "chunk_iter"):
+            ident.chunk_iter(infos.append)
+        else:  # HDF5 before 1.12.3
+            infos = [ident.get_chunk_info(i) for i in range(ident.get_num_chunks())]
+        return infos
+
+    def _shift(self, info: Any) -> int:
+        """What has to be added to the offsets: old HDF5 left out the user block."""
+        block = int(self._file.file.userblock_size)
+        if not block:
+            return 0
+        _, raw = self._data.id.read_direct_chunk(info.chunk_offset)
+        with open(self._file.path, "rb") as file:
+            for shift in (0, block):
+                if pread(file.fileno(), info.size, info.byte_offset + shift) == bytes(raw):
+                    return shift
+        raise self.error("has chunks that are not where HDF5 says", "Write the store again.")
+
+    def _check_filters(self, whole: bool) -> None:
+        """Raise where HDF5 lacks a filter that the data need (and, unless `whole`, we as well)."""
+        for number, _ in self._filters():
+            if not h5z.filter_avail(number):
+                with suppress(ImportError):
+                    import_module("hdf5plugin")  # registers its filters
+                if not h5z.filter_avail(number):
+                    raise self.error(
+                        f"is compressed with HDF5's {codecs.hdf5_filter_name(number)} ({number}), "
+                        "which is not installed",
+                        "Run `pip install hdf5plugin`.",
+                    )
+
+
+def _native(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    if dtype.kind == "O" or dtype.names:
+        return np.dtype(object) if dtype.kind == "O" else dtype
+    return np.dtype(dtype.newbyteorder("=").str) if dtype.metadata else dtype.newbyteorder("=")
+
+
+def _at_least_one(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(max(1, n) for n in shape)
