@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-F = TypeVar("F", bound=Callable[..., Any])
 
-
-def _compiled(signature: str) -> Callable[[F], F]:
-    # Declared signatures: compiled once (and kept on disk), not once per flavour of array.
-    return numba.njit(signature, nogil=True, cache=True)  # type: ignore[no-any-return]
-
-
+# Declared signatures: compiled once (and kept on disk), not once per flavour of array.
 _READ = "Array(uint8, 1, 'C', readonly=True)"
+_OPTIONS: Any = {"nogil": True, "cache": True}
 
 
-@_compiled(f"void({_READ}, uint8[::1], int64)")
+@numba.njit(f"void({_READ}, uint8[::1], int64)", **_OPTIONS)
 def _unshuffle2(source: Array, out: Array, n: int) -> None:
     a, b = source[:n], source[n : 2 * n]
     for j in range(n):
@@ -28,7 +22,7 @@ def _unshuffle2(source: Array, out: Array, n: int) -> None:
         out[2 * j + 1] = b[j]
 
 
-@_compiled(f"void({_READ}, uint32[::1], int64)")
+@numba.njit(f"void({_READ}, uint32[::1], int64)", **_OPTIONS)
 def _unshuffle4(source: Array, out: Array, n: int) -> None:
     a, b, c, d = source[:n], source[n : 2 * n], source[2 * n : 3 * n], source[3 * n : 4 * n]
     for j in range(n):  # one store a word: the compiler makes vectors of it
@@ -40,7 +34,7 @@ def _unshuffle4(source: Array, out: Array, n: int) -> None:
         )
 
 
-@_compiled(f"void({_READ}, uint8[::1], int64, int64)")
+@numba.njit(f"void({_READ}, uint8[::1], int64, int64)", **_OPTIONS)
 def _unshuffle(source: Array, out: Array, n: int, itemsize: int) -> None:
     for j in range(n):
         for k in range(itemsize):
@@ -59,12 +53,12 @@ def unshuffle(source: Array, out: Array, n: int, itemsize: int) -> None:
         _unshuffle(source, out, n, itemsize)
 
 
-@_compiled(f"int64({_READ}, uint8[::1])")
+@numba.njit(f"int64({_READ}, uint8[::1])", **_OPTIONS)
 def _lzf(source: Array, out: Array) -> int:
     i = o = 0
     end, room = source.size, out.size
     while i < end:
-        control = np.int64(source[i])
+        control = int(source[i])
         i += 1
         if control < 32:  # a run of literals
             control += 1
@@ -80,11 +74,11 @@ def _lzf(source: Array, out: Array) -> int:
             if length == 7:
                 if i >= end:
                     return -1
-                length += np.int64(source[i])
+                length += int(source[i])
                 i += 1
             if i >= end:
                 return -1
-            back -= np.int64(source[i])
+            back -= int(source[i])
             i += 1
             length += 2
             if back < 0 or o + length > room:
