@@ -24,7 +24,7 @@ STORES = (
 )
 KEY = "cell_type"
 # The column has another name in each store, and so have the cell types.
-ALIAS = {KEY: ["cell_type", "louvain", "bulk_labels", "cell_type_annotations"]}
+ALIAS = {KEY: ["cell_type", "bulk_labels", "louvain", "cell_type_annotations"]}
 RELABEL = {
     KEY: {
         "CD4_T": "CD4 T cells",
