@@ -103,14 +103,18 @@ def markdown(cases: Sequence[Case], result: Record) -> str:
     """The report: the machine, the table of figures, the table of targets."""
     records, machine, shape = result["records"], result["machine"], result["shape"]
     lines = [
-        f"{machine['date']}; {machine['cpu']}, {machine['cores']} cores,"
-        f" {machine['memory_gb']} GB, load {machine['load'][0]}; Python {machine['python']};"
-        f" {shape['stores']} stores × {shape['cells']:,} cells × {shape['genes']:,} genes.",
+        (
+            f"{machine['date']}; {machine['cpu']}, {machine['cores']} cores,"
+            f" {machine['memory_gb']} GB, load {machine['load'][0]}; Python {machine['python']};"
+            f" {shape['stores']} stores × {shape['cells']:,} cells × {shape['genes']:,} genes."
+        ),
         "",
         f"Command: `{result['command']}`",
         "",
-        "Cells a second (times and memory where named), medians; × lamindb and × the best peer in"
-        " the same run.",
+        (
+            "Cells a second (times and memory where named), medians; × lamindb and × the best peer in"
+            " the same run."
+        ),
         "",
         "| work | who | median | range | × lamindb | × best peer | peak private memory |",
         "|---|---|--:|--:|--:|--:|--:|",

@@ -9,7 +9,7 @@
     python tests/benchmarks/run.py --smoke                     # a minute: does everything run?
 
 Figures are cells a second, medians over the repeats. The page cache is warm: every file is read
-once before its case. Quote ratios of one run, not figures of two: machines drift.
+once before each measurement. Quote ratios of one run, not figures of two: machines drift.
 """
 
 from __future__ import annotations
@@ -156,12 +156,12 @@ def run_case(plan: Plan, case: Case) -> list[Record]:
         c.name: {"case": case.id, "contender": c.name, "peer": c.peer, "runs": []}
         for c in plan.contenders(case)
     }
-    _warm_page_cache({path for job in jobs.values() for path in job["paths"]})
     for turn in range(plan.repeats):
         for contender in plan.contenders(case):
             record = records[contender.name]
             if "error" in record:
                 continue  # it would fail again
+            _warm_page_cache(jobs[contender.name]["paths"])
             answer = ask(PEERS[contender.peer], [jobs[contender.name]], plan.envs)
             [result] = answer["results"]
             record["versions"] = answer["versions"]
@@ -225,7 +225,7 @@ def smoke(folder: Path) -> int:
                 f"{'FAIL' if 'error' in result else 'ok':4} {result['id']}: {report.brief(result)}"
             )
             if "error" in result:
-                print(result.get("trace", ""))
+                print("     " + "\n     ".join(result.get("trace", "").splitlines()[-6:]))
     return failed
 
 

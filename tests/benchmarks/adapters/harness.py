@@ -8,6 +8,7 @@ imports, a warm-up on a tiny collection (compiled code, first imports), opening 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -111,7 +112,7 @@ def _batches(adapter: Adapter, job: Job) -> Job:
         for _batch in loader.epoch():
             pass
     rows = epochs = 0
-    first = 0.0
+    first = spent = 0.0
     start = time.perf_counter()
     done = False
     while not done and epochs < job.get("epochs", 1_000_000):
@@ -128,6 +129,7 @@ def _batches(adapter: Adapter, job: Job) -> Job:
         batch = None
         rows += inside
         epochs += 1
+        done = done or spent > job["seconds"]
     spent = time.perf_counter() - start
     return {
         "rows": rows,
@@ -197,10 +199,8 @@ KINDS = {"batches": _batches, "getitem": _getitem, "open": _open, "weights": _we
 def _versions(names: Iterable[str]) -> dict[str, str]:
     found = {"python": sys.version.split()[0]}
     for name in names:
-        try:
+        with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            pass
     return found
 
 
