@@ -136,7 +136,7 @@ class MappedCollection:
     >>> ds.shape
     (3338, 764)
     >>> ds[0]["X"].shape, ds[0]["cell_type"]
-    ((764,), 8)
+    ((764,), 1)
     >>> ds[[0, 3000, 0]]
     RowBatch of 3 rows (X: (3, 764) float32, cell_type: (3,) int64, _store_idx: (3,) int64)
     """
