@@ -79,7 +79,7 @@ def main(folder: Path = DATA) -> None:
 
 def heading(text: str) -> None:
     """Print a headline."""
-    print(f"\n{text}\n{'-' * len(text)}")
+    print(f"\n{text}\n{'-' * len(text)}", flush=True)
 
 
 def show_labels(ds: MappedCollection, weights: np.ndarray) -> None:
@@ -116,7 +116,7 @@ def train(ds: MappedCollection, weights: np.ndarray, seed: int = 0) -> None:
     optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)
     losses = []
     start = time.perf_counter()
-    with tqdm(loader, unit=" batches", desc="  training", disable=None) as bar:
+    with tqdm(loader, unit=" batches", desc="  training") as bar:
         for batch in bar:
             loss = nn.functional.cross_entropy(model(batch["X"].float()), batch[KEY].long())
             optimiser.zero_grad()
