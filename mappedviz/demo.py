@@ -107,11 +107,11 @@ def train(ds: MappedCollection, weights: np.ndarray, seed: int = 0) -> None:
     train_weights[held_out] = 0
 
     loader = dataloader(ds, batch_size=64, weights=train_weights)
-    n_classes = len(ds.encoders[KEY])
+    n_genes, n_classes = ds[0]["X"].size, len(ds.encoders[KEY])
     # Some stores hold counts, some logarithms, some scaled values: the first layer makes each
     # cell comparable with every other.
     model = nn.Sequential(
-        nn.LayerNorm(ds.shape[1]), nn.Linear(ds.shape[1], 128), nn.ReLU(), nn.Linear(128, n_classes)
+        nn.LayerNorm(n_genes), nn.Linear(n_genes, 128), nn.ReLU(), nn.Linear(128, n_classes)
     )
     optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)
     losses = []
@@ -120,7 +120,7 @@ def train(ds: MappedCollection, weights: np.ndarray, seed: int = 0) -> None:
         for batch in bar:
             loss = nn.functional.cross_entropy(model(batch["X"].float()), batch[KEY].long())
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
             optimiser.step()
             losses.append(loss.item())
             bar.set_postfix(loss=f"{losses[-1]:.2f}")
