@@ -15,7 +15,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -38,11 +38,15 @@ _READ_ONLY = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY",
 
 
 # ------------------------------------------------------------------------------------ files
-@dataclass(frozen=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What tells one content of a file from another: size and time of the last change.
 
     The inode is left out on purpose: file systems in user space make it up at every open.
+
+    Examples
+    --------
+    >>> Stamp(size=10, mtime_ns=5) == Stamp(size=12, mtime_ns=5)
+    False
     """
 
     size: int
@@ -130,10 +134,10 @@ class FileHandle:
                 found = "was changed or replaced while open"
             raise StoreError(found, store=self.path, remedy=_REOPEN)
 
-    def __del__(self) -> None:
-        fd, self.fd = self.fd, -1
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        fd, self.fd = self.fd, -1  # `close` is bound here: at exit `os` may be gone
         if fd >= 0:
-            os.close(fd)
+            close(fd)
 
 
 # After a fork the child must not wait for a lock that some thread of the parent held.
@@ -911,7 +915,8 @@ class ChunkCache:
             slot.ready = True
             if self._pending.get(slot.key) is slot:
                 del self._pending[slot.key]
-            if error is None and value is not None and size <= self.max_bytes:
+            keep = error is None and value is not None and size <= self.max_bytes
+            if keep and slot.key not in self._held:
                 while self.nbytes + size > self.max_bytes:
                     old, gone = self._held.popitem(last=False)
                     self.nbytes -= self._sizes.pop(old)

@@ -179,9 +179,8 @@ def to_str(values: Iterable[Any], node: Node) -> list[Any]:
 
 def not_utf8(node: Node, error: UnicodeDecodeError) -> ElementError:
     """The error for text that is not UTF-8."""
-    return node.error(
-        f"holds text that is not UTF-8 ({error.object[:40]!r})", "Write the store again with UTF-8."
-    )
+    near = error.object[max(0, error.start - 20) : error.start + 20]
+    return node.error(f"holds text that is not UTF-8 ({near!r})", "Write the store again.")
 
 
 def strings(values: Array, node: Node) -> Array:

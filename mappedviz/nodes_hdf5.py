@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from itertools import chain
 from typing import Any
 
 import h5py
@@ -19,6 +20,7 @@ from mappedviz.chunks import (
     VIRTUAL_CHUNK_BYTES,
     ChunkedArray,
     Extents,
+    FilePool,
     Held,
     RoutedArray,
     Stamp,
@@ -26,9 +28,10 @@ from mappedviz.chunks import (
     cut_extents,
     grid_of,
     pread,
+    read_rows,
     virtual_chunks,
 )
-from mappedviz.errors import StoreError
+from mappedviz.errors import ElementError, StoreError
 from mappedviz.nodes_base import (
     Array,
     ArrayNode,
@@ -37,17 +40,21 @@ from mappedviz.nodes_base import (
     join,
     not_utf8,
     plain,
+    read_selection,
     split,
     strings,
 )
+
+#: More than a table of chunks may have; nobody writes so many, but a damaged shape says anything.
+_MAX_CHUNKS = 1 << 28
 
 
 @contextmanager
 def open_hdf5(path: str) -> Iterator[GroupNode]:
     """The root group of an HDF5 file."""
     full = os.path.abspath(path)
-    stamp = Stamp.of(full)
     try:
+        stamp = Stamp.of(full)
         file = h5py.File(full, "r")
     except OSError as error:
         raise _cannot_open(path, error) from error
@@ -101,6 +108,8 @@ def _readable(node: Node) -> Iterator[None]:
         raise not_utf8(node, error) from error
     except StoreError:
         raise
+    except MemoryError as error:
+        raise node.error("claims a size that no memory holds", "Write the store again.") from error
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, SystemError) as error:
         raise node.error(
             f"cannot be read: HDF5 says {error}", "Copy or download the file again."
@@ -260,8 +269,8 @@ class Hdf5Array(ArrayNode):
         self._data = h5py.Dataset(ident)
         self._attrs: _Attributes | None = None
         with _readable(self):
-            shape = self._data.shape
-            dtype = self._data.dtype
+            shape = ident.shape
+            dtype = ident.dtype
         self._null = shape is None  # a data set without values: how anndata writes None
         self.shape = () if shape is None else tuple(shape)
         self._stored = dtype
@@ -309,13 +318,20 @@ class Hdf5Array(ArrayNode):
         """See :class:`~mappedviz.nodes.ArrayNode`."""
         if self._null:
             return np.array(None, dtype=object)
-        self._check_filters(whole=True)
+        if self._lacks_filter():
+            return self._read_ourselves(selection)
         with _readable(self):
             text = h5py.check_string_dtype(self._stored)
             if text is not None and text.length is None:
-                values = np.asarray(self._data.asstr("utf-8")[selection], dtype=object)
-            else:
-                values = np.asarray(self._data[selection])
+                values = self._data[selection]
+                if not isinstance(values, np.ndarray):
+                    return np.array(values.decode(), dtype=object)
+                # HDF5 hands out C strings, so none holds a zero: all are decoded at once.
+                decoded = b"\0".join(values.reshape(-1).tolist()).decode().split("\0")
+                out = np.empty(values.shape, dtype=object)
+                out.reshape(-1)[:] = decoded[: values.size]
+                return out
+            values = np.asarray(self._data[selection])
         if values.dtype.kind in "SUO" or values.dtype.names:
             return strings(values, self)
         return values.astype(self.dtype, copy=False)
@@ -345,7 +361,9 @@ class Hdf5Array(ArrayNode):
             known = [step for step in steps if step is not None]
             if len(known) == len(steps):
                 return self._chunks(key, tuple(reversed(known)))
-        self._check_filters(whole=False)
+        lacking = self._lacks_filter()
+        if lacking is not None:
+            raise self._no_filter(lacking)
         chunk_shape = self._data.chunks or virtual_chunks(
             self.shape, self.shape, size, VIRTUAL_CHUNK_BYTES
         )
@@ -381,16 +399,24 @@ class Hdf5Array(ArrayNode):
         grid = grid_of(self.shape, chunk_shape)
         infos = self._infos()
         n = math.prod(grid)
+        if n > _MAX_CHUNKS:
+            raise self.error(
+                f"claims {n} chunks of {chunk_shape} values", "Write the store with larger chunks."
+            )
         offsets = np.full(n, -1, np.int64)
         sizes = np.zeros(n, np.int64)
         masks = np.zeros(n, np.uint32)
         if infos:
-            at = np.array([info.chunk_offset for info in infos], np.int64)
-            where = np.ravel_multi_index(tuple((at // chunk_shape).T), grid)
-            offsets[where] = [info.byte_offset for info in infos]
-            sizes[where] = [info.size for info in infos]
-            masks[where] = [info.filter_mask for info in infos]
-            offsets[where] += self._shift(infos[0])
+            # Turned around without a loop in Python: there may be a million of them.
+            at, skipped, places, lengths = zip(*infos, strict=True)
+            count = len(infos)
+            corner = np.fromiter(chain.from_iterable(at), np.int64).reshape(count, len(grid))
+            where = np.zeros(count, np.int64)
+            for axis, step in enumerate(chunk_shape):
+                where = where * grid[axis] + corner[:, axis] // step
+            offsets[where] = np.fromiter(places, np.int64, count) + self._shift(infos[0])
+            sizes[where] = np.fromiter(lengths, np.int64, count)
+            masks[where] = np.fromiter(skipped, np.uint32, count)
         if masks.any():  # HDF5 counts filters in the order of encoding
             turned = np.zeros_like(masks)
             for i in range(len(steps)):
@@ -435,18 +461,32 @@ class Hdf5Array(ArrayNode):
                     return shift
         raise self.error("has chunks that are not where HDF5 says", "Write the store again.")
 
-    def _check_filters(self, whole: bool) -> None:
-        """Raise where HDF5 lacks a filter that the data need (and, unless `whole`, we as well)."""
+    def _lacks_filter(self) -> int | None:
+        """The number of a filter that the data need and HDF5 does not have."""
         for number, _ in self._filters():
             if not h5z.filter_avail(number):
                 with suppress(ImportError):
                     import_module("hdf5plugin")  # registers its filters
                 if not h5z.filter_avail(number):
-                    raise self.error(
-                        f"is compressed with HDF5's {codecs.hdf5_filter_name(number)} ({number}), "
-                        "which is not installed",
-                        "Run `pip install hdf5plugin`.",
-                    )
+                    return number
+        return None
+
+    def _no_filter(self, number: int) -> ElementError:
+        return self.error(
+            f"is compressed with HDF5's {codecs.hdf5_filter_name(number)} ({number}), "
+            "which is not installed",
+            "Run `pip install hdf5plugin`.",
+        )
+
+    def _read_ourselves(self, selection: Any) -> Array:
+        with _readable(self):
+            array = self._chunked() if self.dtype.kind in "biufc" else None
+        if array is None:
+            raise self._no_filter(self._lacks_filter() or 0)
+        files = FilePool(1)
+        return read_selection(
+            self.shape, selection, lambda start, stop: read_rows(array, start, stop, files)
+        )
 
 
 def _native(dtype: np.dtype[Any]) -> np.dtype[Any]:

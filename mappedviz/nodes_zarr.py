@@ -363,6 +363,14 @@ class ZarrArray(_ZarrNode, ArrayNode):
 
     def read(self, selection: Any = ()) -> Array:
         """See :class:`~mappedviz.nodes.ArrayNode`."""
+        try:
+            return self._read(selection)
+        except MemoryError as error:
+            raise self.error(
+                f"claims the shape {self.shape}, for which there is no memory", _COPY_AGAIN
+            ) from error
+
+    def _read(self, selection: Any) -> Array:
         layout = self._layout
         if layout.pipeline is None:
             return self._read_by_zarr(selection)
@@ -383,14 +391,8 @@ class ZarrArray(_ZarrNode, ArrayNode):
             return self._stored(self._layout)
         chunks = self._layout.chunks or tuple(max(1, n) for n in self.shape)
         stamp = self._tree.disk.stamp(self._meta_key)
-        read = _route(self._tree.path, self.name, self._tree.disk.zipped)
-        dtype = self.dtype
-
-        def native(selection: tuple[slice, ...]) -> Array:
-            return np.asarray(read(selection)).astype(dtype, copy=False)
-
         key = (self._tree.path, self.name)
-        return RoutedArray(key, self.shape, dtype, chunks, native, stamp)
+        return RoutedArray(key, self.shape, self.dtype, chunks, self._read_by_zarr, stamp)
 
     # ---------------------------------------------------------------------- our own reader
     def _stored(self, layout: _Layout, whole: bool = False) -> StoredArray:
@@ -529,13 +531,11 @@ class ZarrArray(_ZarrNode, ArrayNode):
 
     # ----------------------------------------------------------------------- zarr-python
     def _read_by_zarr(self, selection: Any) -> Array:
-        read = _route(self._tree.path, self.name, self._tree.disk.zipped)
         try:
-            values = np.asarray(read(selection if selection != () else ...))
+            with _opened_by_zarr(self._tree.path, self.name, self._tree.disk.zipped) as array:
+                values = np.asarray(array[selection if selection != () else ...])
         except UnicodeDecodeError as error:
             raise not_utf8(self, error) from error
-        except StoreError:
-            raise
         except Exception as error:  # zarr's codecs raise whatever they like
             raise self.error(f"cannot be read: zarr says {error}", _COPY_AGAIN) from error
         if values.dtype.kind == "T":  # numpy's own variable strings
@@ -546,37 +546,28 @@ class ZarrArray(_ZarrNode, ArrayNode):
 
     def _zarr_dtype(self) -> np.dtype[Any]:
         try:
-            found = np.dtype(
-                _open_by_zarr(self._tree.path, self.name, self._tree.disk.zipped).dtype
-            )
+            with _opened_by_zarr(self._tree.path, self.name, self._tree.disk.zipped) as array:
+                found: np.dtype[Any] = np.dtype(array.dtype)
         except Exception as error:
             raise self.error(f"cannot be read: zarr says {error}", _COPY_AGAIN) from error
         if found.kind in "TO":
             return np.dtype(object)
-        native: np.dtype[Any] = found if found.names else found.newbyteorder("=")
-        return native
+        return found if found.names else found.newbyteorder("=")
 
 
-def _open_by_zarr(path: str, name: str, zipped: bool) -> Any:
+@contextmanager
+def _opened_by_zarr(path: str, name: str, zipped: bool) -> Iterator[Any]:
+    """An array of zarr-python: for what our own reader does not know."""
     import zarr
 
     if not zipped:
-        return zarr.open_array(f"{path}/{name}" if name else path, mode="r")
-    return zarr.open_array(zarr.storage.ZipStore(path, mode="r"), path=name, mode="r")
-
-
-def _route(path: str, name: str, zipped: bool) -> Callable[[Any], Array]:
-    """Reads a selection through zarr-python."""
-
-    def read(selection: Any) -> Array:
-        array = _open_by_zarr(path, name, zipped)
-        try:
-            return np.asarray(array[selection])
-        finally:
-            if zipped:
-                array.store.close()
-
-    return read
+        yield zarr.open_array(f"{path}/{name}" if name else path, mode="r")
+        return
+    store = zarr.storage.ZipStore(path, mode="r")
+    try:
+        yield zarr.open_array(store, path=name, mode="r")
+    finally:
+        store.close()
 
 
 # --------------------------------------------------------------------------------- metadata
@@ -669,7 +660,17 @@ _TYPES3 = {
     **{name: name for name in ("uint8", "uint16", "uint32", "uint64")},
     **{name: name for name in ("float16", "float32", "float64", "complex64", "complex128")},
 }
+_FIXED3 = {"fixed_length_utf32": ("U", 4), "null_terminated_bytes": ("S", 1)}
 _TEXTS3 = {"string": "utf8", "bytes": "bytes", "variable_length_bytes": "bytes"}
+
+
+def _dtype3(data_type: Any) -> np.dtype[Any] | None:
+    if isinstance(data_type, str):
+        return np.dtype(_TYPES3[data_type]) if data_type in _TYPES3 else None
+    kind, size = _FIXED3.get(str(data_type["name"]), ("", 0))
+    if not kind:
+        return None
+    return np.dtype(f"{kind}{int(data_type['configuration']['length_bytes']) // size}")
 
 
 def _layout3(meta: dict[str, Any]) -> _Layout:
@@ -684,11 +685,9 @@ def _layout3(meta: dict[str, Any]) -> _Layout:
         raise ValueError(f"chunks {list(chunks)} for shape {list(shape)}")
     exotic = _Layout(shape, chunks, names or "none")
     key = _key3(meta.get("chunk_key_encoding"))
-    dtype = meta["data_type"]
-    if key is None or not isinstance(dtype, str):
-        return exotic
-    text = _TEXTS3.get(dtype)
-    if text is None and dtype not in _TYPES3:
+    text = _TEXTS3.get(meta["data_type"]) if isinstance(meta["data_type"], str) else None
+    stored = np.dtype("u1") if text else _dtype3(meta["data_type"])
+    if key is None or stored is None:
         return exotic
     shard, index = None, (True, True)
     if [name for name, _ in listed] == ["sharding_indexed"]:
@@ -702,7 +701,6 @@ def _layout3(meta: dict[str, Any]) -> _Layout:
             raise ValueError(f"shards {list(shard)} of chunks {list(chunks)}")
         index = found
         listed = [_codec3(c) for c in config["codecs"]]
-    stored = np.dtype("u1") if text else np.dtype(_TYPES3[dtype])
     pipeline = _pipeline3(listed, stored, chunks, text)
     fill = _fill_text(meta.get("fill_value")) if text else _fill(meta.get("fill_value"), stored)
     if pipeline is None or fill is None:
@@ -791,7 +789,7 @@ def _fill_text(value: Any) -> Any:
 def _fill(value: Any, dtype: np.dtype[Any]) -> Any:
     """The fill value as a scalar of the dtype; None where zarr-python should find out."""
     native = dtype.newbyteorder("=")
-    if value is None or value == 0 or (value == "" and dtype.kind in "SU"):
+    if value is None or (dtype.kind in "SU" and value in ("", 0)):
         return np.zeros((), native)[()]
     if dtype.kind in "SUc":
         return None  # base64, pairs
