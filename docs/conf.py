@@ -33,6 +33,7 @@ napoleon_use_rtype = False
 napoleon_use_ivar = True
 python_use_unqualified_type_names = True
 add_module_names = False
+maximum_signature_line_length = 90
 
 html_theme = "furo"
 html_title = f"mappedviz {version}"
