@@ -8,6 +8,7 @@ store holds float16 codes.
 from __future__ import annotations
 
 import os
+import shutil
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
@@ -210,10 +211,19 @@ def _zarr(
     def write(adata: AnnData, path: Path) -> None:
         import zarr
 
-        root = zarr.open_group(path, mode="w", zarr_format=zarr_format)  # type: ignore[arg-type]
+        # Through memory: zarr hands each of some hundred small files to another thread.
+        files: dict[str, Any] = {}
+        store = zarr.storage.MemoryStore(files)
+        root = zarr.open_group(store, mode="w", zarr_format=zarr_format)  # type: ignore[arg-type]
         _dispatch(root, adata, **options)
         if consolidate:
-            zarr.consolidate_metadata(str(path), zarr_format=zarr_format)  # type: ignore[arg-type]
+            zarr.consolidate_metadata(store, zarr_format=zarr_format)  # type: ignore[arg-type]
+        if path.exists():
+            shutil.rmtree(path)
+        for name, content in files.items():
+            file = path / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content.to_bytes())
         if after is not None:
             after(path, adata)
 
@@ -360,12 +370,13 @@ def _only_chunks_with_values(f: Any, adata: AnnData) -> None:
         data = f[name][()]
         if data.ndim != 2 or not data.size:
             continue
-        _rewrite(f, name, None, shape=data.shape, dtype=data.dtype, chunks=(2, 3))
-        for row in range(0, data.shape[0], 2):
-            for gene in range(0, data.shape[1], 3):
-                block = data[row : row + 2, gene : gene + 3]
+        height, width = min(2, data.shape[0]), min(3, data.shape[1])
+        _rewrite(f, name, None, shape=data.shape, dtype=data.dtype, chunks=(height, width))
+        for row in range(0, data.shape[0], height):
+            for gene in range(0, data.shape[1], width):
+                block = data[row : row + height, gene : gene + width]
                 if block.any():
-                    f[name][row : row + 2, gene : gene + 3] = block
+                    f[name][row : row + height, gene : gene + width] = block
 
 
 def _big_endian(f: Any, adata: AnnData) -> None:
@@ -671,6 +682,7 @@ def _write_zarr_0_7(adata: AnnData, path: Path) -> None:
 
 def _stale(adata: AnnData, path: Path) -> None:
     """Everything but the last obs column, consolidated; then that column, not consolidated."""
+    import pandas as pd
     import zarr
 
     last = adata.obs.columns[-1]
@@ -678,7 +690,9 @@ def _stale(adata: AnnData, path: Path) -> None:
     del first.obs[last]
     _zarr(3)(first, path)
     root = zarr.open_group(path, mode="r+", use_consolidated=False)
-    _dispatch(root["obs"], adata.obs[last].array, last)
+    values = adata.obs[last].array
+    plain = type(values) is pd.arrays.NumpyExtensionArray  # StringArray is a subclass
+    _dispatch(root["obs"], values.to_numpy() if plain else values, last)
     root["obs"].attrs["column-order"] = list(adata.obs.columns)
 
 
