@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, overload
 
 import numpy as np
@@ -96,6 +98,7 @@ def as_tensor(value: Any) -> Any:
     if hasattr(value, "indptr"):
         if value.indices.dtype != value.indptr.dtype:
             value.indptr = value.indptr.astype(value.indices.dtype)
+        _hear_beta_warning()
         return torch.sparse_csr_tensor(
             torch.from_numpy(value.indptr),
             torch.from_numpy(value.indices),
@@ -108,6 +111,16 @@ def as_tensor(value: Any) -> Any:
     if value.dtype == object:
         return value.tolist()
     return torch.from_numpy(value)
+
+
+@cache
+def _hear_beta_warning() -> None:
+    """Let torch say once, to nobody, that sparse CSR tensors are in beta."""
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.sparse_csr_tensor([0, 0], [], [], size=(1, 1))
 
 
 def _describe(value: Any) -> str:

@@ -381,8 +381,15 @@ def dataloader(
     for name in ("sampler", "batch_sampler", "collate_fn", "generator"):
         if options.get(name) is not None:
             raise _refused(name, "is made here", "Use torch.utils.data.DataLoader(collection, …).")
-    if operator.index(batch_size) < 1:
-        raise _refused("batch_size", f"is {batch_size!r}", "Use a whole number of rows.")
+    for name, value, least in (
+        ("batch_size", batch_size, 1),
+        ("block_size", block_size, 1),
+        ("buffer_size", buffer_size, 1),
+        ("lookahead", lookahead, 0),
+        ("num_samples", num_samples, 1),
+    ):
+        if value is not None and operator.index(value) < least:
+            raise _refused(name, f"is {value!r}", f"Use a whole number, {least} or more.")
     if shuffle not in (None, True, False, "block"):
         raise _refused("shuffle", f"is {shuffle!r}", "Use True, False or 'block'.")
     if weights is not None and shuffle is not None:

@@ -151,7 +151,7 @@ class Reader:
         groups = _by_store(store)
         with _told_by_change([self.plan.stores[s] for s, _ in groups]):
             columns = {
-                column.name: self._column(column, groups, local, column.compact)
+                column.name: _kept(self._column(column, groups, local, column.compact))
                 for column in self.columns
             }
         return Window(self, rows, inverse, columns, sparse)
@@ -182,11 +182,15 @@ class Reader:
         columns: dict[str, Any] = {}
         for column in self.columns:
             values = window[column.name]
+            as_csr = sparse and not column.obsm
             if isinstance(values, list):
                 columns[column.name] = [values[k] for k in at]
-            elif not isinstance(values, np.ndarray):
-                columns[column.name] = self._cut_sparse(values, at, sparse)
-            elif sparse and not column.obsm:
+            elif isinstance(values, Matrix):
+                part = Part(values, at, np.arange(len(at)), None)
+                columns[column.name] = self._gather(
+                    [part], len(at), values.facts.shape[1], column.dtype, as_csr
+                )
+            elif as_csr:
                 columns[column.name] = sp.csr_matrix(values[at])
             else:
                 out = self.buffers.empty((len(at), *values.shape[1:]), values.dtype)
@@ -194,12 +198,14 @@ class Reader:
         store, _ = self.plan.rows.locate(rows)
         return self._complete(columns, rows, store)
 
-    def _cut_sparse(self, values: Any, at: Array, sparse: bool) -> Any:
+    def _gather(
+        self, parts: list[Part], n: int, n_cols: int, dtype: np.dtype[Any], sparse: bool
+    ) -> Any:
         if sparse:
-            return values[at]
-        out = self.buffers.empty((len(at), values.shape[1]), values.dtype)
-        matrix = Matrix.from_csr(values)
-        gather_dense([Part(matrix, at, np.arange(len(at)), None)], out)
+            indptr, indices, data = gather_csr(parts, n, n_cols, dtype)
+            return sp.csr_matrix((data, indices, indptr), shape=(n, n_cols), copy=False)
+        out = self.buffers.empty((n, n_cols), dtype)
+        gather_dense(parts, out)
         return out
 
     def _column(
@@ -264,8 +270,7 @@ class Reader:
             opened = self.open(store, column)
             assert isinstance(opened, Matrix)  # only obsm elements are whole arrays
             parts.append(self._part(column, store, opened, row[here], here))
-        indptr, indices, data = gather_csr(parts, len(row), n_cols, column.dtype)
-        matrix = sp.csr_matrix((data, indices, indptr), shape=(len(row), n_cols), copy=False)
+        matrix = self._gather(parts, len(row), n_cols, column.dtype, sparse=True)
         if absent:
             rows = np.concatenate(absent)
             nan = sp.csr_matrix(np.full((len(rows), n_cols), np.nan, dtype=column.dtype))
@@ -291,6 +296,13 @@ class Window:
         return self.reader.cut(
             self.columns, self.inverse[here], self.rows[here], sparse=self.sparse
         )
+
+
+def _kept(values: Any) -> Any:
+    """A column of a window in the form that batches are cut from."""
+    if isinstance(values, (np.ndarray, list)):
+        return values
+    return Matrix.from_csr(values.indptr, values.indices, values.data, values.shape[1])
 
 
 def _by_store(store: Array) -> list[tuple[int, Array]]:
