@@ -1,0 +1,216 @@
+"""Text from data, made safe to show: one line, visible, of bounded length, each told apart.
+
+Names in files can be anything: empty, 300 characters long, with line breaks, with control
+characters that move a terminal's cursor, with marks that turn the direction of the whole line.
+Figures, HTML, the terminal and CSV files all show what these functions return.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+MISSING = "(missing)"
+EMPTY = "(empty)"
+# What stands in a label's place and is none; a label of that name is shown in quotes.
+RESERVED = frozenset({MISSING, EMPTY, "(no such column)"})
+# Control, format, surrogate, private use, line and paragraph separators: nothing to see.
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+# They join letters of many scripts, and emoji, and move nothing.
+_JOINERS = "\u200c\u200d"
+_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+# The characters that make a spreadsheet take a cell for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+def shown(value: Any, limit: int | None = 60) -> str:
+    r"""A value as one line of visible text.
+
+    Parameters
+    ----------
+    value
+        Anything; None, NaN, ``pd.NA`` and ``pd.NaT`` are ``(missing)``, ``""`` is ``(empty)``.
+    limit
+        Longest text to return; the middle is cut, because names often differ at their ends.
+        None for no limit.
+
+    Returns
+    -------
+    str
+        Without line breaks, control characters or marks of direction: those are spelled out.
+
+    Examples
+    --------
+    >>> shown("T cells"), shown(float("nan")), shown(""), shown("(missing)")
+    ('T cells', '(missing)', '(empty)', '"(missing)"')
+    >>> print(shown("\x1b[31mred\u202e"), shown("a" * 30 + "b" * 30, limit=11))
+    \x1b[31mred\u202e aaaaa…bbbbb
+    """
+    if is_missing(value):
+        return MISSING
+    text = visible(value if isinstance(value, str) else str(value))
+    if not text:
+        return EMPTY
+    if text in RESERVED or not text.strip():
+        text = f'"{text}"'
+    return text if limit is None else cut(text, limit)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is one of the spellings of "none"."""
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return False
+    if str(value) in ("<NA>", "NaT"):  # pd.NA refuses comparison
+        return True
+    return isinstance(value, (float, complex)) and value != value
+
+
+def visible(text: str) -> str:
+    r"""Text with everything invisible spelled out as an escape; line breaks too.
+
+    Examples
+    --------
+    >>> print(visible("two\nlines and\x00 nothing"))
+    two\nlines and\x00 nothing
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    if character in _NAMED:
+        return _NAMED[character]
+    if unicodedata.category(character) not in _INVISIBLE or character in _JOINERS:
+        return character
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def cut(text: str, limit: int) -> str:
+    """A text of at most `limit` characters; of a longer one the middle is left out.
+
+    Examples
+    --------
+    >>> cut("abcdefghij", 5), cut("abc", 5)
+    ('ab…ij', 'abc')
+    """
+    if len(text) <= limit:
+        return text
+    tail = max(limit - 1, 0) // 2
+    return f"{text[: limit - 1 - tail]}…{text[len(text) - tail :] if tail else ''}"
+
+
+def names(values: Iterable[Any], limit: int = 40) -> list[str]:
+    """Texts of several values, all different where the values are.
+
+    Parameters
+    ----------
+    values
+        Names of stores, labels, …
+    limit
+        As for :func:`shown`.
+
+    Returns
+    -------
+    list of str
+        One per value. Texts that would be the same, such as two long names that differ in
+        the middle, are numbered.
+
+    Examples
+    --------
+    >>> names(["a", "b" * 20 + "1" + "c" * 20, "b" * 20 + "2" + "c" * 20], limit=9)
+    ['a', 'bbbb…cccc', 'bbbb…cccc (2)']
+    """
+    texts: list[str] = []
+    taken: dict[str, int] = {}
+    for value in values:
+        text = shown(value, limit)
+        times = taken.get(text, 0) + 1
+        taken[text] = times
+        while times > 1 and f"{text} ({times})" in taken:
+            times += 1
+        if times > 1:
+            text = f"{text} ({times})"
+            taken[text] = 1
+        texts.append(text)
+    return texts
+
+
+def listed(values: Sequence[Any], most: int = 5, limit: int = 40) -> str:
+    """Some names in one sentence, and how many more there are.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c", "d"], most=2), listed(["a"])
+    ('a, b and 2 more', 'a')
+    """
+    texts = [shown(value, limit) for value in values[:most]]
+    more = len(values) - len(texts)
+    return ", ".join(texts) + (f" and {more:,} more" if more else "")
+
+
+def csv_cell(value: Any) -> Any:
+    r"""A value that no spreadsheet takes for a formula: a quote is put before such text.
+
+    Numbers stay numbers; line breaks and control characters are spelled out.
+
+    Examples
+    --------
+    >>> csv_cell("=cmd|' /C calc'!A0"), csv_cell("CD4+"), csv_cell(-1.5), csv_cell("-")
+    ("'=cmd|' /C calc'!A0", 'CD4+', -1.5, "'-")
+    """
+    if not isinstance(value, str):
+        return value
+    text = visible(value)
+    return f"'{text}" if value.lstrip(" ").startswith(_FORMULA) else text
+
+
+def quantity(n: Any) -> str:
+    """A whole number with separators; a dash for none.
+
+    Examples
+    --------
+    >>> quantity(12345), quantity(float("nan")), quantity(7.0)
+    ('12,345', '–', '7')
+    """
+    return "–" if is_missing(n) else f"{int(n):,}"
+
+
+def size(nbytes: Any) -> str:
+    """Bytes for people.
+
+    Examples
+    --------
+    >>> size(999), size(1_500_000), size(None)
+    ('999 B', '1.5 MB', '–')
+    """
+    if is_missing(nbytes):
+        return "–"
+    amount = float(nbytes)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if amount < 999.5 or unit == "TB":
+            break
+        amount /= 1000
+    return f"{amount:,.0f} {unit}" if unit == "B" or amount >= 99.5 else f"{amount:.2g} {unit}"
+
+
+def share(fraction: Any) -> str:
+    """A fraction as per cent, with enough digits to tell a small one from none.
+
+    Examples
+    --------
+    >>> share(0.5), share(0.0004), share(0), share(float("nan"))
+    ('50 %', '0.04 %', '0 %', '–')
+    """
+    if is_missing(fraction):
+        return "–"
+    percent = 100 * float(fraction)
+    if percent == 0 or percent >= 9.95:
+        return f"{percent:.0f} %"
+    return f"{percent:.2g} %" if percent >= 0.0001 else "< 0.0001 %"
