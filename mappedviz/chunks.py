@@ -63,26 +63,28 @@ def pread(fd: int, nbytes: int, offset: int) -> bytes:
     """Read up to `nbytes` at `offset`; less only at the end of the file."""
     if offset < 0 or nbytes < 0:
         return b""
-    data = os.pread(fd, nbytes, offset)
+    data = _pread(fd, nbytes, offset)
     if len(data) == nbytes:
         return data
     parts = [data]  # a signal, a network file system, or more than 2 GiB at once
     while data and (nbytes := nbytes - len(data)):
         offset += len(data)
-        data = os.pread(fd, nbytes, offset)
+        data = _pread(fd, nbytes, offset)
         parts.append(data)
     return b"".join(parts)
 
 
-if not hasattr(os, "pread"):  # Windows: one position per descriptor, so one reader at a time
-    _seek_lock = threading.Lock()
+_seek_lock = threading.Lock()
 
-    def _pread_by_seek(fd: int, nbytes: int, offset: int) -> bytes:
-        with _seek_lock:
-            os.lseek(fd, offset, os.SEEK_SET)
-            return os.read(fd, nbytes)
 
-    os.pread = _pread_by_seek
+def _pread_by_seek(fd: int, nbytes: int, offset: int) -> bytes:
+    """Windows: a descriptor has one position, so there is one reader at a time."""
+    with _seek_lock:
+        os.lseek(fd, offset, os.SEEK_SET)
+        return os.read(fd, nbytes)
+
+
+_pread: Callable[[int, int, int], bytes] = getattr(os, "pread", _pread_by_seek)
 
 
 def os_error(error: OSError, path: str) -> StoreError:
