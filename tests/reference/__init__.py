@@ -1,0 +1,1 @@
+"""Comparison with the reference, lamindb's MappedCollection: see `compare`."""
