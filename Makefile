@@ -29,6 +29,7 @@ demo:
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term $(PYTEST)
+	$(if $(PYTEST),,$(BIN)/python scripts/engine_coverage.py)
 
 lint:
 	@$(SETUP) test
