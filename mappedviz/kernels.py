@@ -1,0 +1,822 @@
+"""The compiled loops: rows of stored matrices -> a dense batch or a CSR one.
+
+This is numba's source, imported only where it has to be compiled; :mod:`mappedviz.native` keeps
+the result on disk and hands it out as plain functions. So nothing here touches a Python object
+or memory of numba's: arguments are integers, many of them addresses, and a matrix is a row of
+them, its *descriptor* (:mod:`mappedviz.layout`). The loops hold no GIL, share nothing between
+calls, and read unfiltered chunks with ``pread`` themselves: a file that became shorter is a
+return code, where a mapping would end the process.
+
+One compiled version per width and kind of the *output* values (uint8 to uint64, float32,
+float64) is enough: integers of one width are the same bits whatever their sign, and the stored
+types of values and column indices are told apart while running.
+"""
+
+# numba infers types of its own: int64 where Python has one kind of int.
+# mypy: disallow-untyped-defs=False, disallow-untyped-calls=False
+# mypy: disallow-untyped-decorators=False, check-untyped-defs=False
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numba as nb
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+
+from mappedviz.layout import (
+    BAD_INDEX,
+    BAD_OUT_ROW,
+    BAD_POINTER,
+    BAD_ROW,
+    BEGIN,
+    CODE,
+    COLLISION,
+    CONVERT,
+    D_COLS,
+    D_COUNT,
+    D_FD,
+    D_GRID,
+    D_IDS,
+    D_LEN,
+    D_TABLE,
+    DENSE,
+    END,
+    I_COUNT,
+    I_FD,
+    I_IDS,
+    I_LEN,
+    I_TABLE,
+    INDEX_CODE,
+    INDEX_ITEM,
+    INDPTR,
+    INDPTR_WIDE,
+    INJECTIVE,
+    ITEM,
+    N_FIELDS,
+    N_ROWS,
+    N_VARS,
+    NNZ,
+    NO_CHUNK,
+    NO_MEMORY,
+    OK,
+    REMAP,
+    SHORT,
+    UNREADABLE,
+)
+
+# Without exceptions, wrappers and reference counts the compiled code needs nothing but libc.
+OPTIONS = {
+    "nogil": True,
+    "error_model": "numpy",
+    "_nrt": False,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+_jit = nb.njit(**OPTIONS)
+
+# --- addresses ------------------------------------------------------------------------------
+
+if sys.platform == "win32":  # there is none; chunks are then read by the cache
+
+    @_jit
+    def _pread(fd, address, n_bytes, offset):
+        return -1
+
+else:
+    _pread = types.ExternalFunction(
+        "pread", types.intp(types.int32, types.voidptr, types.uintp, types.int64)
+    )
+_memcpy = types.ExternalFunction("memcpy", types.voidptr(types.voidptr, types.voidptr, types.uintp))
+_malloc = types.ExternalFunction("malloc", types.intp(types.uintp))
+_free = types.ExternalFunction("free", types.void(types.intp))
+
+
+@intrinsic
+def _at(typingctx: Any, address: Any, dtype: Any) -> Any:
+    """An address as a pointer to values of a type."""
+    pointer = types.CPointer(dtype.dtype)
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], context.get_value_type(pointer))
+
+    return pointer(types.int64, dtype), build
+
+
+@intrinsic
+def _bytes(typingctx: Any, address: Any) -> Any:
+    """An address as libc wants it."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], context.get_value_type(types.voidptr))
+
+    return types.voidptr(types.int64), build
+
+
+@intrinsic
+def _lowest_bit(typingctx: Any, word: Any) -> Any:
+    """Position of the lowest of the bits that are set, of which there is one."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], context.get_constant(types.boolean, True))
+
+    return types.uint64(types.uint64), build
+
+
+@intrinsic
+def _float_of_bits(typingctx: Any, bits: Any) -> Any:
+    """The float32 with these 32 bits."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], context.get_value_type(types.float32))
+
+    return types.float32(types.uint32), build
+
+
+# --- bytes ----------------------------------------------------------------------------------
+
+
+@_jit
+def _read(fd, address, n_bytes, offset):
+    """Bytes of a file into memory; OK, SHORT or UNREADABLE."""
+    done = 0
+    failures = 0
+    while done < n_bytes:
+        got = _pread(fd, _bytes(address + done), n_bytes - done, offset + done)
+        if got == 0:
+            return SHORT
+        if got < 0:  # a signal, perhaps: network file systems let themselves be interrupted
+            failures += 1
+            if failures > 3:
+                return UNREADABLE
+        else:
+            done += got
+    return OK
+
+
+@_jit
+def _chunk(table, ids, count, chunk):
+    """Offset or address of a chunk; NO_CHUNK where the table has none."""
+    position = chunk
+    if ids != 0:
+        known = _at(ids, np.int64)
+        low, high = 0, count
+        while low < high:
+            middle = (low + high) >> 1
+            if known[middle] < chunk:
+                low = middle + 1
+            else:
+                high = middle
+        if low >= count or known[low] != chunk:
+            return NO_CHUNK
+        position = low
+    elif chunk >= count:
+        return NO_CHUNK
+    return _at(table, np.int64)[position]
+
+
+@_jit
+def _span(fd, table, ids, count, length, item, start, stop, scratch):
+    """Address of the elements [start, stop) of a 1-d array: in its chunk, or in `scratch`."""
+    chunk = start // length
+    skip = start - chunk * length
+    left = stop - start
+    if fd < 0 and skip + left <= length:
+        base = _chunk(table, ids, count, chunk)
+        return base + skip * item if base >= 0 else base
+    address = scratch
+    while left > 0:
+        base = _chunk(table, ids, count, chunk)
+        if base < 0:
+            return base
+        n = min(left, length - skip)
+        if fd < 0:
+            _memcpy(_bytes(address), _bytes(base + skip * item), n * item)
+        else:
+            # Chunks that follow one another in the file are read at once.
+            behind = base + length * item
+            while n < left and _chunk(table, ids, count, chunk + 1) == behind:
+                n = min(left, n + length)
+                chunk += 1
+                behind += length * item
+            code = _read(fd, address, n * item, base + skip * item)
+            if code != OK:
+                return code
+        address += n * item
+        left -= n
+        chunk += 1
+        skip = 0
+    return scratch
+
+
+@_jit
+def _dense_span(d, fd, r, scratch):
+    """Address of row `r` of a 2-d array: in its chunk, or in `scratch`."""
+    table, ids, count = d[D_TABLE], d[D_IDS], d[D_COUNT]
+    grid, width, n_vars, item = d[D_GRID], d[D_COLS], d[N_VARS], d[ITEM]
+    first = (r // d[D_LEN]) * grid
+    skip = (r % d[D_LEN]) * width * item
+    address = scratch
+    for g in range(grid):
+        base = _chunk(table, ids, count, first + g)
+        if base < 0:
+            return base
+        n_bytes = min(width, n_vars - g * width) * item
+        if fd >= 0:
+            code = _read(fd, address, n_bytes, base + skip)
+            if code != OK:
+                return code
+        elif grid == 1:
+            return base + skip
+        else:
+            _memcpy(_bytes(address), _bytes(base + skip), n_bytes)
+        address += n_bytes
+    return scratch
+
+
+@_jit
+def _pointers(d, r):
+    """Where a row's values begin and end; -1, -1 where they cannot be."""
+    if d[DENSE] != 0:
+        return r * d[N_VARS], (r + 1) * d[N_VARS]
+    if d[INDPTR_WIDE] != 0:
+        wide = _at(d[INDPTR], np.int64)
+        start, stop = wide[r], wide[r + 1]
+    else:
+        narrow = _at(d[INDPTR], np.uint32)
+        start, stop = np.int64(narrow[r]), np.int64(narrow[r + 1])
+    if start < 0 or stop < start or stop > d[NNZ]:
+        return np.int64(-1), np.int64(-1)
+    return start, stop
+
+
+# --- stored types ---------------------------------------------------------------------------
+
+
+@_jit
+def _columns(address, n, code, n_vars, narrow):
+    """Address of the column indices as uint32, all below `n_vars`; else BAD_INDEX."""
+    bad = False
+    limit = np.uint32(n_vars)
+    if code == 5 or code == 6:  # a negative int32 is a uint32 above every limit
+        same = _at(address, np.uint32)
+        for j in range(n):
+            bad |= same[j] >= limit
+        return BAD_INDEX if bad else address
+    out = _at(narrow, np.uint32)
+    if code == 7 or code == 8:
+        wide = _at(address, np.uint64)
+        wide_limit = np.uint64(n_vars)
+        for j in range(n):
+            bad |= wide[j] >= wide_limit
+            out[j] = np.uint32(wide[j])
+    elif code == 4:
+        u2 = _at(address, np.uint16)
+        for j in range(n):
+            out[j] = u2[j]
+    elif code == 3:
+        i2 = _at(address, np.int16)
+        for j in range(n):
+            out[j] = np.uint32(np.int32(i2[j]))
+    elif code == 2:
+        u1 = _at(address, np.uint8)
+        for j in range(n):
+            out[j] = u1[j]
+    else:
+        i1 = _at(address, np.int8)
+        for j in range(n):
+            out[j] = np.uint32(np.int32(i1[j]))
+    for j in range(n):
+        bad |= out[j] >= limit
+    return BAD_INDEX if bad else narrow
+
+
+@_jit
+def _ascending(columns, n):
+    """Whether every column is above the one before: sorted, and none twice."""
+    wrong = False
+    for j in range(1, n):
+        wrong |= columns[j] <= columns[j - 1]
+    return not wrong
+
+
+@_jit
+def _as_stored(address, n, code, converted, dtype):
+    # Integers become integers of the same width only, which are the same bits.
+    return address
+
+
+@_jit
+def _as_floats(address, n, code, converted, dtype):
+    """Address of the values as floats, `converted`."""
+    out = _at(converted, dtype)
+    if code == 0:
+        b1 = _at(address, np.uint8)
+        for j in range(n):
+            out[j] = b1[j] != 0
+    elif code == 1:
+        i1 = _at(address, np.int8)
+        for j in range(n):
+            out[j] = i1[j]
+    elif code == 2:
+        u1 = _at(address, np.uint8)
+        for j in range(n):
+            out[j] = u1[j]
+    elif code == 3:
+        i2 = _at(address, np.int16)
+        for j in range(n):
+            out[j] = i2[j]
+    elif code == 4:
+        u2 = _at(address, np.uint16)
+        for j in range(n):
+            out[j] = u2[j]
+    elif code == 5:
+        i4 = _at(address, np.int32)
+        for j in range(n):
+            out[j] = i4[j]
+    elif code == 6:
+        u4 = _at(address, np.uint32)
+        for j in range(n):
+            out[j] = u4[j]
+    elif code == 7:
+        i8 = _at(address, np.int64)
+        for j in range(n):
+            out[j] = i8[j]
+    elif code == 8:
+        u8 = _at(address, np.uint64)
+        for j in range(n):
+            out[j] = u8[j]
+    elif code == 9:
+        f2 = _at(address, np.uint16)
+        for j in range(n):
+            # Exponent and fraction moved to their places in a float32, whose exponent counts
+            # from -127 where that of a float16 counts from -15.
+            bits = np.uint32((f2[j] & 0x7FFF) << 13)
+            if bits >= 0x0F800000:  # infinite or NaN
+                value = _float_of_bits(np.uint32(bits | 0x7F800000))
+            else:
+                value = _float_of_bits(bits) * np.float32(2.0**112)
+            out[j] = -value if f2[j] & 0x8000 else value
+    elif code == 10:
+        f4 = _at(address, np.float32)
+        for j in range(n):
+            out[j] = f4[j]
+    else:
+        f8 = _at(address, np.float64)
+        for j in range(n):
+            out[j] = f8[j]
+    return converted
+
+
+# --- one row --------------------------------------------------------------------------------
+
+
+@_jit
+def _collide(columns, n, remap, seen, n_cols):
+    """Whether two values of a row belong to one column of the output."""
+    found = False
+    limit = np.uint32(n_cols)
+    mapped = _at(remap, np.uint32)
+    marks = _at(seen, np.uint8)
+    for j in range(n_cols):
+        marks[j] = 0
+    for j in range(n):
+        c = mapped[columns[j]] if remap != 0 else columns[j]
+        if c < limit:
+            found |= marks[c] != 0
+            marks[c] = 1
+    return found
+
+
+@_jit
+def _must_wait(d, columns, n, ascending, seen, n_cols):
+    """Whether values must be summed in their own type, or within their own columns, first."""
+    if d[CODE] == 0 or (ascending and d[INJECTIVE] != 0):
+        return False
+    if d[CONVERT] != 1 and (d[CODE] < 9 or ascending or d[INJECTIVE] != 0):
+        return False
+    return _collide(columns, n, d[REMAP], seen, n_cols)
+
+
+@_jit
+def _fetch(d, fd_values, fd_columns, start, stop, scratch, longest):
+    """Addresses of the columns (uint32, checked) and of the stored values of a row."""
+    n = stop - start
+    at = _span(
+        fd_columns,
+        d[I_TABLE],
+        d[I_IDS],
+        d[I_COUNT],
+        d[I_LEN],
+        d[INDEX_ITEM],
+        start,
+        stop,
+        scratch + 8 * longest,
+    )
+    if at < 0:
+        return at, at
+    columns = _columns(at, n, d[INDEX_CODE], d[N_VARS], scratch + 16 * longest)
+    if columns < 0:
+        return columns, columns
+    values = _span(
+        fd_values, d[D_TABLE], d[D_IDS], d[D_COUNT], d[D_LEN], d[ITEM], start, stop, scratch
+    )
+    return columns, values
+
+
+# What a call needs: the stored values of a row, its stored columns, its columns as uint32 (two
+# places each), its converted values; then one byte per column of the output.
+@_jit
+def _scratch(longest, n_cols):
+    return _malloc(32 * longest + n_cols + 64)
+
+
+def build_dense(dtype: Any) -> dict[str, Callable[..., Any]]:
+    """Functions that write dense rows of one type, for numba to compile."""
+    convert = _as_floats if np.dtype(dtype).kind == "f" else _as_stored
+    item = np.dtype(dtype).itemsize
+
+    @_jit
+    def sparse_row(d, fd_values, fd_columns, r, row_address, n_cols, scratch, longest):
+        row = _at(row_address, dtype)
+        for j in range(n_cols):
+            row[j] = 0
+        start, stop = _pointers(d, r)
+        n = stop - start
+        if n == 0:
+            return OK
+        at_columns, at = _fetch(d, fd_values, fd_columns, start, stop, scratch, longest)
+        if at < 0:
+            return at
+        columns = _at(at_columns, np.uint32)
+        ascending = _ascending(columns, n)
+        if _must_wait(d, columns, n, ascending, scratch + 32 * longest, n_cols):
+            return COLLISION
+        if d[CONVERT] != 0:
+            at = convert(at, n, d[CODE], scratch + 24 * longest, dtype)
+        values = _at(at, dtype)
+        remap = _at(d[REMAP], np.uint32)
+        # -1 is a uint32 above every limit, and so is a wrong entry: nothing is written outside.
+        limit = np.uint32(n_cols)
+        if d[CODE] == 0:  # the sum of booleans is their disjunction
+            for j in range(n):
+                c = remap[columns[j]] if d[REMAP] != 0 else columns[j]
+                if c < limit and values[j] != 0:
+                    row[c] = 1
+        elif d[REMAP] == 0:
+            for j in range(n):
+                c = columns[j]
+                if c < limit:
+                    row[c] += values[j]
+        else:
+            for j in range(n):
+                c = remap[columns[j]]
+                if c < limit:
+                    row[c] += values[j]
+        return OK
+
+    @_jit
+    def dense_row(d, fd, r, row_address, n_cols, scratch, longest):
+        n = d[N_VARS]
+        same = d[REMAP] == 0 and d[CONVERT] == 0
+        at = _dense_span(d, fd, r, row_address if same else scratch)
+        if at < 0:
+            return at
+        if same:
+            if at != row_address:
+                _memcpy(_bytes(row_address), _bytes(at), n * item)
+            return OK
+        if d[CONVERT] != 0:
+            if d[CONVERT] == 1 and d[INJECTIVE] == 0 and d[CODE] != 0:
+                return COLLISION
+            at = convert(
+                at, n, d[CODE], row_address if d[REMAP] == 0 else scratch + 24 * longest, dtype
+            )
+            if d[REMAP] == 0:
+                return OK
+        values = _at(at, dtype)
+        row = _at(row_address, dtype)
+        for j in range(n_cols):
+            row[j] = 0
+        limit = np.uint32(n_cols)
+        remap = _at(d[REMAP], np.uint32)
+        if d[CODE] == 0:
+            for j in range(n):
+                if remap[j] < limit and values[j] != 0:
+                    row[remap[j]] = 1
+        elif d[INJECTIVE] != 0:
+            for j in range(n):
+                if remap[j] < limit:
+                    row[remap[j]] = values[j]
+        else:
+            for j in range(n):
+                if remap[j] < limit:
+                    row[remap[j]] += values[j]
+        return OK
+
+    def dense(
+        descriptors, n_parts, rows, out_rows, begin, end, longest, out, n_cols, status, error
+    ):  # fmt: skip
+        """Rows `begin` to `end` of a batch into a dense array.
+
+        Rows whose values must be summed first are left out and marked in `status`; how many
+        they are, or a code, is returned. At an error, `error` holds the part and the row.
+        """
+        scratch = _scratch(longest, n_cols)
+        if scratch == 0:
+            return np.int64(NO_MEMORY)
+        local = _at(rows, np.int64)
+        outer = _at(out_rows, np.int64)
+        waiting = np.int64(0)
+        for p in range(n_parts):
+            d = _at(descriptors + p * N_FIELDS * 8, np.int64)
+            for k in range(max(begin, d[BEGIN]), min(end, d[END])):
+                row = out + outer[k] * n_cols * item
+                if d[DENSE] != 0:
+                    code = dense_row(d, d[D_FD], local[k], row, n_cols, scratch, longest)
+                else:
+                    code = sparse_row(d, d[D_FD], d[I_FD], local[k], row, n_cols, scratch, longest)
+                if code == COLLISION:
+                    _at(status, np.uint8)[k] = 1
+                    waiting += 1
+                elif code != OK:
+                    failed = _at(error, np.int64)
+                    failed[0] = p
+                    failed[1] = local[k]
+                    _free(scratch)
+                    return np.int64(code)
+        _free(scratch)
+        return waiting
+
+    def row(descriptor, fd_values, fd_columns, r, out, n_cols):
+        """One row of one matrix; OK or a code."""
+        d = _at(descriptor, np.int64)
+        if r < 0 or r >= d[N_ROWS]:
+            return np.int64(BAD_ROW)
+        start, stop = _pointers(d, r)
+        if start < 0:
+            return np.int64(BAD_POINTER)
+        longest = stop - start
+        scratch = _scratch(longest, n_cols)
+        if scratch == 0:
+            return np.int64(NO_MEMORY)
+        if d[DENSE] != 0:
+            code = dense_row(d, fd_values, r, out, n_cols, scratch, longest)
+        else:
+            code = sparse_row(d, fd_values, fd_columns, r, out, n_cols, scratch, longest)
+        _free(scratch)
+        return np.int64(code)
+
+    return {"dense": dense, "row": row}
+
+
+def build_csr(dtype: Any) -> dict[str, Callable[..., Any]]:
+    """The function that writes CSR rows of one type, for numba to compile."""
+    convert = _as_floats if np.dtype(dtype).kind == "f" else _as_stored
+    is_float = np.dtype(dtype).kind == "f"
+    item = np.dtype(dtype).itemsize
+
+    @_jit
+    def by_bits(d, columns, values, n, remap, n_cols, may_sum, sums, bits, to, data):
+        """Sort and sum by way of a dense row and one bit per column."""
+        limit = np.uint32(n_cols)
+        n_words = (n_cols + 63) >> 6
+        for w in range(n_words):
+            bits[w] = 0
+        for j in range(n):
+            c = remap[columns[j]] if d[REMAP] != 0 else columns[j]
+            if c < limit:
+                w = np.int64(c) >> 6
+                bit = np.uint64(1) << np.uint64(c & np.uint32(63))
+                if bits[w] & bit:
+                    if not may_sum:
+                        return np.int64(COLLISION)
+                    if d[CODE] != 0:
+                        sums[c] += values[j]
+                    elif values[j] != 0:
+                        sums[c] = values[j]
+                else:
+                    bits[w] |= bit
+                    sums[c] = values[j]
+        n_out = np.int64(0)
+        for w in range(n_words):
+            word = bits[w]
+            while word != np.uint64(0):
+                c = np.int64(w) * 64 + np.int64(_lowest_bit(word))
+                word &= word - np.uint64(1)
+                to[n_out] = np.int32(c)
+                data[n_out] = sums[c]
+                n_out += 1
+        return n_out
+
+    @_jit
+    def csr_row(d, r, n_cols, at_to, at_data, scratch, longest):
+        """One row after the ones before; how many values, or a code."""
+        start, stop = _pointers(d, r)
+        n = stop - start
+        if n == 0:
+            return np.int64(0)
+        at_columns, at = _fetch(d, d[D_FD], d[I_FD], start, stop, scratch, longest)
+        if at < 0:
+            return np.int64(at)
+        columns = _at(at_columns, np.uint32)
+        if d[CONVERT] != 0:
+            at = convert(at, n, d[CODE], scratch + 24 * longest, dtype)
+        values = _at(at, dtype)
+        to = _at(at_to, np.int32)
+        data = _at(at_data, dtype)
+        remap = _at(d[REMAP], np.uint32)
+        ascending = _ascending(columns, n)
+        if ascending:
+            if d[REMAP] == 0:
+                _memcpy(_bytes(at_to), _bytes(at_columns), n * 4)
+                _memcpy(_bytes(at_data), _bytes(at), n * item)
+                return n
+            # Every entry is written; those to be dropped are written over by the next one.
+            n_out = np.int64(0)
+            last = np.int64(-1)
+            sorted_ = True
+            limit = np.int64(n_cols)
+            for j in range(n):
+                c = np.int64(remap[columns[j]])
+                to[n_out] = np.int32(c)
+                data[n_out] = values[j]
+                kept = c < limit
+                sorted_ &= (not kept) | (c > last)
+                last = c if kept else last
+                n_out += np.int64(kept)
+            if sorted_:
+                return n_out
+        # Sums in the stored type only, and of floats only in the order of the columns.
+        may_sum = d[CODE] == 0 or (
+            d[CONVERT] != 1 and (not is_float or ascending or d[INJECTIVE] != 0)
+        )
+        sums = _at(scratch + 32 * longest, dtype)
+        bits = _at(scratch + 32 * longest + 8 * n_cols, np.uint64)
+        return by_bits(d, columns, values, n, remap, n_cols, may_sum, sums, bits, to, data)
+
+    def csr(
+        descriptors, rows, parts, slots, n_out, n_cols, longest, indptr, indices, data, error
+    ):  # fmt: skip
+        """Rows in the order of the output; how many values, or a code.
+
+        `slots` has the position in `rows` of every row of the output, -1 for an empty one.
+        """
+        scratch = _malloc(32 * longest + 16 * n_cols + 64)
+        if scratch == 0:
+            return np.int64(NO_MEMORY)
+        local = _at(rows, np.int64)
+        part = _at(parts, np.int32)
+        slot = _at(slots, np.int64)
+        pointers = _at(indptr, np.int64)
+        n = np.int64(0)
+        pointers[0] = n
+        for i in range(n_out):
+            s = slot[i]
+            if s >= 0:
+                d = _at(descriptors + part[s] * np.int64(N_FIELDS * 8), np.int64)
+                got = csr_row(
+                    d, local[s], n_cols, indices + n * 4, data + n * item, scratch, longest
+                )
+                if got < 0:
+                    failed = _at(error, np.int64)
+                    failed[0] = part[s]
+                    failed[1] = local[s]
+                    _free(scratch)
+                    return got
+                n += got
+            pointers[i + 1] = n
+        _free(scratch)
+        return n
+
+    return {"csr": csr}
+
+
+# --- before a batch -------------------------------------------------------------------------
+
+
+def build_plan(dtype: Any) -> dict[str, Callable[..., Any]]:
+    """Functions that look at the rows wanted, for numba to compile."""
+
+    def check(descriptors, n_parts, rows, out_rows, n_out, parts, slots, sums):
+        """Check rows and row pointers; OK or a code.
+
+        `sums` gets the most values of a row, the values of all rows, the chunk numbers that
+        `plan` may need to write, and, at an error, the part and the row. `parts` and `slots`
+        are for `csr`; 0: not wanted.
+        """
+        local = _at(rows, np.int64)
+        outer = _at(out_rows, np.int64)
+        part = _at(parts, np.int32)
+        slot = _at(slots, np.int64)
+        result = _at(sums, np.int64)
+        longest = np.int64(0)
+        total = np.int64(0)
+        spans = np.int64(0)
+        if slots != 0:
+            for i in range(n_out):
+                slot[i] = -1
+        for p in range(n_parts):
+            d = _at(descriptors + p * N_FIELDS * 8, np.int64)
+            for k in range(d[BEGIN], d[END]):
+                result[3] = p
+                result[4] = local[k]
+                if local[k] < 0 or local[k] >= d[N_ROWS]:
+                    return np.int64(BAD_ROW)
+                if outer[k] < 0 or outer[k] >= n_out:
+                    result[4] = outer[k]
+                    return np.int64(BAD_OUT_ROW)
+                start, stop = _pointers(d, local[k])
+                if start < 0:
+                    return np.int64(BAD_POINTER)
+                n = stop - start
+                longest = max(longest, n)
+                total += n
+                if d[D_TABLE] == 0:
+                    spans += d[D_GRID] if d[DENSE] != 0 else n // d[D_LEN] + 2
+                if d[I_TABLE] == 0:
+                    spans += n // d[I_LEN] + 2
+                if slots != 0:
+                    part[k] = p
+                    slot[outer[k]] = k
+        result[0] = longest
+        result[1] = total
+        result[2] = spans
+        return np.int64(OK)
+
+    @_jit
+    def mark(d, local, length, bits):
+        n_marked = np.int64(0)
+        for k in range(d[BEGIN], d[END]):
+            if d[DENSE] != 0:
+                first = local[k] // length
+                last = first
+            else:
+                start, stop = _pointers(d, local[k])
+                if start == stop:
+                    continue
+                first = start // length
+                last = (stop - 1) // length
+            for c in range(first, last + 1):
+                bit = np.uint64(1) << np.uint64(c & 63)
+                if not bits[c >> 6] & bit:
+                    bits[c >> 6] |= bit
+                    n_marked += 1
+        return n_marked
+
+    @_jit
+    def emit(bits, n_marked, grid, ids, count):
+        """Write the numbers marked, ascending, and take the marks away."""
+        w = np.int64(0)
+        while n_marked > 0:
+            word = bits[w]
+            while word != np.uint64(0):
+                c = w * 64 + np.int64(_lowest_bit(word))
+                word &= word - np.uint64(1)
+                for g in range(grid):
+                    ids[count] = c * grid + g
+                    count += 1
+                n_marked -= 1
+            bits[w] = 0
+            w += 1
+        return count
+
+    def plan(descriptors, n_parts, rows, most_chunks, ids):
+        """Chunks that rows of compressed arrays are in: ascending per array; their number.
+
+        Counts and positions go to the descriptors.
+        """
+        n_words = (most_chunks >> 6) + 1
+        scratch = _malloc(n_words * 8)
+        if scratch == 0:
+            return np.int64(NO_MEMORY)
+        bits = _at(scratch, np.uint64)
+        for w in range(n_words):
+            bits[w] = 0
+        local = _at(rows, np.int64)
+        out = _at(ids, np.int64)
+        count = np.int64(0)
+        for p in range(n_parts):
+            d = _at(descriptors + p * N_FIELDS * 8, np.int64)
+            if d[D_TABLE] == 0:
+                d[D_IDS] = count
+                grid = d[D_GRID] if d[DENSE] != 0 else np.int64(1)
+                count = emit(bits, mark(d, local, d[D_LEN], bits), grid, out, count)
+                d[D_COUNT] = count - d[D_IDS]
+            if d[I_TABLE] == 0:
+                d[I_IDS] = count
+                count = emit(bits, mark(d, local, d[I_LEN], bits), np.int64(1), out, count)
+                d[I_COUNT] = count - d[I_IDS]
+        _free(scratch)
+        return count
+
+    def follow(addresses, n):
+        """Replace addresses by what is there."""
+        out = _at(addresses, np.int64)
+        for i in range(n):
+            out[i] = _at(out[i], np.int64)[0]
+        return np.int64(OK)
+
+    return {"check": check, "plan": plan, "follow": follow}
