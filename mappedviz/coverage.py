@@ -1,0 +1,372 @@
+"""Which store has which variables: what joins keep, lose, and fill with zeros."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mappedviz.errors import RecipeError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array: TypeAlias = npt.NDArray[Any]
+_MOST_PATTERNS = 1_000
+_KINDS = (
+    ("ensembl.version", re.compile(r"ENS[A-Z]*G\d{11}\.\d+")),
+    ("ensembl", re.compile(r"ENS[A-Z]*G\d{11}|FBgn\d{7}|WBGene\d{8}")),
+    ("number", re.compile(r"\d+")),
+    ("symbol", re.compile(r"[A-Za-z][\w.\-@/:()*+ ]*")),
+)
+
+
+def id_kind(names: Sequence[str] | Array) -> str:
+    """What kind of identifiers names of variables are.
+
+    ``"ensembl"``, ``"ensembl.version"``, ``"symbol"``, ``"positional"`` (0, 1, 2 …), ``"number"``, ``"other"``
+    or ``"none"``; the kind of most of them, by up to 2,000 names.
+
+    Examples
+    --------
+    >>> id_kind(["ENSG00000141510.18", "ENSG00000012048.23"]), id_kind(["TP53", "BRCA1"])
+    ('ensembl.version', 'symbol')
+    >>> id_kind(["0", "1", "2"])
+    'positional'
+    """
+    n = len(names)
+    if n == 0:
+        return "none"
+    at = np.unique(np.linspace(0, n - 1, min(n, 2_000)).astype(np.int64))
+    some = [names[i] for i in at]
+    if all(name == str(i) for i, name in zip(at.tolist(), some, strict=True)):
+        return "positional"
+    votes: dict[str, int] = {}
+    for name in some:
+        kind = next((kind for kind, pattern in _KINDS if pattern.fullmatch(name)), "other")
+        votes[kind] = votes.get(kind, 0) + 1
+    return max(votes, key=lambda kind: votes[kind])
+
+
+_SPECIES = {
+    "ENSG": "human",
+    "ENSMUSG": "mouse",
+    "ENSRNOG": "rat",
+    "ENSDARG": "zebrafish",
+    "ENSMMUG": "macaque",
+    "ENSSSCG": "pig",
+    "FBgn": "fly",
+    "WBGene": "worm",
+}
+_PREFIX = re.compile(r"(ENS[A-Z]*G|FBgn|WBGene)\d+")
+_TITLE = re.compile(r"[A-Z][a-z]+[a-z0-9]*")
+_UPPER = re.compile(r"[A-Z][A-Z0-9]{2,}")
+
+
+def species_of(names: Sequence[str] | Array) -> str | None:
+    """The species that names of variables speak of, or None where they do not.
+
+    By the prefix of Ensembl identifiers, else by the spelling of symbols: "TP53" is human
+    or another primate, "Trp53" a mouse or a rat.
+
+    Examples
+    --------
+    >>> species_of(["ENSMUSG00000059552"]), species_of(["TP53", "CD4"] * 9), species_of(["a"])
+    ('mouse', 'human', None)
+    """
+    step = max(1, len(names) // 2_000)
+    some = [str(name) for name in names[::step]]
+    found = [match[1] for name in some if (match := _PREFIX.match(name))]
+    if len(found) > len(some) / 2:
+        return _SPECIES.get(max(set(found), key=found.count))
+    upper = sum(bool(_UPPER.fullmatch(name)) for name in some)
+    title = sum(bool(_TITLE.fullmatch(name)) for name in some)
+    if upper + title < max(10, len(some) / 3):
+        return None
+    if upper > 9 * title:
+        return "human"
+    return "mouse" if title > 4 * upper else None
+
+
+@dataclass(eq=False)
+class Coverage:
+    """Which store has which variables, and what a join over them would do.
+
+    Build it with :meth:`of` or :meth:`of_codes`. Names are those by which the stores are
+    joined: the index of var, or what the recipe's ``var_key`` and ``strip_version`` make of it.
+    A name that a store repeats counts once.
+
+    Attributes
+    ----------
+    stores
+        Display names of the stores.
+    table
+        DataFrame, a row a store, see below.
+    inner, outer
+        Variables that every store has; that any store has.
+    at_least
+        Series: k -> variables that at least k stores have, for k from 1 to the number of stores.
+    patterns
+        DataFrame: pattern (tuple of the names of the stores that have these variables), n_stores,
+        n_genes; most frequent first, at most 1,000 of them.
+    n_patterns
+        How many patterns there are.
+    what_if
+        DataFrame: identifier, strip_version, upper_case, n_stores (that have it), inner, outer,
+        var_key (for a recipe, or None where no recipe can say it): the joins by other identifiers.
+
+    Notes
+    -----
+    Columns of ``table``: ``n_vars`` (columns of the store), ``kept`` and ``lost`` by an inner join,
+    ``zero_filled`` by an outer join, ``private`` (variables that no other store has),
+    ``inner_without`` (the inner join of the others), ``gain_without`` (that less the inner join of
+    all), ``id_kind`` (see :func:`id_kind`).
+
+    Examples
+    --------
+    >>> coverage = Coverage.of({"a": ["TP53", "CD4"], "b": ["CD4", "CD8A"], "c": ["CD4", "TP53"]})
+    >>> coverage.inner, coverage.outer, coverage.at_least.tolist()
+    (1, 3, [3, 2, 1])
+    >>> coverage.table.loc["b", ["kept", "lost", "zero_filled", "private"]].astype(int).to_dict()
+    {'kept': 1, 'lost': 1, 'zero_filled': 1, 'private': 1}
+    >>> int(coverage.table.loc["b", "inner_without"])
+    2
+    >>> coverage.find(["TP53", "nowhere"]).loc["TP53"].tolist()
+    [True, False, True]
+    """
+
+    stores: list[str]
+    table: pd.DataFrame
+    inner: int
+    outer: int
+    at_least: pd.Series[int]
+    patterns: pd.DataFrame
+    n_patterns: int
+    what_if: pd.DataFrame
+    _names: Array | None = field(default=None, repr=False)
+    _lists: list[Array] = field(default_factory=list, repr=False)
+    _list_of: Array | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, names: Mapping[str, Sequence[str]]) -> Coverage:
+        """Of names of variables per store."""
+        import pandas as pd
+
+        every = [name for some in names.values() for name in some]
+        codes, vocabulary = pd.factorize(np.array(every, dtype=object))
+        ends = np.cumsum([len(some) for some in names.values()])
+        parts = np.split(codes, ends[:-1]) if len(ends) else []
+        return cls.of_codes(list(names), list(parts), list(range(len(parts))), vocabulary)
+
+    @classmethod
+    def of_codes(
+        cls,
+        stores: Sequence[str],
+        lists: Sequence[Array],
+        list_of: Sequence[int],
+        vocabulary: Array,
+        *,
+        kinds: Sequence[str] | None = None,
+        what_if: pd.DataFrame | None = None,
+    ) -> Coverage:
+        """Of the distinct lists of variables and, per store, which of them it has.
+
+        Parameters
+        ----------
+        stores
+            Display names.
+        lists
+            Per distinct list the positions of its names in the vocabulary, repeats included.
+        list_of
+            Per store its position in `lists`.
+        vocabulary
+            Objects: the names.
+        kinds
+            Per distinct list the kind of its identifiers; default: found out from the names.
+        what_if
+            Joins by other identifiers.
+        """
+        import pandas as pd
+
+        used, unique = _renumber(lists)
+        names = vocabulary[used]
+        of = np.asarray(list_of, dtype=np.intp)
+        times = np.bincount(of, minlength=len(lists))
+        counts = np.zeros(len(used), dtype=np.int64)
+        for codes, n in zip(unique, times.tolist(), strict=True):
+            counts[codes] += n
+        n_stores = len(stores)
+        inner = int((counts == n_stores).sum()) if n_stores else 0
+        outer = int((counts > 0).sum())
+        if kinds is None:
+            kinds = [id_kind(vocabulary[codes]) for codes in lists]
+        # A variable that all stores but one have is won by leaving that one out.
+        almost = int((counts == n_stores - 1).sum()) if n_stores > 1 else 0
+        gains = []
+        for codes, n in zip(unique, times.tolist(), strict=True):
+            has_almost = int((counts[codes] == n_stores - 1).sum())
+            gains.append(almost - has_almost if n == 1 and n_stores > 1 else 0)
+        private = [int((counts[codes] == 1).sum()) for codes in unique]
+        rows = {
+            "n_vars": [len(codes) for codes in lists],
+            "kept": [inner] * len(lists),
+            "lost": [len(codes) - inner for codes in unique],
+            "zero_filled": [outer - len(codes) for codes in unique],
+            "private": private,
+            "inner_without": [inner + gain for gain in gains],
+            "gain_without": gains,
+        }
+        table = pd.DataFrame(
+            {name: np.array(values, np.int64)[of] for name, values in rows.items()}
+        )
+        table["id_kind"] = [kinds[i] for i in of]
+        table.index = pd.Index(list(stores), name="store", dtype=object)
+        per_count = np.bincount(counts, minlength=n_stores + 1)
+        at_least = pd.Series(
+            per_count[::-1].cumsum()[::-1][1 : n_stores + 1],
+            index=pd.RangeIndex(1, n_stores + 1, name="k"),
+            name="n_genes",
+        )
+        patterns, n_patterns = _patterns(stores, unique, of, len(used))
+        return cls(
+            list(stores),
+            table,
+            inner,
+            outer,
+            at_least,
+            patterns,
+            n_patterns,
+            _no_what_if() if what_if is None else what_if,
+            names,
+            unique,
+            of,
+        )
+
+    @property
+    def names(self) -> Array:
+        """Names of all variables, in no order; objects (outer,)."""
+        if self._names is None:
+            raise RecipeError(
+                "holds no names of genes, because it was read from JSON",
+                key="coverage",
+                remedy="Make the audit again from the stores.",
+            )
+        return self._names
+
+    @cached_property
+    def _code_of(self) -> dict[str, int]:
+        return {name: code for code, name in enumerate(self.names.tolist())}
+
+    def find(self, genes: str | Iterable[str]) -> pd.DataFrame:
+        """Which stores have these variables: DataFrame genes × stores of bool.
+
+        Parameters
+        ----------
+        genes
+            One name or several; those that no store has get a row of False.
+
+        Raises
+        ------
+        RecipeError
+            The table was read from JSON, which holds no names of genes.
+        """
+        import pandas as pd
+
+        wanted = list(dict.fromkeys([genes] if isinstance(genes, str) else genes))
+        codes = np.array([self._code_of.get(gene, -1) for gene in wanted], dtype=np.int64)
+        has = np.zeros((len(wanted), len(self._lists)), dtype=bool)
+        for i, some in enumerate(self._lists):
+            has[:, i] = np.isin(codes, some) & (codes >= 0)
+        of: Any = [] if self._list_of is None else self._list_of
+        return pd.DataFrame(
+            has[:, of],
+            index=pd.Index(wanted, name="gene", dtype=object),
+            columns=pd.Index(self.stores, name="store", dtype=object),
+        )
+
+
+def _renumber(lists: Sequence[Array]) -> tuple[Array, list[Array]]:
+    """The codes that occur, and per list its distinct codes as positions among them."""
+    if not lists:
+        return np.empty(0, np.int64), []
+    top = max((int(codes.max()) + 1 for codes in lists if len(codes)), default=0)
+    there = np.zeros(top, dtype=bool)
+    for codes in lists:
+        there[codes] = True
+    used = np.flatnonzero(there)
+    position = np.cumsum(there) - 1
+    unique = []
+    mark = np.zeros(len(used), dtype=bool)
+    for codes in lists:
+        mark[:] = False
+        mark[position[codes]] = True
+        unique.append(np.flatnonzero(mark))
+    return used, unique
+
+
+def _patterns(
+    stores: Sequence[str], unique: Sequence[Array], list_of: Array, n: int
+) -> tuple[pd.DataFrame, int]:
+    """Which stores have a variable, as bits, counted."""
+    import pandas as pd
+
+    pattern = np.zeros(n, dtype=np.int64)
+    for begin in range(0, len(unique), 63):
+        word = np.zeros(n, dtype=np.int64)
+        for bit, codes in enumerate(unique[begin : begin + 63]):
+            word[codes] |= np.int64(1 << bit)
+        codes, words = pd.factorize(word)
+        if begin == 0:
+            pattern = codes.astype(np.int64)
+        else:
+            pattern, _ = pd.factorize(pattern * len(words) + codes)
+    counts = np.bincount(pattern) if n else np.empty(0, np.int64)
+    first = np.full(len(counts), n, dtype=np.int64)
+    np.minimum.at(first, pattern, np.arange(n))
+    order = np.lexsort((first, -counts))[:_MOST_PATTERNS]
+    example = first[order]
+    of: dict[int, list[int]] = {}
+    for store, i in enumerate(list_of.tolist()):
+        of.setdefault(i, []).append(store)
+    members: list[list[int]] = [[] for _ in order]
+    mark = np.zeros(n, dtype=bool)
+    for i, codes in enumerate(unique):
+        mark[:] = False
+        mark[codes] = True
+        for k in np.flatnonzero(mark[example]).tolist():
+            members[k] += of.get(i, [])
+    tuples = [tuple(stores[s] for s in sorted(some)) for some in members]
+    table = pd.DataFrame(
+        {
+            "pattern": pd.Series(tuples, dtype=object),
+            "n_stores": [len(some) for some in tuples],
+            "n_genes": counts[order],
+        }
+    )
+    return table, len(counts)
+
+
+WHAT_IF = ("identifier", "strip_version", "upper_case", "n_stores", "inner", "outer", "var_key")
+
+
+def _no_what_if() -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(columns=list(WHAT_IF))
+
+
+def join_sizes(lists: Sequence[Array]) -> tuple[int, int]:
+    """Sizes of the inner and the outer join of stores with these names (as codes)."""
+    if not lists:
+        return 0, 0
+    counts = np.zeros(
+        max((int(some.max()) + 1 for some in lists if len(some)), default=0), np.int64
+    )
+    for some in lists:
+        counts[np.unique(some)] += 1
+    return int((counts == len(lists)).sum()), int((counts > 0).sum())
