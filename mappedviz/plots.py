@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -26,7 +26,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from mpl_toolkits.axes_grid1 import make_axes_locatable  # type: ignore[import-untyped]
 
-from mappedviz.texts import MISSING, listed, names, quantity, share
+from mappedviz.texts import MISSING, names, pattern_words, quantity, share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,11 +67,6 @@ class Theme:
     second: str
     nothing: str
 
-    @property
-    def dark(self) -> bool:
-        """Whether light text stands on dark paper."""
-        return _luminance(self.paper) < 0.18
-
 
 LIGHT = Theme("#ffffff", "#1b1f24", "#57606a", "#d8dee4", "#0072B2", "#E69F00", "#c4cbd3")
 DARK = Theme("#14181d", "#e6edf3", "#9da7b1", "#30363d", "#4aa3df", "#E69F00", "#4b535c")
@@ -89,7 +84,7 @@ def plot_shapes(
     Parameters
     ----------
     stores
-        ``audit.stores``: one row a store with ``n_obs``, ``n_vars`` and ``status``.
+        ``audit.stores``: one row a store with ``n_obs`` and ``n_vars``.
     ax
         Axes to draw into; a part of it goes to a second axes for the genes. Default: a new figure.
     top_n
@@ -110,33 +105,27 @@ def plot_shapes(
     >>> [int(bar.get_width()) for bar in ax.patches]
     [700, 2638]
     """
-    n_obs = pd.to_numeric(stores["n_obs"], errors="coerce").astype("float64")
-    kept = np.sort(np.argsort(-n_obs.fillna(-1).to_numpy(), kind="stable")[:top_n])
+    n_obs = pd.to_numeric(stores["n_obs"], errors="coerce").to_numpy(np.float64, na_value=0)
+    kept = np.sort(np.argsort(-n_obs, kind="stable")[:top_n])
     some = stores.iloc[kept]
     ax, look = _start(ax, rows=len(some), theme=theme)
     genes = make_axes_locatable(ax).append_axes("right", size="80%", pad=0.45, sharey=ax)
     genes.set_facecolor(ax.get_facecolor())
-    bad = (
-        (some["status"] != "ok").to_numpy() if "status" in some else np.zeros(len(some), dtype=bool)
-    )
     for one, column, colour, title in (
         (ax, "n_obs", look.accent, "cells"),
         (genes, "n_vars", look.second, "genes"),
     ):
-        values = pd.to_numeric(some[column], errors="coerce").astype("float64").fillna(0).to_numpy()
+        values = pd.to_numeric(some[column], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        texts = ["cannot be read" if np.isnan(n) else quantity(n) for n in values]
+        values = np.nan_to_num(values)
         _barh(one, values, look, color=colour)
-        _bar_values(
-            one,
-            values,
-            ["cannot be read" if b else quantity(v) for v, b in zip(values, bad, strict=True)],
-            look,
-        )
+        _bar_values(one, values, texts, look)
         _finish(one, look, title=title)
     _name_rows(ax, some.index, look)
     genes.tick_params(labelleft=False)
     hidden = len(stores) - len(some)
     if hidden:
-        rest = n_obs.sum() - n_obs.iloc[kept].sum()
+        rest = n_obs.sum() - n_obs[kept].sum()
         _note(ax, f"and {hidden:,} smaller stores with {quantity(rest)} cells together", look)
     return ax
 
@@ -210,8 +199,8 @@ def plot_leave_one_out(
     Axes
         One bar a store, from the inner join of all stores to that without the store.
     """
-    gains = pd.to_numeric(coverage.table["gain_without"], errors="coerce").dropna()
-    gains = gains.astype("float64").sort_values(ascending=False, kind="stable")
+    gains = coverage.table["gain_without"].dropna().astype("float64")
+    gains = gains.sort_values(ascending=False, kind="stable")
     some = gains.iloc[:top_n]
     ax, look = _start(ax, rows=len(some), theme=theme)
     inner = float(coverage.inner)
@@ -263,12 +252,12 @@ def plot_patterns(
     some = patterns.iloc[:top_n]
     values = some["n_genes"].to_numpy(dtype=np.float64)
     labels = [pattern_words(tuple(pattern), stores) for pattern in some["pattern"]]
-    rest = patterns.iloc[top_n:]
+    more = coverage.n_patterns - len(some)
     colours = None
-    ax, look = _start(ax, rows=len(some) + bool(len(rest)), theme=theme)
-    if len(rest):
-        values = np.append(values, float(rest["n_genes"].sum()))
-        labels.append(f"other ({len(rest):,} more patterns)")
+    ax, look = _start(ax, rows=len(some) + bool(more), theme=theme)
+    if more:
+        values = np.append(values, coverage.outer - values.sum())
+        labels.append(f"other ({more:,} more patterns)")
         colours = [look.accent] * len(some) + [look.nothing]
     _barh(ax, values, look, color=colours or look.accent)
     _bar_values(ax, values, [quantity(value) for value in values], look)
@@ -306,12 +295,9 @@ def plot_categories(
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> from types import SimpleNamespace
-    >>> counts = pd.DataFrame({"a": [3, 1], "b": [0, 2]}, index=["T", "B"])
-    >>> none = pd.Series(0, index=["a", "b"])
-    >>> ax = plot_categories(SimpleNamespace(counts=counts, missing=none, absent=none))
-    >>> [text.get_text() for text in ax.get_yticklabels()]
+    >>> from mappedviz.summaries import LabelTable
+    >>> table = LabelTable.of("type", ["a", "b"], [(["T"], np.array([3]), 0), (["B"], np.array([2]), 0)])
+    >>> [text.get_text() for text in plot_categories(table).get_yticklabels()]
     ['T', 'B']
     """
     counts, rows = _category_rows(labels, top_n)
@@ -342,9 +328,8 @@ def plot_categories(
     else:
         _bar_values(ax, sums, [quantity(value) for value in sums], look)
     _name_rows(ax, rows, look)
-    key = getattr(labels, "key", None)
     what = "share of each store" if shares else "cells"
-    _finish(ax, look, title=what if key is None else f"{what} by {names([key], 40)[0]}")
+    _finish(ax, look, title=f"{what} by {names([labels.key], 40)[0]}")
     if shares:
         ax.set_xlim(0, 1.15)
     if len(legend) > 1:
@@ -465,48 +450,51 @@ def plot_batch_by_label(
 
 
 def plot_library_sizes(
-    depths: pd.DataFrame | Mapping[Any, Sequence[float] | Array],
+    depths: pd.DataFrame,
     ax: Axes | None = None,
     *,
+    column: str = "total",
     top_n: int = 40,
     theme: ThemeName = "auto",
 ) -> Axes:
-    """How much was counted in the cells of each store: quartiles of the sums of sampled rows.
+    """How much was counted in the cells of each store: quartiles of sampled rows.
 
     Parameters
     ----------
     depths
-        One row a store with the columns ``min``, ``q1``, ``median``, ``q3`` and ``max``; or
-        ``{store: sums of some rows}``.
+        A row a sampled cell, with the columns ``store``, ``total`` (sum of the cell) and ``genes``.
     ax, theme
         As for :func:`plot_shapes`.
+    column
+        ``"total"`` or ``"genes"``.
     top_n
         Stores to show, the first ones.
 
     Returns
     -------
     Axes
-        A box a store, on a logarithmic axis where the sums are positive.
+        A box a store, on a logarithmic axis where all values are positive.
 
     Examples
     --------
-    >>> ax = plot_library_sizes({"a": [1000, 2000, 4000], "b": [9000, 9500, 20000]})
-    >>> ax.get_xscale()
+    >>> depths = pd.DataFrame({"store": ["a", "a", "b"], "total": [1000, 4000, 9000]})
+    >>> plot_library_sizes(depths).get_xscale()
     'log'
     """
-    table = depths if isinstance(depths, pd.DataFrame) else quartiles(depths)
-    table = table[list(QUARTILES)].apply(pd.to_numeric, errors="coerce").astype("float64")
-    some = table.dropna().iloc[:top_n]
+    known = depths[np.isfinite(depths[column].to_numpy(np.float64))]
+    groups = known.groupby("store", sort=False, observed=True)[column]
+    table = groups.quantile([0, 0.25, 0.5, 0.75, 1]).unstack()
+    some = table.iloc[:top_n]
     ax, look = _start(ax, rows=len(some), theme=theme)
     y = np.arange(len(some))
-    low, q1, median, q3, high = some.to_numpy().T
+    low, q1, median, q3, high = some.to_numpy(np.float64).reshape(-1, 5).T
     ax.hlines(y, low, high, color=look.muted, linewidth=1)
     ax.barh(y, q3 - q1, left=q1, height=0.6, color=look.accent, alpha=0.85)
     ax.plot(median, y, linestyle="none", marker="|", markersize=13, color=look.ink)
-    positive = len(some) > 0 and bool((low > 0).all())
     _name_rows(ax, some.index, look)
-    _finish(ax, look, title="sum of a cell (line: range, box: half of the cells, mark: median)")
-    if positive:
+    what = "sum of a cell" if column == "total" else "genes of a cell that are not 0"
+    _finish(ax, look, title=f"{what} (line: range, box: half of the cells, mark: median)")
+    if len(some) and bool((low > 0).all()):
         ax.set_xscale("log")
         # Sums of one size need ticks between the powers of ten, in figures that people read.
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
@@ -516,25 +504,6 @@ def plot_library_sizes(
     if hidden:
         _note(ax, f"not shown: {hidden:,} stores", look)
     return ax
-
-
-QUARTILES = ("min", "q1", "median", "q3", "max")
-
-
-def quartiles(sums: Mapping[Any, Sequence[float] | Array]) -> pd.DataFrame:
-    """Five numbers a store, for :func:`plot_library_sizes`.
-
-    Examples
-    --------
-    >>> quartiles({"a": [1, 2, 3, 4, 5]}).loc["a"].tolist()
-    [1.0, 2.0, 3.0, 4.0, 5.0]
-    """
-    rows = {
-        store: np.quantile(np.asarray(values, dtype=np.float64), [0, 0.25, 0.5, 0.75, 1])
-        for store, values in sums.items()
-        if len(values)
-    }
-    return pd.DataFrame.from_dict(rows, orient="index", columns=list(QUARTILES))
 
 
 def render(ax: Axes, format: Literal["svg", "png"] = "svg", dpi: float = 144) -> bytes:
@@ -580,28 +549,6 @@ def render(ax: Axes, format: Literal["svg", "png"] = "svg", dpi: float = 144) ->
 # ------------------------------------------------------------------------------- words
 
 
-def pattern_words(pattern: tuple[Any, ...], stores: Sequence[Any]) -> str:
-    """Which stores a pattern names, in the shortest words.
-
-    Examples
-    --------
-    >>> pattern_words(("a", "b", "c"), ["a", "b", "c"]), pattern_words(("b",), ["a", "b", "c"])
-    ('all 3 stores', 'only b')
-    >>> pattern_words(("a", "c", "d"), ["a", "b", "c", "d"]), pattern_words(("a", "c"), list("abcd"))
-    ('all but b', '2 stores: a, c')
-    """
-    n = len(pattern)
-    if n == len(stores):
-        return f"all {n:,} stores" if n > 1 else f"only {listed(pattern)}"
-    if n == 1:
-        return f"only {listed(pattern, limit=34)}"
-    chosen = set(pattern)
-    absent = [store for store in stores if store not in chosen]
-    if len(absent) <= 2 and n > len(absent):
-        return f"all but {listed(absent, limit=28)}"
-    return f"{n:,} stores: {listed(pattern, most=3, limit=20)}"
-
-
 class _Words(str):
     """Text of ours among names from data: shown as it is."""
 
@@ -610,20 +557,17 @@ class _Words(str):
 
 def _category_rows(labels: LabelTable, top_n: int) -> tuple[pd.DataFrame, list[Any]]:
     """Counts of the rows of the figure, and what the rows are called."""
-    counts = labels.counts
-    order = np.argsort(-counts.to_numpy().sum(axis=1), kind="stable")
-    some = counts.iloc[order[:top_n]]
+    some, rest, more = labels.top(top_n)
     rows: list[Any] = list(some.index)
     parts = [some.reset_index(drop=True)]
-    rest = counts.iloc[order[top_n:]]
     extra: list[tuple[str, Any]] = []
-    if len(rest):
-        extra.append((f"other ({len(rest):,} more)", rest.sum(axis=0)))
+    if more:
+        extra.append((f"other ({more:,} more)", rest))
     extra += [(MISSING, labels.missing), (ABSENT, labels.absent)]
     for words, values in extra:
         if values.sum() > 0:
-            row = values.reindex(counts.columns).fillna(0).to_numpy()[None, :]
-            parts.append(pd.DataFrame(row, columns=counts.columns))
+            row = values.reindex(some.columns).fillna(0).to_numpy()[None, :]
+            parts.append(pd.DataFrame(row, columns=some.columns))
             rows.append(_Words(words))
     return pd.concat(parts, ignore_index=True), rows
 
@@ -658,9 +602,12 @@ def _suits(ax: Axes) -> Theme:
     ]
     base = LIGHT if contrast(LIGHT.ink, paper) >= contrast(DARK.ink, paper) else DARK
     text = mpl.colors.to_hex(paper)
-    # Grey text is as grey as the paper allows.
-    muted = base.muted if contrast(base.muted, paper) >= 4.5 else base.ink
-    return Theme(text, base.ink, muted, base.grid, base.accent, base.second, base.nothing)
+    # On paper of a middling grey only black or white can be read.
+    ink = base.ink
+    if contrast(ink, paper) < 4.5:
+        ink = max(("#000000", "#ffffff"), key=lambda one: contrast(one, paper))
+    muted = base.muted if contrast(base.muted, paper) >= 4.5 else ink
+    return Theme(text, ink, muted, base.grid, base.accent, base.second, base.nothing)
 
 
 def _luminance(colour: Any) -> float:

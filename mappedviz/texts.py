@@ -155,6 +155,28 @@ def listed(values: Sequence[Any], most: int = 5, limit: int = 40) -> str:
     return ", ".join(texts) + (f" and {more:,} more" if more else "")
 
 
+def pattern_words(pattern: tuple[Any, ...], stores: Sequence[Any]) -> str:
+    """Which stores a pattern names, in the shortest words.
+
+    Examples
+    --------
+    >>> pattern_words(("a", "b", "c"), ["a", "b", "c"]), pattern_words(("b",), ["a", "b", "c"])
+    ('all 3 stores', 'only b')
+    >>> pattern_words(("a", "c", "d"), ["a", "b", "c", "d"]), pattern_words(("a", "c"), list("abcd"))
+    ('all but b', '2 stores: a, c')
+    """
+    n = len(pattern)
+    if n == len(stores):
+        return f"all {n:,} stores" if n > 1 else f"only {listed(pattern)}"
+    if n == 1:
+        return f"only {listed(pattern, limit=34)}"
+    chosen = set(pattern)
+    absent = [store for store in stores if store not in chosen]
+    if len(absent) <= 2 and n > len(absent):
+        return f"all but {listed(absent, limit=28)}"
+    return f"{n:,} stores: {listed(pattern, most=3, limit=20)}"
+
+
 def csv_cell(value: Any) -> Any:
     r"""A value that no spreadsheet takes for a formula: a quote is put before such text.
 

@@ -1,0 +1,1165 @@
+"""The audit as static HTML: in a notebook, and as one file that needs nothing else.
+
+The only place that makes HTML out of text. Content is first a plain value (:class:`Section`,
+:class:`Table`, :class:`Cell`) and then goes through one template with autoescaping, so nothing
+from a file can become markup. What a notebook shows is built from inline styles, tables and
+``<details>`` alone: an untrusted JupyterLab removes everything else.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import markupsafe
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from mappedviz.errors import MappedvizError
+from mappedviz.texts import (
+    MISSING,
+    cut,
+    is_missing,
+    listed,
+    names,
+    pattern_words,
+    quantity,
+    share,
+    shown,
+    size,
+    visible,
+)
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from matplotlib.axes import Axes
+
+    from mappedviz.audits import Audit, Finding
+    from mappedviz.batches import RowBatch
+    from mappedviz.collection import MappedCollection
+    from mappedviz.summaries import Coverage, LabelTable, WeightTable
+
+PathLike: TypeAlias = str | os.PathLike[str]
+Figures: TypeAlias = Mapping[str, Sequence["Picture"]]
+
+# Rows of a table: in a notebook, and on a page.
+REPR_ROWS, PAGE_ROWS = 100, 2000
+BLUE, ORANGE, GREEN, GREY = "#0072b24d", "#e69f0059", "#009e734d", "#8b949e59"
+# Okabe and Ito's colours, and grey for all other stores.
+STORE_COLOURS = (
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#cc79a7",
+    "#56b4e9",
+    "#d55e00",
+    "#f0e442",
+    "#999999",
+)
+SEVERITIES = ("fatal", "error", "warning", "info")
+
+
+# ---------------------------------------------------------------------------- values
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table: a text, and a bar behind it or stacked beside it.
+
+    Attributes
+    ----------
+    text
+        What is shown.
+    bar
+        Length of a bar behind the text, 0 … 1.
+    colour
+        Colour of the bar.
+    parts
+        Instead of text: (length, colour) of the segments of a stacked bar.
+    title
+        Shown when the pointer rests on the cell.
+    number
+        Whether the text is aligned to the right.
+    wrap
+        Whether the text may take several lines.
+    """
+
+    text: str = ""
+    bar: float | None = None
+    colour: str = BLUE
+    parts: tuple[tuple[float, str], ...] = ()
+    title: str = ""
+    number: bool = False
+    wrap: bool = False
+
+    @property
+    def style(self) -> str:
+        """Declarations for the cell's ``style``; made of numbers and our own colours only."""
+        if self.parts:
+            stops, at = [], 0.0
+            for length, colour in self.parts:
+                stops.append(f"{colour} {100 * at:.3g}% {100 * (at + length):.3g}%")
+                at += length
+            stops.append(f"#0000 {100 * at:.3g}%")
+            return f"min-width:9em;background:linear-gradient(90deg,{','.join(stops)})"
+        align = "text-align:right" if self.number else "text-align:left"
+        if self.wrap and len(self.text) > 24:
+            align += ";white-space:normal;min-width:14em"
+        if self.bar is None:
+            return align
+        # A bar that is there is seen, however short.
+        length = 100 * min(max(self.bar, 0.004 if self.bar > 0 else 0.0), 1.0)
+        return f"{align};background:linear-gradient(90deg,{self.colour} {length:.3g}%,#0000 0)"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its head, its rows, and what was left out."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    title: str = ""
+    note: str = ""
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as two pictures, for light and for dark paper, as data URIs."""
+
+    alt: str
+    light: str
+    dark: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One view: a lead sentence, large numbers, tables, and (on a page) pictures."""
+
+    id: str
+    title: str
+    lead: str = ""
+    numbers: Sequence[tuple[str, str]] = ()
+    tables: Sequence[Table] = ()
+    legend: Sequence[tuple[str, str]] = ()
+    pictures: Sequence[Picture] = field(default=())
+
+
+# -------------------------------------------------------------------------- escaping
+
+
+def escape(value: Any) -> Markup:
+    """A value as HTML text: escaped, on one line, with everything invisible spelled out.
+
+    Examples
+    --------
+    >>> escape('<script>alert("1")</script>')
+    Markup('&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt;')
+    """
+    return markupsafe.escape(visible(str(value)))
+
+
+def _escaped_lines(value: Any) -> Markup:
+    """Code: as :func:`escape`, but its line breaks stay."""
+    return Markup("\n").join(escape(line) for line in str(value).splitlines())
+
+
+def _finish(value: Any) -> Any:
+    """What jinja does with every expression of a template before it escapes it."""
+    return value if isinstance(value, Markup) else visible(str(value))
+
+
+_TABLE = """\
+{%- macro table(t) -%}
+{%- if t.title and not t.folded %}<div style="font-weight:600;margin:.9em 0 .2em">{{ t.title }}</div>{% endif -%}
+{%- if t.folded %}<details style="margin:.6em 0"><summary>{{ t.title }}</summary>{% endif -%}
+<div style="overflow-x:auto"><table style="border-collapse:collapse;margin:0"><thead><tr>
+{%- for name in t.head %}<th style="text-align:{{ 'left' if loop.first else 'center' }}">{{ name }}</th>{% endfor -%}
+</tr></thead><tbody>
+{% for row in t.rows %}<tr>
+{%- for c in row %}<td style="{{ c.style }}"{% if c.title %} title="{{ c.title }}"{% endif %}>{{ c.text }}</td>{% endfor -%}
+</tr>
+{% endfor %}</tbody></table></div>
+{%- if t.note %}<div style="opacity:.8">{{ t.note }}</div>{% endif -%}
+{%- if t.folded %}</details>{% endif -%}
+{%- endmacro -%}
+"""
+
+_CHIP = {
+    "fatal": "#a4161a",
+    "error": "#b3261e",
+    "warning": "#7d4e00",
+    "info": "#0b5394",
+}
+
+_BODY = (
+    _TABLE
+    + """\
+{%- macro chip(severity) -%}
+<b style="background:{{ chips[severity] }};color:#fff;border-radius:3px;padding:0 .5em;margin-right:.5em">{{ severity }}</b>
+{%- endmacro -%}
+{%- macro finding(f) -%}
+<div style="margin:.5em 0;padding-left:.7em;border-left:3px solid {{ chips[f.severity] }}">
+<div>{{ chip(f.severity) }}{{ f.message }}{% if f.stores %} <span style="opacity:.8">– {{ f.stores }}</span>{% endif %}</div>
+{%- if f.remedy %}<div style="margin-top:.15em">→ {{ f.remedy }}</div>{% endif -%}
+{%- if f.code %}<pre style="margin:.3em 0;padding:.4em .6em;background:#8b949e22;white-space:pre-wrap;overflow-wrap:anywhere">{{ f.code|lines }}</pre>{% endif -%}
+</div>
+{%- endmacro -%}
+{%- if findings %}
+{% for f in findings %}{{ finding(f) }}
+{% endfor %}
+{%- if more_findings %}<details><summary>{{ more_findings|length }} more</summary>
+{% for f in more_findings %}{{ finding(f) }}
+{% endfor %}</details>{% endif -%}
+{% endif -%}
+{%- if not_applicable %}<details style="margin:.5em 0"><summary>{{ not_applicable|length }} checks do not apply</summary><ul>
+{% for text in not_applicable %}<li>{{ text }}</li>
+{% endfor %}</ul></details>{% endif -%}
+{%- for s in sections %}
+<details{% if loop.first or page %} open{% endif %} id="{{ s.id }}" style="margin:.6em 0"><summary style="font-weight:600;font-size:1.1em">{{ s.title }}</summary>
+{% if s.lead %}<div style="margin:.3em 0">{{ s.lead }}</div>{% endif %}
+{%- if s.numbers %}<div style="display:flex;flex-wrap:wrap;gap:.4em 2.2em;margin:.5em 0">
+{%- for value, words in s.numbers %}<div><div style="font-size:1.6em;font-weight:600;line-height:1.2">{{ value }}</div><div style="opacity:.8">{{ words }}</div></div>{% endfor -%}
+</div>{% endif -%}
+{%- for p in s.pictures %}<figure><picture><source media="screen and (prefers-color-scheme: dark)" srcset="{{ p.dark }}"><img src="{{ p.light }}" alt="{{ p.alt }}"></picture></figure>
+{% endfor -%}
+{%- if s.legend %}<div style="margin:.3em 0">{% for colour, name in s.legend %}<span style="margin-right:1em"><span style="background:{{ colour }};padding:0 .5em;margin-right:.3em"></span>{{ name }}</span> {% endfor %}</div>{% endif -%}
+{%- for t in s.tables %}{{ table(t) }}{% endfor -%}
+</details>
+{%- endfor %}
+{%- if code %}
+<details{% if page %} open{% endif %} id="recipe" style="margin:.6em 0"><summary style="font-weight:600;font-size:1.1em">Recipe</summary>
+<pre style="padding:.4em .6em;background:#8b949e22;white-space:pre-wrap;overflow-wrap:anywhere">{{ code|lines }}</pre></details>
+{%- endif %}
+"""
+)
+
+_REPR = (
+    """\
+<div style="line-height:1.5">
+<div style="font-size:1.2em;font-weight:600">{{ verdict }}</div>
+<div style="opacity:.8;margin-bottom:.4em">{{ summary }}</div>
+"""
+    + _BODY
+    + "</div>"
+)
+
+_PAGE = (
+    """\
+<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="mappedviz {{ version }}">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>{{ title }}</title>
+<style>
+:root { color-scheme: light dark; --paper: #fff; --desk: #f3f5f7; --ink: #1b1f24; --line: #d8dee4; --link: #0b5394 }
+@media (prefers-color-scheme: dark) { :root { --paper: #14181d; --desk: #0b0e11; --ink: #e6edf3; --line: #30363d; --link: #79b8ff } }
+* { box-sizing: border-box }
+body { margin: 0; background: var(--desk); color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif }
+main { max-width: 1080px; margin: 0 auto; padding: 2rem 1.2rem 3rem }
+header { margin-bottom: 1.2rem }
+h1 { font-size: 1.7rem; line-height: 1.25; margin: .2rem 0 .3rem }
+header p { margin: .1rem 0 }
+nav a { color: var(--link); margin-right: 1em }
+.paper, main > details { background: var(--paper); border: 1px solid var(--line); border-radius: 10px; padding: .9rem 1.2rem; margin: 1rem 0 !important }
+summary { cursor: pointer }
+table { font-size: .88rem; font-variant-numeric: tabular-nums }
+th, td { padding: .18rem .6rem; border-bottom: 1px solid var(--line); white-space: nowrap }
+th { font-weight: 600 }
+td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 9em }
+pre { font: .85rem/1.45 ui-monospace, "DejaVu Sans Mono", monospace; border-radius: 6px }
+figure { margin: .6rem 0 }
+figure img { max-width: 100%; height: auto }
+footer { opacity: .8; font-size: .85rem }
+@media print {
+  :root { --paper: #fff; --desk: #fff; --ink: #000; --line: #bbb; color-scheme: light }
+  body { font-size: 10pt } main { max-width: none; padding: 0 } nav { display: none }
+  .paper, main > details { border: 0; padding: 0 }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact }
+  figure, tr, pre { break-inside: avoid } details::details-content { content-visibility: visible !important; block-size: auto !important }
+}
+</style></head><body><main>
+<header><p>{{ title }}</p><h1>{{ verdict }}</h1><p>{{ summary }}</p>
+<nav>{% for s in sections %}<a href="#{{ s.id }}">{{ s.title }}</a>{% endfor %}{% if code %}<a href="#recipe">Recipe</a>{% endif %}</nav></header>
+"""
+    + _BODY.replace("{%- if findings %}", '<div class="paper">\n{%- if findings %}', 1).replace(
+        "{%- for s in sections %}", "</div>\n{%- for s in sections %}", 1
+    )
+    + """
+<footer>Made by mappedviz {{ version }}. This file holds everything that it shows; it contains no scripts and loads nothing.</footer>
+</main></body></html>
+"""
+)
+
+
+@lru_cache(maxsize=4)
+def _template(source: str) -> Template:
+    from jinja2 import Environment
+
+    environment = Environment(autoescape=True, finalize=_finish, trim_blocks=False)
+    environment.filters["lines"] = _escaped_lines
+    return environment.from_string(source)
+
+
+# ------------------------------------------------------------------------ the audit
+
+
+@dataclass(frozen=True)
+class _FindingText:
+    severity: str
+    message: str
+    stores: str
+    remedy: str
+    code: str
+
+
+def audit_html(audit: Audit, figures: Figures | None = None) -> str:
+    """The audit for a notebook: findings first, then the views.
+
+    Parameters
+    ----------
+    audit
+        What to show.
+    figures
+        Section (``"coverage"``, ``"labels"``, …) -> pictures. Default: none, the tables have
+        bars of their own.
+
+    Returns
+    -------
+    str
+        HTML that an untrusted notebook shows as well: no scripts, no style block.
+    """
+    return _template(_REPR).render(**_content(audit, REPR_ROWS, figures or {}), page=False)
+
+
+def page_html(audit: Audit, figures: Figures | None = None, *, title: str = "Audit") -> str:
+    """The audit as a whole page: dark and light, printable, without scripts or a network.
+
+    Parameters
+    ----------
+    audit
+        What to show.
+    figures
+        As for :func:`audit_html`. Default: all figures of the audit.
+    title
+        Title of the page.
+
+    Returns
+    -------
+    str
+        A complete HTML document.
+    """
+    from mappedviz import __version__
+
+    chosen = figures_of(audit) if figures is None else figures
+    content = _content(audit, PAGE_ROWS, chosen)
+    return _template(_PAGE).render(**content, page=True, title=title, version=__version__)
+
+
+def write_html(audit: Audit, path: PathLike, *, figures: Figures | None = None) -> Path:
+    """Write the page to a file; an existing file stays whole until the new one is.
+
+    Parameters
+    ----------
+    audit
+        What to show.
+    path
+        The file to write.
+    figures
+        As for :func:`page_html`.
+
+    Returns
+    -------
+    Path
+        Where it lies.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written (no such folder, no space, no permission). What was there
+        before is still there.
+    """
+    return write_text(path, page_html(audit, figures, title="Audit of a collection"))
+
+
+def write_text(path: PathLike, text: str) -> Path:
+    """Write a text file at once: whoever looks sees the old one or the new one, never a part.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    text
+        Its content, written as UTF-8.
+
+    Returns
+    -------
+    Path
+        Where it lies.
+
+    Raises
+    ------
+    OSError
+        It cannot be written; what was there before is still there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_text(Path(folder) / "a.txt", "new").read_text()
+    'new'
+    """
+    target = Path(path)
+    handle, temporary = tempfile.mkstemp(
+        dir=target.parent, prefix=f".{target.name[:100]}.", suffix=".tmp"
+    )
+    try:
+        with open(handle, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 - a descriptor
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(_mode_of(target))
+        Path(temporary).replace(target)
+    except BaseException:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise
+    return target
+
+
+def _mode_of(target: Path) -> int:
+    """Permissions for the new file: those of the old one, or what the umask leaves."""
+    with suppress(OSError):
+        return target.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _content(audit: Audit, most: int, figures: Figures) -> dict[str, Any]:
+    findings = [_finding_text(finding) for finding in audit.findings]
+    few = 30 if most == REPR_ROWS else 500
+    sections = [
+        _shapes(audit.stores, most, figures),
+        _coverage(audit.coverage, most, figures),
+        *_labels_and_weights(audit, most, figures),
+        _schema(audit.obs_schema, most),
+    ]
+    return {
+        "verdict": audit.verdict,
+        "summary": summary_line(audit),
+        "findings": findings[:few],
+        "more_findings": findings[few:],
+        "not_applicable": [_not_applicable_text(one) for one in audit.not_applicable],
+        "sections": [section for section in sections if section is not None],
+        "code": repr(audit.recipe),
+        "chips": _CHIP,
+    }
+
+
+def summary_line(audit: Audit) -> str:
+    """How much there is, in one line: stores, cells, genes, findings."""
+    stores = audit.stores
+    parts = [
+        f"{len(stores):,} {'store' if len(stores) == 1 else 'stores'}",
+        f"{quantity(stores['n_obs'].sum())} cells",
+        f"{quantity(audit.coverage.inner)} genes in all of them",
+        f"{quantity(audit.coverage.outer)} in any",
+    ]
+    severities = [finding.severity for finding in audit.findings]
+    counted = [
+        f"{severities.count(severity)} {severity}"
+        for severity in SEVERITIES
+        if severity in severities
+    ]
+    parts.append("findings: " + (", ".join(counted) if counted else "none"))
+    return " · ".join(parts)
+
+
+def _finding_text(finding: Finding) -> _FindingText:
+    stores = list(finding.stores or ())
+    return _FindingText(
+        finding.severity,
+        cut(str(finding.message), 600),
+        listed(stores, most=4) if stores else "",
+        str(finding.remedy or ""),
+        str(finding.code or ""),
+    )
+
+
+def _not_applicable_text(one: Any) -> str:
+    message = getattr(one, "message", None)
+    return str(one) if message is None else f"{one.id}: {message}"
+
+
+# ------------------------------------------------------------------------- the views
+
+
+def _text(value: Any, limit: int = 60, title: str = "") -> Cell:
+    return Cell(shown(value, limit), title=title)
+
+
+def _number(n: Any, top: float = 0.0, colour: str = BLUE, text: str | None = None) -> Cell:
+    bar = None if is_missing(n) or not top else float(n) / top
+    return Cell(quantity(n) if text is None else text, bar=bar, colour=colour, number=True)
+
+
+def _top(values: Any) -> float:
+    numbers = pd.to_numeric(pd.Series(values), errors="coerce")
+    return float(numbers.max()) if numbers.notna().any() else 0.0
+
+
+def _left_out(n: int, most: int, what: str, where: str) -> str:
+    return f"The first {most:,} of {n:,} {what}; {where} has all." if n > most else ""
+
+
+def _shapes(stores: pd.DataFrame, most: int, figures: Figures) -> Section:
+    some = stores.iloc[:most]
+    tops = {name: _top(stores[name]) for name in ("n_obs", "n_vars", "nbytes")}
+    rows = []
+    for name, path, store in zip(
+        names(some.index, 48), some["path"], some.to_dict("records"), strict=True
+    ):
+        rows.append(
+            [
+                Cell(name, title=cut(visible(str(path)), 200)),
+                _status(store["status"]),
+                _number(store["n_obs"], tops["n_obs"]),
+                _number(store["n_vars"], tops["n_vars"], ORANGE),
+                _text(store["X"], 40) if store["X"] is not None else Cell("–"),
+                _text(store["x_scale"], 30) if store["x_scale"] is not None else Cell("–"),
+                Cell(share(store["density"]), number=True),
+                _number(store["nbytes"], tops["nbytes"], GREY, text=size(store["nbytes"])),
+                Cell(_also(store), wrap=True),
+            ]
+        )
+    table = Table(
+        ("store", "status", "cells", "genes", "X", "values", "density", "size", "also"),
+        rows,
+        note=_left_out(len(stores), most, "stores", "audit.stores"),
+    )
+    return Section("shapes", "Shapes", tables=[table], pictures=figures.get("shapes", ()))
+
+
+def _status(status: str) -> Cell:
+    # The whole sentence of an error is among the findings.
+    return Cell(shown(status, 90), title=shown(status, 300) if len(status) > 90 else "", wrap=True)
+
+
+def _also(store: Mapping[Any, Any]) -> str:
+    parts = []
+    if store["raw"]:
+        parts.append(f"raw ({quantity(store['raw_n_vars'])})")
+    parts += [
+        f"{what}: {listed(store[what], most=3, limit=24)}"
+        for what in ("layers", "obsm")
+        if store[what]
+    ]
+    return "; ".join(parts)
+
+
+def _coverage(coverage: Coverage, most: int, figures: Figures) -> Section:
+    frame = coverage.table
+    tops = {
+        name: _top(frame[name])
+        for name in ("kept", "lost", "zero_filled", "private", "gain_without")
+    }
+    # In a notebook half as many as there: those without which the inner join grows most.
+    most = most // 2 if most == REPR_ROWS else most
+    some = frame
+    if len(frame) > most:
+        gains = pd.to_numeric(frame["gain_without"], errors="coerce").fillna(-1).to_numpy()
+        some = frame.iloc[np.sort(np.argsort(-gains, kind="stable")[:most])]
+    rows = []
+    for name, store in zip(names(some.index, 48), some.to_dict("records"), strict=True):
+        gain = store["gain_without"]
+        without = quantity(store["inner_without"])
+        if not is_missing(gain) and gain > 0:
+            without += f" (+{quantity(gain)})"
+        rows.append(
+            [
+                Cell(name),
+                _number(store["n_vars"]),
+                _number(store["kept"], tops["kept"], GREEN),
+                _number(store["lost"], tops["lost"], ORANGE),
+                _number(store["zero_filled"], tops["zero_filled"], GREY),
+                _number(store["private"], tops["private"], BLUE),
+                _number(gain, tops["gain_without"], BLUE, text=without),
+                _text(store["id_kind"], 40),
+            ]
+        )
+    per_store = Table(
+        (
+            "store",
+            "genes",
+            "kept (inner)",
+            "lost (inner)",
+            "zero-filled (outer)",
+            "only here",
+            "inner without it",
+            "identifiers",
+        ),
+        rows,
+        note=f"The {most:,} of {len(frame):,} stores that cost the inner join most; "
+        "audit.coverage.table has all."
+        if len(frame) > most
+        else "",
+    )
+    tables = [per_store, _patterns_table(coverage)]
+    if len(coverage.what_if):
+        tables.append(_what_if_table(coverage.what_if))
+    curve = coverage.at_least
+    numbers = [(quantity(coverage.inner), "genes in all stores (inner)")]
+    if len(curve) > 2:
+        half = int(curve.index[(len(curve) - 1) // 2])
+        numbers.append((quantity(curve.loc[half]), f"in at least {half:,} stores"))
+    numbers.append((quantity(coverage.outer), "in any store (outer)"))
+    return Section(
+        "coverage",
+        "Genes",
+        numbers=numbers,
+        tables=tables,
+        pictures=figures.get("coverage", ()),
+    )
+
+
+def _patterns_table(coverage: Coverage) -> Table:
+    patterns = coverage.patterns
+    stores = list(coverage.table.index)
+    some = patterns.iloc[:15]
+    top = _top(patterns["n_genes"])
+    rows = [
+        [Cell(pattern_words(tuple(pattern), stores)), _number(n, top)]
+        for pattern, n in zip(some["pattern"], some["n_genes"], strict=True)
+    ]
+    rest = patterns.iloc[15:]
+    if len(rest):
+        rows.append(
+            [
+                Cell(f"other ({len(rest):,} more patterns)"),
+                _number(rest["n_genes"].sum(), top, GREY),
+            ]
+        )
+    return Table(("genes that are in", "genes"), rows, title="Which genes are where", folded=True)
+
+
+def _what_if_table(what_if: pd.DataFrame) -> Table:
+    top = _top(what_if["inner"])
+    some = what_if.iloc[:30]
+    rows = [
+        [
+            _text(row["identifier"]),
+            Cell("yes" if row["strip_version"] else "no"),
+            Cell("yes" if row["upper_case"] else "no"),
+            _number(row["inner"], top, GREEN),
+            _number(row["outer"]),
+            _number(row["n_stores"]),
+        ]
+        for row in some.to_dict("records")
+    ]
+    return Table(
+        ("join by", "versions stripped", "upper case", "inner", "outer", "stores that have it"),
+        rows,
+        title="What if the stores were joined by …",
+        folded=True,
+    )
+
+
+def _labels_and_weights(audit: Audit, most: int, figures: Figures) -> list[Section | None]:
+    labels, weights = label_table(audit), weight_table(audit)
+    return [
+        None if labels is None else _labels(labels, most, figures),
+        None if weights is None else _weights(weights, most, figures),
+    ]
+
+
+def label_table(audit: Audit) -> LabelTable | None:
+    """Labels of the audit's own key; None where there is no key, or no store has it."""
+    with suppress(MappedvizError):
+        return audit.labels()
+    return None
+
+
+def weight_table(audit: Audit) -> WeightTable | None:
+    """Weights for the audit's own key; None where there is no key, or no store has it."""
+    with suppress(MappedvizError):
+        return audit.weights()
+    return None
+
+
+def _labels(labels: LabelTable, most: int, figures: Figures) -> Section:
+    counts, rest, more = labels.top(25 if most == REPR_ROWS else 200)
+    values = counts.to_numpy(dtype=np.float64)
+    extra = [(f"other ({more:,} more)", rest)] if more else []
+    extra += [(MISSING, labels.missing), ("(no such column)", labels.absent)]
+    by_store = sum((column.to_numpy(np.float64) for _, column in extra), values.sum(axis=0))
+    order = np.argsort(-by_store, kind="stable")
+    # With as many stores as colours the last colour is a store's, else that of all others.
+    own = order if len(order) <= len(STORE_COLOURS) else order[: len(STORE_COLOURS) - 1]
+    stores = names(counts.columns[own], 40)
+    top = float(values.sum(axis=1).max(initial=0.0)) or 1.0
+
+    def row(name: Cell, of_stores: Any) -> list[Cell]:
+        total = float(of_stores.sum())
+        parts = [
+            (float(of_stores[store]) / top, STORE_COLOURS[place])
+            for place, store in enumerate(own)
+            if of_stores[store]
+        ]
+        others = total - float(of_stores[own].sum())
+        if others > 0:
+            parts.append((others / top, STORE_COLOURS[-1]))
+        said = [f"{stores[place]}: {quantity(of_stores[one])}" for place, one in enumerate(own)]
+        return [
+            name,
+            Cell(quantity(total), number=True),
+            Cell(quantity((of_stores > 0).sum()), number=True),
+            Cell(parts=_shortened(parts), title="; ".join(said) if most == PAGE_ROWS else ""),
+        ]
+
+    rows = [
+        row(Cell(name), of_stores)
+        for name, of_stores in zip(names(counts.index, 60), values, strict=True)
+    ]
+    rows += [
+        row(Cell(words), column.to_numpy(np.float64)) for words, column in extra if column.sum()
+    ]
+    tables = [Table(("label", "cells", "stores", "by store"), rows)]
+    if len(labels.variants):
+        tables.append(_variants_table(labels.variants))
+    legend = list(zip(STORE_COLOURS, stores, strict=False))
+    if len(own) < len(order):
+        legend.append((STORE_COLOURS[-1], f"other ({len(order) - len(own):,} stores)"))
+    return Section(
+        "labels",
+        "Labels",
+        lead=_labels_lead(labels),
+        tables=tables,
+        legend=legend,
+        pictures=figures.get("labels", ()),
+    )
+
+
+def _shortened(parts: list[tuple[float, str]]) -> tuple[tuple[float, str], ...]:
+    """Segments of a stacked bar; one that goes beyond the longest label's bar ends there."""
+    total = sum(length for length, _ in parts)
+    scale = 1.0 if total <= 1 else 1.0 / total
+    return tuple((length * scale, colour) for length, colour in parts)
+
+
+def _labels_lead(labels: LabelTable) -> str:
+    parts = [
+        f"{shown(labels.key)}: {len(labels.classes):,} labels",
+        f"{quantity(labels.total.sum())} cells with one",
+    ]
+    for column, words in (
+        (labels.missing, "without a label"),
+        (labels.absent, "in stores without the column"),
+    ):
+        if column.sum():
+            parts.append(f"{quantity(column.sum())} {words}")
+    return ", ".join(parts) + "."
+
+
+def _variants_table(variants: pd.DataFrame) -> Table:
+    some = variants.iloc[:60]
+    rows = [
+        [
+            _text(row["label"], 80),
+            _number(row["n"]),
+            Cell(listed(list(row["stores"]), most=3)),
+            Cell(shown(row["group"], 60)),
+        ]
+        for row in some.to_dict("records")
+    ]
+    return Table(
+        ("label", "cells", "in", "group"),
+        rows,
+        title="Spellings that may mean the same",
+        note=_left_out(len(variants), 60, "spellings", "audit.labels().variants"),
+        folded=True,
+    )
+
+
+def _weights(weights: WeightTable, most: int, figures: Figures) -> Section:
+    frame = weights.table
+    n_rows = 25 if most == REPR_ROWS else 200
+    some = frame.iloc[:n_rows]
+    top = max(_top(frame["share_before"]), _top(frame["share_after"]))
+    rows = [
+        [
+            Cell(name),
+            _number(row["n"]),
+            _number(row["share_before"], top, GREY, text=share(row["share_before"])),
+            _number(row["share_after"], top, BLUE, text=share(row["share_after"])),
+            Cell(_draws(row["draws_per_cell"]), number=True),
+        ]
+        for name, row in zip(names(some.index, 60), some.to_dict("records"), strict=True)
+    ]
+    table = Table(
+        ("class", "cells", "share in the data", "share drawn", "draws of a cell per epoch"),
+        rows,
+        note=_left_out(len(frame), n_rows, "classes", "audit.weights().table"),
+    )
+    numbers = [
+        (
+            f"{quantity(weights.effective_size)} ({share(weights.effective_fraction)})",
+            "effective cells with these weights",
+        ),
+        (share(weights.distinct_fraction), "of the cells seen in an epoch"),
+        (f"{_draws(weights.rarest_repeats)} ×", "a cell of the rarest class is drawn"),
+    ]
+    return Section(
+        "weights",
+        "Weighted sampling",
+        numbers=numbers,
+        tables=[_schemes_table(weights), table],
+        pictures=figures.get("weights", ()),
+    )
+
+
+def _schemes_table(weights: WeightTable) -> Table:
+    """The ways to weigh side by side; the one that was asked for is named."""
+    from mappedviz.summaries import compare_schemes
+
+    words = {"uniform": "1", "inverse": "1/n", "scaled": "s/(s+n)", "sqrt": "1/√n"}
+    rows = [
+        [
+            Cell(
+                f"{scheme}: {words.get(str(scheme), '')}"
+                + (" (as asked for)" if scheme == weights.scheme else "")
+            ),
+            _number(
+                row["effective_fraction"],
+                1,
+                GREEN,
+                f"{quantity(row['effective_size'])} ({share(row['effective_fraction'])})",
+            ),
+            _number(row["distinct_fraction"], 1, BLUE, share(row["distinct_fraction"])),
+            Cell(_draws(row["rarest_repeats"]), number=True),
+        ]
+        for scheme, row in compare_schemes(weights.table["n"].to_numpy(), weights.scaler).iterrows()
+    ]
+    return Table(
+        ("weight of a cell", "effective cells", "cells seen in an epoch", "draws of the rarest"),
+        rows,
+        title="Ways to weigh",
+    )
+
+
+def _draws(n: Any) -> str:
+    if is_missing(n):
+        return "–"
+    return f"{float(n):,.0f}" if n >= 10 else f"{float(n):.2g}"
+
+
+def _schema(schema: pd.DataFrame, most: int) -> Section | None:
+    """Columns of obs over all stores: in how many, of which types, how much is missing."""
+    if not len(schema):
+        return None
+    stores = list(dict.fromkeys(schema.columns.get_level_values(0)))
+    dtypes = schema.xs("dtype", axis=1, level=1)
+    missing = schema.xs("missing", axis=1, level=1)  # per cent
+    n_rows = 40 if most == REPR_ROWS else 500
+    present = dtypes.notna()
+    order = np.argsort(-present.to_numpy().sum(axis=1), kind="stable")[:n_rows]
+    rows = []
+    for name, i in zip(names(schema.index[order], 48), order, strict=True):
+        here = present.iloc[i].to_numpy(dtype=bool)
+        kinds = dtypes.iloc[i][here].astype(str).value_counts()
+        words = ", ".join(
+            f"{shown(kind, 30)} ({n})" if len(kinds) > 1 else shown(kind, 30)
+            for kind, n in kinds.items()
+        )
+        worst = missing.iloc[i][here].max()
+        rows.append(
+            [
+                Cell(name),
+                _number(here.sum(), len(stores), text=f"{here.sum():,} of {len(stores):,}"),
+                Cell(cut(words, 120)),
+                Cell(share(worst / 100), number=True),
+            ]
+        )
+    table = Table(
+        ("column of obs", "in stores", "types", "most that is missing"),
+        rows,
+        note=_left_out(len(schema), n_rows, "columns", "audit.obs_schema"),
+    )
+    return Section("obs", "Columns of obs", tables=[table])
+
+
+# --------------------------------------------------------------------------- figures
+
+
+def figures_of(audit: Audit) -> dict[str, list[Picture]]:
+    """All figures of an audit, each drawn for light and for dark paper.
+
+    Parameters
+    ----------
+    audit
+        What to draw.
+
+    Returns
+    -------
+    dict
+        Section -> its pictures.
+    """
+    from mappedviz import plots
+
+    coverage, labels, weights = audit.coverage, label_table(audit), weight_table(audit)
+    drawings: list[tuple[str, str, Callable[[Literal["light", "dark"]], Axes]]] = []
+    if len(coverage.at_least) > 1:
+        drawings.append(
+            (
+                "coverage",
+                "Genes in at least k stores",
+                lambda theme: plots.plot_coverage_curve(coverage, theme=theme),
+            )
+        )
+        drawings.append(
+            (
+                "coverage",
+                "Genes of the inner join without one store",
+                lambda theme: plots.plot_leave_one_out(coverage, theme=theme),
+            )
+        )
+        drawings.append(
+            (
+                "coverage",
+                "Which genes are in which stores",
+                lambda theme: plots.plot_patterns(coverage, theme=theme),
+            )
+        )
+    if labels is not None and len(labels.classes):
+        drawings.append(
+            (
+                "labels",
+                "Cells of each label by store",
+                lambda theme: plots.plot_categories(labels, theme=theme),
+            )
+        )
+        drawings.append(
+            (
+                "labels",
+                "Labels by store, as a matrix",
+                lambda theme: plots.plot_batch_by_label(labels.top(30)[0], theme=theme),
+            )
+        )
+    if weights is not None and len(weights.table):
+        drawings.append(
+            (
+                "weights",
+                "Share of each class before and after weighting",
+                lambda theme: plots.plot_weights(weights, theme=theme),
+            )
+        )
+    found: dict[str, list[Picture]] = {}
+    for section, alt, draw in drawings:
+        picture = Picture(alt, data_uri(draw("light")), data_uri(draw("dark")))
+        found.setdefault(section, []).append(picture)
+    return found
+
+
+def data_uri(ax: Axes, most: int = 150_000) -> str:
+    """A figure as the address of a picture: SVG, or PNG where the SVG is larger than `most`."""
+    from mappedviz import plots
+
+    data = plots.render(ax, "svg")
+    kind = "svg+xml"
+    if len(data) > most:
+        data, kind = plots.render(ax, "png"), "png"
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+# ----------------------------------------------------------- collections and batches
+
+
+def collection_html(ds: MappedCollection) -> str:
+    """A collection for a notebook: its stores, what is joined, and its labels.
+
+    Parameters
+    ----------
+    ds
+        What to show. Nothing is read from the files.
+
+    Returns
+    -------
+    str
+        HTML under the same rules as :func:`audit_html`.
+    """
+    counts, shapes = ds.n_obs_list, ds.original_shapes
+    top_obs, top_vars = _top(counts), _top([shape[1] for shape in shapes])
+    several = names([store.name for store in ds.stores[:REPR_ROWS]], 48)
+    rows = [
+        [
+            Cell(name, title=cut(visible(store.path), 200)),
+            _number(n_obs, top_obs),
+            _number(n_vars, top_vars, ORANGE),
+            Cell(_layer_words(store, ds.layers_keys)),
+            Cell(store.kind),
+        ]
+        for name, store, (n_obs, n_vars) in zip(several, ds.stores, shapes, strict=False)
+    ]
+    tables = [
+        Table(
+            ("store", "cells", "genes", "read from", "kind"),
+            rows,
+            note=_left_out(len(ds.stores), REPR_ROWS, "stores", "ds.stores"),
+        )
+    ]
+    tables += [_encoder_table(key, encoder) for key, encoder in ds.encoders.items()]
+    joined = "each its own" if ds.n_vars is None else f"{ds.n_vars:,}"
+    n = len(ds.stores)
+    verdict = f"MappedCollection of {n:,} {'store' if n == 1 else 'stores'}: {ds.n_obs:,} cells × {joined} genes"
+    return _template(_REPR).render(
+        verdict=verdict,
+        summary=f"join={ds.recipe.join!r}, layers_keys={listed(ds.layers_keys)}"
+        + (f", obs_keys={listed(ds.obs_keys)}" if ds.obs_keys else ""),
+        sections=[Section("stores", "Stores", tables=tables)],
+        code=repr(ds.recipe),
+        page=False,
+        chips=_CHIP,
+    )
+
+
+def _layer_words(store: Any, keys: Iterable[str]) -> str:
+    found = []
+    for key in list(keys)[:3]:
+        facts = store.facts.matrices.get(key)
+        words = "absent" if facts is None else f"{facts.kind} {facts.dtype} {facts.codec}"
+        found.append(f"{shown(key, 24)}: {words}")
+    return "; ".join(found)
+
+
+def _encoder_table(key: str, encoder: Mapping[Any, int]) -> Table:
+    classes = sorted(encoder.items(), key=lambda pair: pair[1])
+    some = classes[:25]
+    rows = [
+        [Cell(str(code), number=True), Cell(name)]
+        for name, (_, code) in zip(names([label for label, _ in some], 60), some, strict=True)
+    ]
+    return Table(
+        ("code", "label"),
+        rows,
+        title=f"{shown(key)}: {sum(code >= 0 for _, code in classes):,} classes",
+        note=_left_out(len(classes), 25, "labels", f"ds.encoders[{shown(key)!r}]"),
+        folded=True,
+    )
+
+
+def batch_html(batch: RowBatch) -> str:
+    """A batch of rows for a notebook: each column's type, shape and a few values.
+
+    Parameters
+    ----------
+    batch
+        What to show.
+
+    Returns
+    -------
+    str
+        HTML under the same rules as :func:`audit_html`.
+
+    Examples
+    --------
+    >>> from mappedviz import RowBatch
+    >>> "int64" in batch_html(RowBatch({"cell_type": np.array([3, -1])}, 2))
+    True
+    """
+    rows = [
+        [
+            _text(key),
+            Cell(_column_type(value)),
+            Cell(_column_shape(value), number=True),
+            Cell(_column_values(value)),
+        ]
+        for key, value in batch.columns.items()
+    ]
+    section = Section(
+        "columns", "Columns", tables=[Table(("key", "type", "shape", "values"), rows)]
+    )
+    n = len(batch)
+    return _template(_REPR).render(
+        verdict=f"RowBatch of {n:,} {'row' if n == 1 else 'rows'}",
+        summary=f"{len(rows)} {'column' if len(rows) == 1 else 'columns'}",
+        sections=[section],
+        page=False,
+        chips=_CHIP,
+    )
+
+
+def _column_type(value: Any) -> str:
+    if isinstance(value, list):
+        return "arrays of different widths"
+    return f"csr {value.dtype}" if hasattr(value, "indptr") else str(value.dtype)
+
+
+def _column_shape(value: Any) -> str:
+    if isinstance(value, list):
+        return f"{len(value):,} × …"
+    return " × ".join(f"{n:,}" for n in value.shape)
+
+
+def _column_values(value: Any) -> str:
+    """What tells most in few words: share of non-zeros and range, or the first values."""
+    if isinstance(value, list):
+        widths = [len(one) for one in value]
+        return f"widths {min(widths):,} … {max(widths):,}" if widths else ""
+    if hasattr(value, "indptr"):
+        return f"{value.nnz:,} stored values"
+    if value.ndim == 1:
+        more = ", …" if len(value) > 6 else ""
+        return ", ".join(shown(one, 24) for one in value[:6].tolist()) + more
+    if not value.size or value.dtype.kind not in "iufb":
+        return ""
+    some = value[:256]
+    return f"{share(np.count_nonzero(some) / some.size)} not 0, {some.min():.4g} … {some.max():.4g}"
+
+
+# -------------------------------------------------------------------------------- csv
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """A table as CSV that no spreadsheet takes for formulas, and that has one line a row.
+
+    Parameters
+    ----------
+    frame
+        Any table of the audit.
+
+    Returns
+    -------
+    str
+        UTF-8 text with a header; texts that start like a formula get a quote in front.
+
+    Examples
+    --------
+    >>> print(csv_text(pd.DataFrame({"n": [1]}, index=pd.Index(["=1+1"], name="label"))))
+    label,n
+    '=1+1,1
+    <BLANKLINE>
+    """
+    from mappedviz.texts import csv_cell
+
+    flat = frame.reset_index() if any(name is not None for name in frame.index.names) else frame
+    headings: list[Any] = list(flat.columns)
+    columns = [
+        csv_cell(" ".join(map(str, name)) if isinstance(name, tuple) else str(name))
+        for name in headings
+    ]
+    safe = flat.set_axis(range(flat.shape[1]), axis=1).map(
+        lambda value: csv_cell(
+            ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+        )
+    )
+    return safe.to_csv(index=False, header=columns, lineterminator="\n")

@@ -1,0 +1,149 @@
+"""Names that files can hold and that nobody would choose, and tables of stores with such names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mappedviz.labels import Labels
+from mappedviz.recipe import Recipe
+from mappedviz.summaries import STORE_COLUMNS, Coverage, LabelTable, WeightTable, crosstab
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</pre></details>{{ 7*7 }}{% raw %}",
+    r"$\frac{$",
+    "_hidden",
+    "n" * 300,
+    "n" * 149 + "X" + "n" * 150,
+    "שלום עולם",
+    "\u202egnp.exe",
+    "😀🧬",
+    "中文",
+    "",
+    "   ",
+    "(missing)",
+    "\x1b[31mred\x1b[0m\x00",
+    "=cmd|' /C calc'!A0",
+    "a\nb\r\tc",
+    "\udcff",
+]
+
+
+def stores_table(names: list[str], broken: int = 0) -> pd.DataFrame:
+    """A table like that of an audit; the first `broken` stores could not be opened."""
+    n = len(names)
+    rng = np.random.default_rng(n)
+    rows = {
+        "path": [f"/data/{name}" for name in names],
+        "kind": ["h5ad"] * n,
+        "n_obs": rng.integers(500, 90_000, n),
+        "n_vars": rng.integers(2_000, 40_000, n),
+        "X": ["csr float32 gzip(4)+shuffle"] * n,
+        "x_kind": ["csr"] * n,
+        "x_dtype": ["float32"] * n,
+        "x_codec": ["gzip(4)+shuffle"] * n,
+        "x_chunks": [(1000,)] * n,
+        "x_scale": ["counts"] * n,
+        "nnz": rng.integers(10**6, 10**8, n),
+        "density": rng.random(n) / 5,
+        "nbytes": rng.integers(10**6, 10**9, n),
+        "layers": [["counts", *names[:1]]] * n,
+        "raw": [True] * n,
+        "raw_n_vars": [20_000] * n,
+        "obsm": [["X_pca", "X_umap"]] * n,
+        "encoding": ["dataframe 0.2.0"] * n,
+        "status": ["ok"] * n,
+    }
+    table = pd.DataFrame(rows, columns=list(STORE_COLUMNS))
+    table.index = pd.Index(names, name="store", dtype=object)
+    whole = ["n_obs", "n_vars", "nnz", "nbytes", "raw_n_vars"]
+    table[whole] = table[whole].astype("Int64")
+    for i in range(broken):
+        table.iloc[i, [table.columns.get_loc(name) for name in whole]] = pd.NA
+        for name in ("kind", "X", "x_kind", "x_dtype", "x_codec", "x_chunks", "x_scale"):
+            table.iloc[i, table.columns.get_loc(name)] = None
+        table.iloc[i, table.columns.get_loc("density")] = np.nan
+        table.iloc[i, table.columns.get_loc("status")] = (
+            f"/data/{names[i]}: is an HTML page, not an HDF5 file. Download it again."
+        )
+    return table
+
+
+def coverage_table(names: list[str], n_genes: int = 400) -> Coverage:
+    """Stores that have most genes, each but the first lacking some of its own."""
+    rng = np.random.default_rng(len(names))
+    genes = np.array([f"G{i}" for i in range(n_genes)], dtype=object)
+    has = {
+        name: genes[rng.random(n_genes) < (1.0 if i == 0 else 0.97)].tolist()
+        for i, name in enumerate(names)
+    }
+    coverage = Coverage.of(has)
+    coverage.what_if = pd.DataFrame(
+        {
+            "identifier": ["index", f"var[{names[0]!r}]"],
+            "strip_version": [False, True],
+            "upper_case": [False, False],
+            "n_stores": [len(names), 1],
+            "inner": [coverage.inner, 3],
+            "outer": [coverage.outer, 500],
+            "var_key": [None, names[0]],
+        }
+    )
+    return coverage
+
+
+def label_counts(names: list[str], classes: list[str], key: str = "cell_type") -> LabelTable:
+    """Every store but the last has the column; some of its cells have no label."""
+    rng = np.random.default_rng(len(classes))
+    counts = (rng.pareto(1, (len(names), len(classes))) * 20 + 1).astype(np.int64)
+    counts[rng.random(counts.shape) < 0.4] = 0
+    counts[0] += 1
+    parts = [(classes, row, i) for i, row in enumerate(counts)]
+    return LabelTable.of(key, names, [*parts[:-1], 2_000])
+
+
+def weight_table(classes: list[str] | None = None) -> WeightTable:
+    sizes = np.array([100_000, 20_000, 3_000, 200, 12])
+    if classes is not None:
+        sizes = np.resize(sizes, len(classes))
+    return WeightTable.of("cell_type", classes or ["T", "B", "NK", "pDC", "_mega"], sizes)
+
+
+def crossed(batches: list[str], classes: list[str]) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    n = 500
+    return crosstab(
+        Labels.merge([(rng.integers(0, len(classes), n), classes)]),
+        Labels.merge([(rng.integers(0, len(batches), n), batches)]),
+        ("label", "batch"),
+    )
+
+
+def depths(names: list[str]) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "store": np.repeat(np.array(names, dtype=object), 50),
+            "total": rng.lognormal(8, 0.5, 50 * len(names)).round() + 1,
+            "genes": rng.integers(0, 2_000, 50 * len(names)),
+        }
+    )
+
+
+def schema_table(names: list[str]) -> pd.DataFrame:
+    columns = pd.MultiIndex.from_product([names, ["dtype", "missing"]], names=["store", "what"])
+    rows = ["cell_type", "donor", *HOSTILE[:4]]
+    table = pd.DataFrame(index=pd.Index(rows, name="column"), columns=columns, dtype=object)
+    for i, name in enumerate(names):
+        table[name, "dtype"] = ["category(12)", None if i % 2 else "object", *["float64"] * 4]
+        table[name, "missing"] = [0.5, np.nan if i % 2 else 0.0, *[10.0] * 4]
+        table[name, "missing"] = table[name, "missing"].astype(float)
+    return table
+
+
+def some_recipe() -> Recipe:
+    return Recipe(paths=["a.h5ad", str(Path("b") / "<b>.zarr")], obs_keys="cell_type")
