@@ -186,8 +186,8 @@ def column_names(frame: GroupNode | ArrayNode) -> tuple[str, ...]:
             raise _malformed(frame, f"is an array of {frame.dtype}, not a data frame")
         return tuple(name for name in names if name != _legacy_index(frame))
     index = frame.attrs.get("_index")
-    names = frame.keys()
-    keys = [key for key in names if key not in ("__categories", index)]
+    inside = frame.keys()
+    keys = [key for key in inside if key not in ("__categories", index)]
     if index is None:
         keys = [key for key in keys if key not in ("_index", "index")]
     order = frame.attrs.get("column-order")
@@ -263,13 +263,11 @@ def read_column(
         )
     else:
         node = frame[name]
-        if isinstance(node, ArrayNode) and "__categories" in frame:
-            shared = cast(GroupNode, frame["__categories"])
-            if name in shared:  # anndata 0.7
-                column = _categorical(node, node.read(), *_read_values(shared[name]))
-            else:
-                column = _plain(*_read_values(node))
-        elif isinstance(node, GroupNode) and "codes" in node and "categories" in node:
+        shared = _shared_categories(frame, name)
+        if isinstance(node, ArrayNode) and shared is not None:
+            ordered = bool(shared.attrs.get("ordered", False))
+            column = _categorical(node, node.read(), *_read_values(shared), ordered=ordered)
+        elif isinstance(node, GroupNode) and node.attrs.get("encoding-type") == "categorical":
             codes = _array(node, "codes").read()
             categories = _read_values(node["categories"])
             ordered = bool(node.attrs.get("ordered", False))
@@ -318,8 +316,9 @@ def column_facts(
         return ColumnFacts(_kind(dtype), _dtype_name(dtype), frame.shape[0])
     node = frame[name]
     if isinstance(node, ArrayNode):
-        if "__categories" in frame and name in cast(GroupNode, frame["__categories"]):
-            n = _length(cast(GroupNode, frame["__categories"])[name])
+        shared = _shared_categories(frame, name)
+        if shared is not None:
+            n = _length(shared)
             return ColumnFacts("categorical", f"category({n})", node.shape[0])
         return ColumnFacts(_kind(node.dtype), _dtype_name(node.dtype), node.shape[0])
     if "codes" in node and "categories" in node:
@@ -330,6 +329,17 @@ def column_facts(
     text = name_of.get(values.dtype.kind, "")
     bits = str(values.dtype.itemsize * 8) if values.dtype.kind in "iu" else ""
     return ColumnFacts(_kind(values.dtype), f"{text}{bits}", values.shape[0])
+
+
+def _shared_categories(frame: GroupNode, name: str) -> GroupNode | ArrayNode | None:
+    """Where anndata 0.7 kept the categories of a column; None if it is not categorical."""
+    shared = frame["__categories"] if "__categories" in frame else None  # noqa: SIM401
+    if isinstance(shared, GroupNode) and name in shared:
+        return shared[name]
+    node = frame[name]
+    if "categories" in node.attrs:  # a reference, which leads nowhere
+        raise _malformed(node, "has codes, but their categories are not there")
+    return None
 
 
 def _index_node(frame: GroupNode) -> GroupNode | ArrayNode:
@@ -371,12 +381,12 @@ def _read_values(node: GroupNode | ArrayNode) -> tuple[Array, Array | None]:
             raise _malformed(node, f"has {len(node.shape)} dimensions where 1 was expected")
         return _text(node.read()), None
     encoding = node.attrs.get("encoding-type")
-    if encoding in _NULLABLE or ("values" in node and "mask" in node):
+    if encoding in _NULLABLE:
         values, mask = _array(node, "values"), _array(node, "mask")
         if values.shape != mask.shape:
             raise _malformed(node, f"has values {values.shape} but a mask {mask.shape}")
         return _text(values.read()), mask.read().astype(bool)
-    if "codes" in node and "categories" in node:  # a categorical used as an index
+    if encoding == "categorical":  # used as an index
         column = _categorical(node, _array(node, "codes").read(), *_read_values(node["categories"]))
         return column.values(), cast(Array, column.codes) < 0
     raise _malformed(node, f"has the encoding {encoding!r}, which is not known as a column")
@@ -513,8 +523,26 @@ class ObsmFacts:
     dtype: np.dtype[Any]
 
 
-def obsm_facts(node: GroupNode | ArrayNode) -> ObsmFacts | None:
-    """What an obsm element is, from metadata; None for a null-encoded one."""
+def obsm_facts(node: GroupNode | ArrayNode) -> dict[str, ObsmFacts]:
+    """What the elements of obsm are, from metadata; null-encoded ones are left out."""
+    if isinstance(node, ArrayNode):  # anndata 0.5: a structured array
+        fields: Any = node.dtype.fields or {}
+        found = {name: fields[name][0].subdtype or (fields[name][0], ()) for name in fields}
+        return {
+            name: ObsmFacts("dense", (node.shape[0], *shape), dtype.newbyteorder("="))
+            for name, (dtype, shape) in found.items()
+        }
+    elements = {name: _obsm_element(node[name]) for name in node.keys()}  # noqa: SIM118
+    return {name: facts for name, facts in elements.items() if facts is not None}
+
+
+def read_field(node: ArrayNode, name: str) -> Array:
+    """One field of a structured array, in native byte order."""
+    values: Array = node.read()[name]
+    return values.astype(values.dtype.newbyteorder("="))
+
+
+def _obsm_element(node: GroupNode | ArrayNode) -> ObsmFacts | None:
     if node.attrs.get("encoding-type") == "null":
         return None
     if isinstance(node, ArrayNode):

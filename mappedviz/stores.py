@@ -10,9 +10,10 @@ from __future__ import annotations
 import glob
 import multiprocessing
 import os
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
@@ -32,6 +33,7 @@ from mappedviz.elements import (
     matrix_facts,
     obsm_facts,
     read_column,
+    read_field,
     read_index,
     read_obsm,
 )
@@ -46,6 +48,24 @@ PathLike: TypeAlias = str | os.PathLike[str]
 Kind: TypeAlias = Literal["h5ad", "zarr", "zarr.zip"]
 _T = TypeVar("_T")
 _SUFFIXES = (".h5ad", ".zarr", ".zarr.zip")
+
+
+class _Hdf5Lock:
+    """Lets one thread of this process into HDF5; a forked child begins with a free lock."""
+
+    def __init__(self) -> None:
+        self.renew()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.renew)
+
+    def renew(self) -> None:
+        self._lock = threading.RLock()
+
+    def __call__(self) -> AbstractContextManager[bool]:
+        return self._lock
+
+
+_one_in_hdf5 = _Hdf5Lock()
 
 
 @dataclass(frozen=True)
@@ -108,7 +128,7 @@ class Store:
     def __init__(self, path: PathLike) -> None:
         self.path = os.path.abspath(os.fspath(path))
         self.kind: Kind = store_kind(self.path)
-        self._root: GroupNode | None = None
+        self._here = threading.local()  # open nodes are not shared between threads
         self._own_cache: ChunkCache | None = None
         self._watched = _watched_file(self.path, self.kind)
         self.stamp = Stamp.of(self._watched)
@@ -124,20 +144,25 @@ class Store:
         return f"Store({self.path!r}: {self.facts.n_obs} obs × {self.facts.n_vars} vars)"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_root": None, "_own_cache": None}
+        return {**self.__dict__, "_here": None, "_own_cache": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _here=threading.local())
 
     @contextmanager
     def session(self) -> Iterator[GroupNode]:
         """The open root of the store; one opening serves all reads inside the ``with`` block."""
-        if self._root is not None:
-            yield self._root
+        opened: GroupNode | None = getattr(self._here, "root", None)
+        if opened is not None:
+            yield opened
             return
-        with open_root(self.path) as root:
-            self._root = root
+        # HDF5 serves one thread at a time anyway, and h5py has crashed with several of them.
+        with _one_in_hdf5() if self.kind == "h5ad" else nullcontext(), open_root(self.path) as root:
+            self._here.root = root
             try:
                 yield root
             finally:
-                self._root = None
+                self._here.root = None
 
     def check_unchanged(self) -> None:
         """Raise StoreError if the file is another one than when it was opened, or changed."""
@@ -188,7 +213,7 @@ class Store:
             The column has missing values.
         """
         with self.session() as root:
-            var = root["raw/var"] if raw else root["var"]
+            var = _element(root, "raw/var") if raw else root["var"]
             if column is None:
                 return read_index(var)
             if column not in column_names(var):
@@ -251,7 +276,10 @@ class Store:
 
         facts = self.facts.obsm[key]
         with self.session() as root:
-            node = cast(GroupNode, root["obsm"])[key]
+            elements = root["obsm"]
+            if isinstance(elements, ArrayNode):
+                return read_field(elements, key)
+            node = elements[key]
             if facts.kind in ("dense", "csr") and len(facts.shape) == 2:
                 return Matrix.open(node, cache)
             return read_obsm(node)
@@ -418,11 +446,23 @@ def _group(root: GroupNode, name: str) -> GroupNode | None:
     return None if isinstance(node, ArrayNode) else node
 
 
+def _has(root: GroupNode, name: str) -> bool:
+    """Whether a part of raw is there, which may itself be null-encoded."""
+    raw = _group(root, "raw")
+    return name.replace("/", ".") in root if raw is None else name.removeprefix("raw/") in raw
+
+
+def _element(root: GroupNode, name: str) -> GroupNode | ArrayNode:
+    """A part of raw; anndata 0.5 kept "raw.X" and "raw.var" beside X and var."""
+    legacy = name.replace("/", ".")
+    return root[legacy] if legacy in root else root[name]
+
+
 def _matrix_node(root: GroupNode, key: str) -> GroupNode | ArrayNode:
     if key == "X":
         return root["X"]
     if key == "raw.X":
-        return root["raw/X"]
+        return _element(root, "raw/X")
     return cast(GroupNode, root["layers"])[key]
 
 
@@ -451,16 +491,11 @@ def _read_facts(root: GroupNode, kind: Kind) -> StoreFacts:
                 remedy="Rename the layer.",
             )
         _add_matrix(matrices, name, layers[name], (n_obs, n_vars))
-    raw = _group(root, "raw")
-    if raw is not None and "X" in raw and "var" in raw:
-        _add_matrix(matrices, "raw.X", raw["X"], (n_obs, frame_length(raw["var"])))
+    if _has(root, "raw/X") and _has(root, "raw/var"):
+        n_raw = frame_length(_element(root, "raw/var"))
+        _add_matrix(matrices, "raw.X", _element(root, "raw/X"), (n_obs, n_raw))
     obsm: dict[str, ObsmFacts] = {}
-    elements = _group(root, "obsm")
-    for name in elements.keys() if elements is not None else ():
-        assert elements is not None
-        facts = obsm_facts(elements[name])
-        if facts is None:
-            continue
+    for name, facts in obsm_facts(root["obsm"]).items() if "obsm" in root else ():
         if facts.shape[0] != n_obs:
             raise _wrong_shape(root, f"obsm/{name}", facts.shape, f"{n_obs} rows")
         obsm[name] = facts
