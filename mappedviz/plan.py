@@ -8,6 +8,8 @@ whether the engine would refuse.
 from __future__ import annotations
 
 import difflib
+import pickle
+import zlib
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -127,6 +129,15 @@ class Plan:
     obs: dict[str, ObsKey]
     _other_labels: dict[str, Labels] = field(default_factory=dict)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Thousands of stores have facts that are nearly the same: to a worker they go compressed.
+        stores = zlib.compress(pickle.dumps(self.stores, pickle.HIGHEST_PROTOCOL), level=1)
+        return {**self.__dict__, "stores": stores}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        stores = pickle.loads(zlib.decompress(state["stores"]))  # noqa: S301 - of a pickle already
+        self.__dict__.update(state, stores=stores)
+
     def labels_of(self, key: str) -> Labels:
         """The labels of any obs key of all rows, alias and relabelling applied.
 
@@ -158,6 +169,7 @@ def make_plan(
     stores: Sequence[Store] | None = None,
     *,
     open_timeout: float | None = None,
+    opening: Callable[..., list[tuple[Store, _Seen]]] = open_stores,
 ) -> Plan:
     """Open the stores and resolve the recipe against what they contain.
 
@@ -169,6 +181,8 @@ def make_plan(
         Stores that are open already, with their facts; else those of ``recipe.paths``.
     open_timeout
         Seconds that one store may take to open; see :func:`~mappedviz.stores.open_stores`.
+    opening
+        What opens the paths; the audit gives what it has opened already.
 
     Raises
     ------
@@ -196,7 +210,7 @@ def make_plan(
         return _Seen(_columns(recipe, keys, store), names)
 
     if stores is None:
-        opened = open_stores(paths, look, on_error=recipe.on_error, timeout=open_timeout)
+        opened = opening(paths, look, on_error=recipe.on_error, timeout=open_timeout)
     else:
         opened = [(store, _looked(store, look)) for store in stores]
     if not opened:
@@ -234,12 +248,18 @@ class _VarLists:
         self.recipe = recipe
         self.lists: list[VarNames] = []
         self._position: dict[Hashable, int] = {}
+        # Stores that were scanned share one array of names: known without comparing them.
+        self._same: dict[int, int] = {}
 
     def add(self, store: Store) -> int:
         """Read a store's names; the position of their list."""
-        names = VarNames(harmonised_names(self.recipe, store), store.path)
+        read = harmonised_names(self.recipe, store)
+        if id(read) in self._same:
+            return self._same[id(read)]
+        names = VarNames(read, store.path)
         if names.key not in self._position:
             self._position[names.key] = len(self.lists)
+            self._same[id(read)] = len(self.lists)  # the list keeps the array, and so its id
             self.lists.append(names)
         return self._position[names.key]
 

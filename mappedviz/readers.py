@@ -89,9 +89,12 @@ class Reader:
 
     def __init__(self, plan: Plan, cache_bytes: int | None) -> None:
         self.plan = plan
+        files = FilePool()
         self.cache = ChunkCache(
-            default_cache_bytes() if cache_bytes is None else cache_bytes, FilePool()
+            default_cache_bytes() if cache_bytes is None else cache_bytes, files
         )
+        # The loops hold the files of all their stores open at once.
+        self._most_files = max(1, files.max_files // 2)
         self.buffers = BufferPool(_KEPT_BUFFERS)
         recipe = plan.recipe
         self.columns = [_column(plan, key, obsm=False) for key in recipe.layers_keys]
@@ -201,12 +204,23 @@ class Reader:
     def _gather(
         self, parts: list[Part], n: int, n_cols: int, dtype: np.dtype[Any], sparse: bool
     ) -> Any:
-        if sparse:
+        if not sparse:
+            out = self.buffers.empty((n, n_cols), dtype)
+            self._gather_dense(parts, out)
+            return out
+        if len(parts) <= self._most_files:
             indptr, indices, data = gather_csr(parts, n, n_cols, dtype)
             return sp.csr_matrix((data, indices, indptr), shape=(n, n_cols), copy=False)
-        out = self.buffers.empty((n, n_cols), dtype)
-        gather_dense(parts, out)
-        return out
+        pieces = []
+        for some in _batched(parts, self._most_files):
+            here = np.concatenate([part.out_rows for part in some])
+            pieces.append(self._gather(some, n, n_cols, dtype, sparse=True)[here])
+        order = np.argsort(np.concatenate([part.out_rows for part in parts]))
+        return sp.vstack(pieces, format="csr")[order]
+
+    def _gather_dense(self, parts: list[Part], out: Array) -> None:
+        for some in _batched(parts, self._most_files):
+            gather_dense(some, out)
 
     def _column(
         self, column: _Columns, groups: list[tuple[int, Array]], row: Array, sparse: bool
@@ -238,8 +252,7 @@ class Reader:
                 parts.append(self._part(column, store, opened, row[here], here))
             else:
                 out[here] = opened[row[here]]
-        if parts:
-            gather_dense(parts, out)
+        self._gather_dense(parts, out)
 
     def _part(
         self, column: _Columns, store: int, matrix: Matrix, rows: Array, out_rows: Array
@@ -296,6 +309,10 @@ class Window:
         return self.reader.cut(
             self.columns, self.inverse[here], self.rows[here], sparse=self.sparse
         )
+
+
+def _batched(parts: list[Part], n: int) -> Iterator[list[Part]]:
+    return (parts[i : i + n] for i in range(0, len(parts), n))
 
 
 def _kept(values: Any) -> Any:
