@@ -79,6 +79,11 @@ class RowBatch(Sequence[Sample]):
         parts = ", ".join(f"{key}: {_describe(value)}" for key, value in self.columns.items())
         return f"RowBatch of {self._n} rows ({parts})"
 
+    def _repr_html_(self) -> str:
+        from mappedviz.report import batch_html
+
+        return batch_html(self)
+
     def to_torch(self) -> dict[str, Any]:
         """Tensors that share the memory of the columns; strings stay lists.
 

@@ -371,6 +371,11 @@ class MappedCollection:
             f"(join={self.recipe.join!r}, layers_keys={self.layers_keys}{keys})"
         )
 
+    def _repr_html_(self) -> str:
+        from mappedviz.report import collection_html
+
+        return collection_html(self)
+
     # --- rows -------------------------------------------------------------------------
 
     @overload
