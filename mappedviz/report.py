@@ -207,7 +207,7 @@ _BODY = (
 <b style="background:{{ chips[severity] }};color:#fff;border-radius:3px;padding:0 .5em;margin-right:.5em">{{ severity }}</b>
 {%- endmacro -%}
 {%- macro finding(f) -%}
-<div style="margin:.5em 0;padding-left:.7em;border-left:3px solid {{ chips[f.severity] }}">
+<div style="margin:.5em 0;padding-left:.7em;overflow-wrap:anywhere;border-left:3px solid {{ chips[f.severity] }}">
 <div>{{ chip(f.severity) }}{{ f.message }}{% if f.stores %} <span style="opacity:.8">– {{ f.stores }}</span>{% endif %}</div>
 {%- if f.remedy %}<div style="margin-top:.15em">→ {{ f.remedy }}</div>{% endif -%}
 {%- if f.code %}<pre style="margin:.3em 0;padding:.4em .6em;background:#8b949e22;white-space:pre-wrap;overflow-wrap:anywhere">{{ f.code|lines }}</pre>{% endif -%}
@@ -220,7 +220,7 @@ _BODY = (
 {% for f in more_findings %}{{ finding(f) }}
 {% endfor %}</details>{% endif -%}
 {% endif -%}
-{%- if not_applicable %}<details style="margin:.5em 0"><summary>{{ not_applicable|length }} checks do not apply</summary><ul>
+{%- if not_applicable %}<details style="margin:.5em 0"><summary>Checks that do not apply: {{ not_applicable|length }}</summary><ul>
 {% for text in not_applicable %}<li>{{ text }}</li>
 {% endfor %}</ul></details>{% endif -%}
 {%- for s in sections %}
@@ -266,7 +266,7 @@ _PAGE = (
 @media (prefers-color-scheme: dark) { :root { --paper: #14181d; --desk: #0b0e11; --ink: #e6edf3; --line: #30363d; --link: #79b8ff } }
 * { box-sizing: border-box }
 body { margin: 0; background: var(--desk); color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif }
-main { max-width: 1080px; margin: 0 auto; padding: 2rem 1.2rem 3rem }
+main { max-width: 1200px; margin: 0 auto; padding: 2rem 1.2rem 3rem }
 header { margin-bottom: 1.2rem }
 h1 { font-size: 1.7rem; line-height: 1.25; margin: .2rem 0 .3rem }
 header p { margin: .1rem 0 }
@@ -274,9 +274,9 @@ nav a { color: var(--link); margin-right: 1em }
 .paper, main > details { background: var(--paper); border: 1px solid var(--line); border-radius: 10px; padding: .9rem 1.2rem; margin: 1rem 0 !important }
 summary { cursor: pointer }
 table { font-size: .88rem; font-variant-numeric: tabular-nums }
-th, td { padding: .18rem .6rem; border-bottom: 1px solid var(--line); white-space: nowrap }
+th, td { padding: .18rem .5rem; border-bottom: 1px solid var(--line); white-space: nowrap }
 th { font-weight: 600 }
-td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 9em }
+td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 8em }
 pre { font: .85rem/1.45 ui-monospace, "DejaVu Sans Mono", monospace; border-radius: 6px }
 figure { margin: .6rem 0 }
 figure img { max-width: 100%; height: auto }
@@ -449,22 +449,45 @@ def _mode_of(target: Path) -> int:
 def _content(audit: Audit, most: int, figures: Figures) -> dict[str, Any]:
     findings = [_finding_text(finding) for finding in audit.findings]
     few = 30 if most == REPR_ROWS else 500
-    sections = [
-        _shapes(audit.stores, most, figures),
-        _coverage(audit.coverage, most, figures),
-        *_labels_and_weights(audit, most, figures),
-        _schema(audit.obs_schema, most),
-    ]
     return {
         "verdict": audit.verdict,
         "summary": summary_line(audit),
         "findings": findings[:few],
         "more_findings": findings[few:],
         "not_applicable": [_not_applicable_text(one) for one in audit.not_applicable],
-        "sections": [section for section in sections if section is not None],
+        "sections": sections_of(audit, most, figures),
         "code": repr(audit.recipe),
         "chips": _CHIP,
     }
+
+
+def sections_of(
+    audit: Audit, most: int = REPR_ROWS, figures: Figures | None = None
+) -> list[Section]:
+    """The views of an audit as plain values, for whatever shows them.
+
+    Parameters
+    ----------
+    audit
+        What to show.
+    most
+        Stores to show.
+    figures
+        Section -> pictures.
+
+    Returns
+    -------
+    list of Section
+        Shapes, genes, labels and weights (where there is a key), columns of obs.
+    """
+    figures = figures or {}
+    sections = [
+        _shapes(audit.stores, most, figures),
+        _coverage(audit.coverage, most, figures),
+        *_labels_and_weights(audit, most, figures),
+        _schema(audit.obs_schema, most),
+    ]
+    return [section for section in sections if section is not None]
 
 
 def summary_line(audit: Audit) -> str:

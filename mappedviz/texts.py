@@ -42,8 +42,8 @@ def shown(value: Any, limit: int | None = 60) -> str:
 
     Examples
     --------
-    >>> shown("T cells"), shown(float("nan")), shown(""), shown("(missing)")
-    ('T cells', '(missing)', '(empty)', '"(missing)"')
+    >>> shown("T cells"), shown(float("nan")), shown(""), shown("(missing)"), shown("  ")
+    ('T cells', '(missing)', '(empty)', '"(missing)"', '␣␣')
     >>> print(shown("\x1b[31mred\u202e"), shown("a" * 30 + "b" * 30, limit=11))
     \x1b[31mred\u202e aaaaa…bbbbb
     """
@@ -52,7 +52,9 @@ def shown(value: Any, limit: int | None = 60) -> str:
     text = visible(value if isinstance(value, str) else str(value))
     if not text:
         return EMPTY
-    if text in RESERVED or not text.strip():
+    if not text.strip():
+        text = "␣" * len(text)
+    elif text in RESERVED:
         text = f'"{text}"'
     return text if limit is None else cut(text, limit)
 
