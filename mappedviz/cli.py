@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mappedviz.audits import Audit
+    from mappedviz.markup import Section, Table
     from mappedviz.recipe import Recipe
-    from mappedviz.report import Section, Table
 
 OK, FOUND, USAGE, INTERRUPTED = 0, 1, 2, 130
 SEVERITIES = ("fatal", "error", "warning")
@@ -194,7 +194,7 @@ def _audit(options: argparse.Namespace) -> int:
     if options.html:
         _say(f"wrote {audit.to_html(options.html)}")
     if options.json:
-        from mappedviz.report import write_text
+        from mappedviz.files import write_text
 
         _say(f"wrote {write_text(options.json, _json_of(audit))}")
     if options.csv:
@@ -211,7 +211,7 @@ def _recipe(options: argparse.Namespace) -> int:
     if options.output == "-":
         print(recipe.to_json())
     else:
-        from mappedviz.report import write_text
+        from mappedviz.files import write_text
 
         written = write_text(options.output, recipe.to_json() + "\n")
         _say(f"wrote {written}")
@@ -263,7 +263,7 @@ def _json_of(audit: Audit) -> str:
 
 
 def _write_csv(audit: Audit, folder: Path) -> str:
-    from mappedviz import report
+    from mappedviz import files, report
 
     folder.mkdir(parents=True, exist_ok=True)
     labels, weights = report.label_table(audit), report.weight_table(audit)
@@ -275,7 +275,7 @@ def _write_csv(audit: Audit, folder: Path) -> str:
         "obs_columns": audit.obs_schema,
     }
     written = [
-        report.write_text(folder / f"{name}.csv", report.csv_text(table)).name
+        files.write_text(folder / f"{name}.csv", files.csv_text(table)).name
         for name, table in tables.items()
         if table is not None
     ]

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from mappedviz import MappedCollection, RowBatch, report, texts
+from mappedviz import MappedCollection, RowBatch, files, markup, report, texts
 from mappedviz.errors import RecipeError
 from mappedviz.summaries import Coverage
 from tests.hostile import (
@@ -211,7 +211,7 @@ def test_hostile_names_are_told_apart(hostile):
 
 
 def test_escape_makes_text():
-    assert report.escape("<b>&\x1b\n'\"") == "&lt;b&gt;&amp;\\x1b\\n&#39;&#34;"
+    assert markup.escape("<b>&\x1b\n'\"") == "&lt;b&gt;&amp;\\x1b\\n&#39;&#34;"
 
 
 def test_without_a_key_there_are_no_labels_and_no_weights():
@@ -322,7 +322,7 @@ def test_file_keeps_its_permissions(tmp_path):
     target = tmp_path / "audit.html"
     target.write_text("old")
     target.chmod(0o640)
-    report.write_text(target, "new")
+    files.write_text(target, "new")
     assert stat.S_IMODE(target.stat().st_mode) == 0o640
 
 
@@ -335,7 +335,7 @@ def test_the_old_file_stays_if_the_new_one_cannot_be_written(tmp_path, monkeypat
         raise OSError(28, "No space left on device")
 
     if fails == "write":
-        monkeypatch.setattr("mappedviz.report.open", no_space, raising=False)
+        monkeypatch.setattr("mappedviz.files.open", no_space, raising=False)
     elif fails == "fsync":
         monkeypatch.setattr(os, "fsync", no_space)
     else:
@@ -349,14 +349,14 @@ def test_the_old_file_stays_if_the_new_one_cannot_be_written(tmp_path, monkeypat
 
 def test_no_such_folder(tmp_path):
     with pytest.raises(FileNotFoundError):
-        report.write_text(tmp_path / "nowhere" / "audit.html", "new")
+        files.write_text(tmp_path / "nowhere" / "audit.html", "new")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
 def test_a_full_device(tmp_path):
     """The temporary file lies beside the target; a device in its place is replaced by no file."""
     with pytest.raises(OSError):  # noqa: PT011 - a folder that takes no files: EACCES, EROFS …
-        report.write_text("/proc/audit.html", "new")
+        files.write_text("/proc/audit.html", "new")
 
 
 # --- collections and batches
@@ -432,7 +432,7 @@ def test_csv_has_no_formulas_and_one_line_a_row():
     frame = pd.DataFrame(
         {"n": range(len(HOSTILE)), "@x": HOSTILE}, index=pd.Index(HOSTILE, name="label")
     )
-    lines = report.csv_text(frame).splitlines()
+    lines = files.csv_text(frame).splitlines()
     assert len(lines) == 1 + len(HOSTILE)
     cells = [cell.strip('"') for line in lines for cell in line.split(",")]
     assert not [cell for cell in cells if cell.startswith(("=", "+", "@", "\t", "\r"))]
@@ -441,8 +441,8 @@ def test_csv_has_no_formulas_and_one_line_a_row():
 
 def test_csv_of_lists_and_of_nested_columns():
     nested = pd.DataFrame({("a", "dtype"): ["x"], ("a", "missing"): [0.5]})
-    assert report.csv_text(nested) == "a dtype,a missing\nx,0.5\n"
-    assert report.csv_text(pd.DataFrame({"layers": [["a", "b"]]})) == 'layers\n"a, b"\n'
+    assert files.csv_text(nested) == "a dtype,a missing\nx,0.5\n"
+    assert files.csv_text(pd.DataFrame({"layers": [["a", "b"]]})) == 'layers\n"a, b"\n'
 
 
 # --- texts

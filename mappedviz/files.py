@@ -1,0 +1,105 @@
+"""Text files that are written whole or not at all, and CSV that spreadsheets take as text."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from mappedviz.texts import csv_cell
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PathLike: TypeAlias = str | os.PathLike[str]
+
+
+def write_text(path: PathLike, text: str) -> Path:
+    """Write a text file at once: whoever looks sees the old one or the new one, never a part.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    text
+        Its content, written as UTF-8.
+
+    Returns
+    -------
+    Path
+        Where it lies.
+
+    Raises
+    ------
+    OSError
+        It cannot be written; what was there before is still there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_text(Path(folder) / "a.txt", "new").read_text()
+    'new'
+    """
+    target = Path(path)
+    handle, temporary = tempfile.mkstemp(
+        dir=target.parent, prefix=f".{target.name[:100]}.", suffix=".tmp"
+    )
+    try:
+        with open(handle, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 - a descriptor
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(_mode_of(target))
+        Path(temporary).replace(target)
+    except BaseException:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise
+    return target
+
+
+def _mode_of(target: Path) -> int:
+    """Permissions for the new file: those of the old one, or what the umask leaves."""
+    with suppress(OSError):
+        return target.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """A table as CSV that no spreadsheet takes for formulas, and that has one line a row.
+
+    Parameters
+    ----------
+    frame
+        Any table of the audit.
+
+    Returns
+    -------
+    str
+        UTF-8 text with a header; texts that start like a formula get a quote in front.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> print(csv_text(pd.DataFrame({"n": [1]}, index=pd.Index(["=1+1"], name="label"))))
+    label,n
+    '=1+1,1
+    <BLANKLINE>
+    """
+    flat = frame.reset_index() if any(name is not None for name in frame.index.names) else frame
+    headings: list[Any] = list(flat.columns)
+    columns = [
+        csv_cell(" ".join(map(str, name)) if isinstance(name, tuple) else str(name))
+        for name in headings
+    ]
+    safe = flat.set_axis(range(flat.shape[1]), axis=1).map(
+        lambda value: csv_cell(
+            ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+        )
+    )
+    return safe.to_csv(index=False, header=columns, lineterminator="\n")
