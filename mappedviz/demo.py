@@ -116,14 +116,14 @@ def train(ds: MappedCollection, weights: np.ndarray, seed: int = 0) -> None:
     optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)
     losses = []
     start = time.perf_counter()
-    with tqdm(loader, unit=" batches", desc="  training") as bar:
+    with tqdm(loader, unit=" batches", desc="  training", mininterval=0.5) as bar:
         for batch in bar:
             loss = nn.functional.cross_entropy(model(batch["X"].float()), batch[KEY].long())
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
             optimiser.step()
             losses.append(loss.item())
-            bar.set_postfix(loss=f"{losses[-1]:.2f}")
+            bar.set_postfix(loss=f"{losses[-1]:.2f}", refresh=False)
     seconds = time.perf_counter() - start
 
     rows = ds[held_out]
