@@ -242,6 +242,11 @@ RULES: tuple[Rule, ...] = (
         lambda d: d.theirs != "ok" and "csc matrix" in d.theirs["message"],
     ),
     Rule(
+        "stores without X open",
+        "open",
+        lambda d: "without-x" in d.case and d.ours == "ok",
+    ),
+    Rule(
         "stores of anndata 0.5 open, and those whose raw is null",
         "open",
         lambda d: re.search("0[.]5|null-raw", d.case) is not None and d.ours == "ok",
