@@ -301,8 +301,12 @@ def _console(stream: TextIO) -> Console:
     """Colours, lines and the terminal's width in a terminal; plain text of any width elsewhere."""
     from rich.console import Console
 
+    class Output(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # noqa: PLE0704 - rich calls this while it handles the error; we say what it means
+
     terminal = stream.isatty()
-    return Console(
+    return Output(
         file=stream,
         markup=False,
         highlight=False,

@@ -160,7 +160,7 @@ _BODY = (
 {%- endmacro -%}
 {%- macro finding(f) -%}
 <div style="margin:.5em 0;padding-left:.7em;overflow-wrap:anywhere;border-left:3px solid {{ chips[f.severity] }}">
-<div>{{ chip(f.severity) }}{{ f.message }}{% if f.stores %} <span style="opacity:.8">– {{ f.stores }}</span>{% endif %}</div>
+<div>{{ chip(f.severity) }}{{ f.message }} <span style="opacity:.8">[{{ f.id }}]</span>{% if f.stores %} <span style="opacity:.8">– {{ f.stores }}</span>{% endif %}</div>
 {%- if f.remedy %}<div style="margin-top:.15em">→ {{ f.remedy }}</div>{% endif -%}
 {%- if f.code %}<pre style="margin:.3em 0;padding:.4em .6em;background:#8b949e22;white-space:pre-wrap;overflow-wrap:anywhere">{{ f.code|lines }}</pre>{% endif -%}
 </div>
@@ -181,8 +181,9 @@ _BODY = (
 {%- if s.numbers %}<div style="display:flex;flex-wrap:wrap;gap:.4em 2.2em;margin:.5em 0">
 {%- for value, words in s.numbers %}<div><div style="font-size:1.6em;font-weight:600;line-height:1.2">{{ value }}</div><div style="opacity:.8">{{ words }}</div></div>{% endfor -%}
 </div>{% endif -%}
-{%- for p in s.pictures %}<figure><picture><source media="screen and (prefers-color-scheme: dark)" srcset="{{ p.dark }}"><img src="{{ p.light }}" alt="{{ p.alt }}"></picture></figure>
-{% endfor -%}
+{%- if s.pictures %}<div class="figures">
+{% for p in s.pictures %}<figure><picture><source media="screen and (prefers-color-scheme: dark)" srcset="{{ p.dark }}"><img src="{{ p.light }}" alt="{{ p.alt }}"></picture></figure>
+{% endfor %}</div>{% endif -%}
 {%- if s.legend %}<div style="margin:.3em 0">{% for colour, name in s.legend %}<span style="margin-right:1em"><span style="background:{{ colour }};padding:0 .5em;margin-right:.3em"></span>{{ name }}</span> {% endfor %}</div>{% endif -%}
 {%- for t in s.tables %}{{ table(t) }}{% endfor -%}
 </details>
@@ -220,7 +221,7 @@ _PAGE = (
 body { margin: 0; background: var(--desk); color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif }
 main { max-width: 1200px; margin: 0 auto; padding: 2rem 1.2rem 3rem }
 header { margin-bottom: 1.2rem }
-h1 { font-size: 1.7rem; line-height: 1.25; margin: .2rem 0 .3rem }
+h1 { font-size: 1.6rem; line-height: 1.25; margin: .2rem 0 .3rem }
 header p { margin: .1rem 0 }
 nav a { color: var(--link); margin-right: 1em }
 .paper, main > details { background: var(--paper); border: 1px solid var(--line); border-radius: 10px; padding: .9rem 1.2rem; margin: 1rem 0 !important }
@@ -231,6 +232,7 @@ th { font-weight: 600 }
 td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 8em }
 pre { font: .85rem/1.45 ui-monospace, "DejaVu Sans Mono", monospace; border-radius: 6px }
 figure { margin: .6rem 0 }
+.figures { display: flex; flex-wrap: wrap; gap: 0 1.6rem; align-items: flex-start }
 figure img { max-width: 100%; height: auto }
 footer { opacity: .8; font-size: .85rem }
 @media print {

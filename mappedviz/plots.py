@@ -582,7 +582,8 @@ def _start(ax: Axes | None, *, rows: float, theme: ThemeName) -> tuple[Axes, The
     if ax is not None:
         return ax, _THEMES.get(theme) or _suits(ax)
     paper = _THEMES[theme].paper if theme in _THEMES else mpl.rcParams["figure.facecolor"]
-    figure = Figure(figsize=(7.2, max(0.9 + 0.27 * rows, 1.6)), facecolor=paper)
+    width = mpl.rcParams["figure.figsize"][0]
+    figure = Figure(figsize=(width, max(0.9 + 0.27 * rows, 1.6)), facecolor=paper)
     FigureCanvasAgg(figure)
     ax = figure.add_subplot()
     if theme in _THEMES:

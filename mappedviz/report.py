@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -48,9 +48,10 @@ from mappedviz.texts import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from mappedviz.audits import Audit, Finding
+    from mappedviz.audits import Audit
     from mappedviz.batches import RowBatch
     from mappedviz.collection import MappedCollection
+    from mappedviz.findings import Finding
     from mappedviz.summaries import Coverage, LabelTable, WeightTable
 
 PathLike: TypeAlias = str | os.PathLike[str]
@@ -77,6 +78,7 @@ SEVERITIES = ("fatal", "error", "warning", "info")
 
 @dataclass(frozen=True)
 class _FindingText:
+    id: str
     severity: str
     message: str
     stores: str
@@ -190,6 +192,7 @@ def sections_of(
         _shapes(audit.stores, most, figures),
         _coverage(audit.coverage, most, figures),
         *_labels_and_weights(audit, most, figures),
+        _depth(audit.library_sizes(), most, figures),
         _schema(audit.obs_schema, most),
     ]
     return [section for section in sections if section is not None]
@@ -204,11 +207,11 @@ def summary_line(audit: Audit) -> str:
         f"{quantity(audit.coverage.inner)} genes in all of them",
         f"{quantity(audit.coverage.outer)} in any",
     ]
-    severities = [finding.severity for finding in audit.findings]
+    severities: list[str] = [finding.severity for finding in audit.findings]
     counted = [
-        f"{severities.count(severity)} {severity}"
+        f"{n} {severity}{'s' if n > 1 and severity != 'fatal' else ''}"
         for severity in SEVERITIES
-        if severity in severities
+        if (n := severities.count(severity))
     ]
     parts.append("findings: " + (", ".join(counted) if counted else "none"))
     return " · ".join(parts)
@@ -217,6 +220,7 @@ def summary_line(audit: Audit) -> str:
 def _finding_text(finding: Finding) -> _FindingText:
     stores = list(finding.stores or ())
     return _FindingText(
+        finding.id,
         finding.severity,
         cut(str(finding.message), 600),
         listed(stores, most=4) if stores else "",
@@ -591,6 +595,41 @@ def _draws(n: Any) -> str:
     return f"{float(n):,.0f}" if n >= 10 else f"{float(n):.2g}"
 
 
+def _depth(depths: pd.DataFrame, most: int, figures: Figures) -> Section | None:
+    """What was counted in a cell of each store, by the rows that were sampled."""
+    if not len(depths):
+        return None
+    groups = depths.groupby("store", sort=False)
+    table = groups[["total", "genes"]].median().assign(rows=groups.size())
+    some = table.iloc[: most // 2]
+    top = _top(table["genes"])
+    rows = [
+        [
+            Cell(name),
+            Cell(
+                f"{row['total']:,.4g}" if abs(row["total"]) < 1e4 else quantity(row["total"]),
+                number=True,
+            ),
+            _number(row["genes"], top),
+            _number(row["rows"]),
+        ]
+        for name, row in zip(names(some.index, 48), some.to_dict("records"), strict=True)
+    ]
+    return Section(
+        "depth",
+        "Depth of cells",
+        lead="Sums mean the same only where the values do: see the column of values above.",
+        tables=[
+            Table(
+                ("store", "median sum", "median of genes not 0", "cells sampled"),
+                rows,
+                note=_left_out(len(table), most // 2, "stores", "audit.library_sizes()"),
+            )
+        ],
+        pictures=figures.get("depth", ()),
+    )
+
+
 def _schema(schema: pd.DataFrame, most: int) -> Section | None:
     """Columns of obs over all stores: in how many, of which types, how much is missing."""
     if not len(schema):
@@ -642,60 +681,43 @@ def figures_of(audit: Audit) -> dict[str, list[Picture]]:
     dict
         Section -> its pictures.
     """
+    import matplotlib as mpl
+
     from mappedviz import plots
 
     coverage, labels, weights = audit.coverage, label_table(audit), weight_table(audit)
-    drawings: list[tuple[str, str, Callable[[Literal["light", "dark"]], Axes]]] = []
+    depths = audit.library_sizes()
+    drawings: list[tuple[str, str, Callable[..., Axes], Any]] = []
     if len(coverage.at_least) > 1:
-        drawings.append(
-            (
-                "coverage",
-                "Genes in at least k stores",
-                lambda theme: plots.plot_coverage_curve(coverage, theme=theme),
-            )
-        )
-        drawings.append(
-            (
-                "coverage",
-                "Genes of the inner join without one store",
-                lambda theme: plots.plot_leave_one_out(coverage, theme=theme),
-            )
-        )
-        drawings.append(
-            (
-                "coverage",
-                "Which genes are in which stores",
-                lambda theme: plots.plot_patterns(coverage, theme=theme),
-            )
-        )
+        drawings += [
+            ("coverage", "Genes in at least k stores", plots.plot_coverage_curve, coverage),
+            ("coverage", "Inner join without one store", plots.plot_leave_one_out, coverage),
+            ("coverage", "Which genes are in which stores", plots.plot_patterns, coverage),
+        ]
     if labels is not None and len(labels.classes):
-        drawings.append(
-            (
-                "labels",
-                "Cells of each label by store",
-                lambda theme: plots.plot_categories(labels, theme=theme),
-            )
-        )
-        drawings.append(
-            (
-                "labels",
-                "Labels by store, as a matrix",
-                lambda theme: plots.plot_batch_by_label(labels.top(30)[0], theme=theme),
-            )
-        )
+        drawings += [
+            ("labels", "Cells of each label by store", plots.plot_categories, labels),
+            ("labels", "Labels by batch", plots.plot_batch_by_label, _by_batch(audit, labels)),
+        ]
     if weights is not None and len(weights.table):
-        drawings.append(
-            (
-                "weights",
-                "Share of each class before and after weighting",
-                lambda theme: plots.plot_weights(weights, theme=theme),
-            )
-        )
+        drawings.append(("weights", "Share of each class", plots.plot_weights, weights))
+    if len(depths):
+        drawings.append(("depth", "Sums of sampled cells", plots.plot_library_sizes, depths))
     found: dict[str, list[Picture]] = {}
-    for section, alt, draw in drawings:
-        picture = Picture(alt, data_uri(draw("light")), data_uri(draw("dark")))
-        found.setdefault(section, []).append(picture)
+    settings: Any = {"figure.figsize": (4.6, 3.0)}  # two in a row on most screens
+    with mpl.rc_context(settings):
+        for section, alt, draw, table in drawings:
+            light, dark = (data_uri(draw(table, theme=theme)) for theme in ("light", "dark"))
+            found.setdefault(section, []).append(Picture(alt, light, dark))
     return found
+
+
+def _by_batch(audit: Audit, labels: LabelTable) -> pd.DataFrame:
+    """Cells by label and batch; the store is the batch where none was named."""
+    if audit.batch is not None and audit.label is not None:
+        with suppress(MappedvizError):
+            return audit.crosstab(audit.label, audit.batch)
+    return labels.top(30)[0]
 
 
 def data_uri(ax: Axes, most: int = 150_000) -> str:

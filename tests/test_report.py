@@ -21,6 +21,8 @@ from mappedviz.summaries import Coverage
 from tests.hostile import (
     HOSTILE,
     coverage_table,
+    crossed,
+    depths,
     label_counts,
     schema_table,
     some_recipe,
@@ -85,6 +87,9 @@ def an_audit(names=STORES, classes=CLASSES, findings=None, keyed=True):
         labels=of_key(labels),
         weights=of_key(weights),
         obs_schema=schema_table(names),
+        library_sizes=lambda: depths(names),
+        batch=None,
+        label="cell_type",
         findings=[a_finding("fatal"), a_finding()] if findings is None else findings,
         not_applicable=[SimpleNamespace(id="leak", message="There is no group key.")],
         fatal=True,
@@ -158,7 +163,7 @@ def test_findings_come_first_then_the_views():
 
 def test_tables_have_the_numbers_of_the_audit():
     audit = an_audit()
-    shapes, genes, patterns, what_if, labels, schemes, weights, schema = Reader(
+    shapes, genes, patterns, what_if, labels, schemes, weights, depth, schema = Reader(
         report.audit_html(audit)
     ).tables
     assert [row[0] for row in shapes[1:]] == STORES
@@ -177,6 +182,7 @@ def test_tables_have_the_numbers_of_the_audit():
     assert total == audit.labels().n_rows
     assert [row[0] for row in schemes[1:]][1] == "inverse: 1/n (as asked for)"
     assert len(weights) == 26
+    assert [row[3] for row in depth[1:]] == ["50"] * 8
     assert schema[1] == ["cell_type", "8 of 8", "category(12)", "0.5 %"]
     assert schema[-1][:2] == ["donor", "4 of 8"]
 
@@ -217,8 +223,8 @@ def test_escape_makes_text():
 def test_without_a_key_there_are_no_labels_and_no_weights():
     html = report.audit_html(an_audit(keyed=False))
     assert "Weighted sampling" not in html
-    assert len(Reader(html).tables) == 5
-    assert report.figures_of(an_audit(keyed=False)).keys() == {"coverage"}
+    assert len(Reader(html).tables) == 6
+    assert report.figures_of(an_audit(keyed=False)).keys() == {"coverage", "depth"}
 
 
 def test_no_store_can_be_read():
@@ -229,6 +235,7 @@ def test_no_store_can_be_read():
         columns=pd.MultiIndex.from_tuples([], names=["store", "what"]), index=pd.Index([])
     )
     audit.findings, audit.not_applicable = [], []
+    audit.library_sizes = lambda: depths([])
     text = Reader(report.audit_html(audit)).text
     assert "1 store" in text
     assert "findings: none" in text
@@ -281,7 +288,7 @@ def test_page_is_self_contained_and_without_scripts(page):
 
 def test_page_has_every_figure_for_light_and_dark_paper(page):
     pictures = re.findall(r"<picture>.*?</picture>", page)
-    assert len(pictures) == 6
+    assert len(pictures) == 7
     for picture in pictures:
         data = re.findall(r"data:image/(?:svg\+xml|png);base64,([A-Za-z0-9+/=]+)", picture)
         light, dark = (base64.b64decode(one) for one in data)
@@ -293,6 +300,26 @@ def test_page_has_every_figure_for_light_and_dark_paper(page):
 def test_page_prints(page):
     assert "@media print" in page
     assert "details::details-content" in page  # folded tables are printed too
+
+
+def test_batches_of_the_audit_are_drawn():
+    audit = an_audit()
+    audit.batch = "donor"
+    asked = []
+
+    def crosstab(label, batch):
+        asked.append((label, batch))
+        return crossed(["d1", "d2"], CLASSES)
+
+    audit.crosstab = crosstab
+    report.figures_of(audit)
+    assert asked == [("cell_type", "donor")]
+
+    def refuses(label, batch):
+        raise RecipeError("is not there", key=batch, remedy="Name another.")
+
+    audit.crosstab = refuses
+    assert len(report.figures_of(audit)["labels"]) == 2
 
 
 def test_large_figures_become_png():
