@@ -332,3 +332,20 @@ def test_block_shuffle_mixes_what_is_stored_apart(tmp_path):
 
     assert spread(shuffle=False) < 2
     assert spread(shuffle="block", block_size=16, buffer_size=1024) > 0.9 * spread(shuffle=True)
+
+
+def test_sparse_batches_become_dense_on_the_device(ds):
+    batch = next(iter(mv.dataloader(ds, 16, sparse=True)))
+    moved = mv.to_device(batch, "cpu")
+    same(moved, ds[:16])
+    assert mv.to_device(batch, "cpu", dense=False)["X"].layout == torch.sparse_csr
+    assert moved["donor"] is batch["donor"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_batches_reach_the_gpu(ds):
+    for sparse in (False, True):
+        loader = mv.dataloader(ds, 16, sparse=sparse, pin_memory=True)
+        moved = mv.to_device(next(iter(loader)), "cuda")
+        assert moved["X"].is_cuda
+        np.testing.assert_array_equal(moved["X"].cpu().numpy(), ds[:16]["X"])
