@@ -95,6 +95,11 @@ class Case:
     job: dict[str, Any] = field(default_factory=dict)
 
 
+def names(contenders: tuple[Contender, ...]) -> tuple[str, ...]:
+    """Their names, as targets want them."""
+    return tuple(c.name for c in contenders)
+
+
 LAMINDB = Contender("lamindb")
 ANNLOADER = Contender("annloader")
 # Larger fetches shuffle better, smaller ones are sometimes faster: ours must beat the better one.
@@ -102,10 +107,26 @@ SCDATASET = (
     Contender("scdataset", "scdataset"),
     Contender("scdataset", "scdataset, fetch 4,096", {"fetch": 4_096}),
 )
-SCDATASET_BEST = tuple(c.name for c in SCDATASET)
+# Block shuffles: blocks of 64 rows unless named.
+SCDATASET_BLOCKS = (
+    *SCDATASET,
+    Contender("scdataset", "scdataset, blocks of 512", job={"block": 512}),
+)
 # Its own shuffled copy; "annbatch, same stores" reads the sharded stores of the collection.
 ANNBATCH_OWN = Contender("annbatch", "annbatch, own copy", job={"data": "annbatch"})
 ANNBATCH = Contender("annbatch", "annbatch, same stores", job={"unjoined": True})
+ANNBATCH_OWN_BLOCKS = (
+    ANNBATCH_OWN,
+    Contender(
+        "annbatch", "annbatch, own copy, blocks of 512", job={**ANNBATCH_OWN.job, "block": 512}
+    ),
+)
+ANNBATCH_BLOCKS = (
+    ANNBATCH,
+    Contender(
+        "annbatch", "annbatch, same stores, blocks of 512", job={**ANNBATCH.job, "block": 512}
+    ),
+)
 STOCK = Contender(OURS)  # torch's own DataLoader around our data set
 OWN = Contender(OURS, options={"loader": "own"})
 LIMIT_1 = Contender("limit", "limit, 1 thread", {"what": "fused"}, {"kind": "limit"})
@@ -164,7 +185,7 @@ def cases() -> Iterator[Case]:
         ),
         (
             *fused,
-            Target(7, SCDATASET_BEST),
+            Target(7, names(SCDATASET)),
             Target(1, ("lamindb",), measure="anonymous"),
         ),
         job=_random(),
@@ -175,7 +196,7 @@ def cases() -> Iterator[Case]:
         "batches",
         "plain",
         (LAMINDB, STOCK, LIMIT_1, LIMIT_2),
-        (*fused, Target(7, tuple(f"random-plain:{name}" for name in SCDATASET_BEST))),
+        (*fused, Target(7, tuple(f"random-plain:{name}" for name in names(SCDATASET)))),
         job=_random(join="outer"),
     )
     yield Case(
@@ -232,9 +253,9 @@ def cases() -> Iterator[Case]:
             ),
             (
                 Target(factor, ("lamindb",)),
-                Target(1, SCDATASET_BEST),
+                Target(1, names(SCDATASET)),
                 Target(factor, ("lamindb",), small.name),
-                Target(1, SCDATASET_BEST, small.name),
+                Target(1, names(SCDATASET), small.name),
             ),
             job=_random(epochs=1),
         )
@@ -247,12 +268,15 @@ def cases() -> Iterator[Case]:
             "plain",
             (
                 *([LAMINDB] if output == "dense" else []),
-                *SCDATASET,
-                ANNBATCH_OWN,
+                *SCDATASET_BLOCKS,
+                *ANNBATCH_OWN_BLOCKS,
                 OWN,
                 *((LIMIT_1, LIMIT_2) if output == "dense" else (LIMIT_CSR, LIMIT_CSR_2)),
             ),
-            (Target(factor, SCDATASET_BEST), Target(2, ("annbatch, own copy",))),
+            (
+                Target(factor, names(SCDATASET_BLOCKS)),
+                Target(2, names(ANNBATCH_OWN_BLOCKS)),
+            ),
             job=_block(output, epochs=1_000_000),
         )
         for format in ("gzip", "v3", "sharded"):
@@ -261,10 +285,10 @@ def cases() -> Iterator[Case]:
                 f"block-shuffled, batch 4,096, {FORMAT_WORDS[format]}, {words}, first epoch",
                 "batches",
                 format,
-                (*SCDATASET, *([ANNBATCH] if format == "sharded" else []), OWN),
-                (Target(1, ("annbatch, same stores",)),)
+                (*SCDATASET_BLOCKS, *(ANNBATCH_BLOCKS if format == "sharded" else ()), OWN),
+                (Target(1, names(ANNBATCH_BLOCKS)),)
                 if format == "sharded"
-                else (Target(4, SCDATASET_BEST),),
+                else (Target(4, names(SCDATASET_BLOCKS)),),
                 job=_block(output, epochs=1),
             )
     for format in ("plain", "gzip", "v2", "v3", "sharded"):

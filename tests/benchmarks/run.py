@@ -246,8 +246,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--formats", default="", help="generate: which formats (default: all)")
     add("--repeats", type=int, default=3)
     add("--seconds", type=float, default=3.0, help="length of one measurement")
-    add("--block", type=int, default=64, help="rows of a block of the block shuffles")
-    add("--buffer", type=int, default=16_384, help="rows of their shuffle buffers")
+    add("--block", type=int, default=64, help="rows of a block of the peers' block shuffles")
+    add("--buffer", type=int, default=16_384, help="rows of all shuffle buffers")
     add("--out", type=Path, help="write DIR/benchmark.json and DIR/benchmark.md")
     add("--smoke", action="store_true", help="tiny, ours only: does every case run?")
     return parser
@@ -259,7 +259,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.action == "list":
         for case in cases():
-            print(f"{case.id:24} {case.title}: {', '.join(c.name for c in case.contenders)}")
+            print(f"{case.id:24} {case.title}: {'; '.join(c.name for c in case.contenders)}")
         return 0
     if args.smoke:
         if args.data:

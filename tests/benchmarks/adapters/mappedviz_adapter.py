@@ -42,7 +42,8 @@ class Mappedviz(Adapter):
             if order == "weighted":
                 how = {"weights": job["label"]}
             if order == "block":
-                how |= {"block_size": job["block"], "buffer": job["buffer"]}
+                # Its own block size: about a chunk, never more than the peers' 512.
+                how |= {"buffer_size": job["buffer"]}
             how |= {key: options[key] for key in ("lookahead",) if key in options}
             loader = dataloader(
                 ds,
