@@ -62,6 +62,6 @@ hooks:
 	$(BIN)/pre-commit install
 
 clean:
-	rm -rf $(VENV) build dist docs/_build docs/api/generated htmlcov .coverage* \
+	rm -rf $(VENV) build dist docs/_build docs/_static/gallery docs/api/generated htmlcov .coverage* \
 	    .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

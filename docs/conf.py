@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "mappedviz"
 author = "the mappedviz authors"
@@ -40,3 +44,10 @@ html_title = f"mappedviz {version}"
 html_show_sourcelink = False
 # Nothing is fetched from elsewhere, neither while building nor while reading.
 html_theme_options = {"navigation_with_keys": True}
+
+
+def setup(app):
+    """The pictures of the gallery are drawn before the page that shows them is read."""
+    import gallery
+
+    app.connect("builder-inited", lambda app: gallery.draw())

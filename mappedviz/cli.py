@@ -347,7 +347,8 @@ def _show_section(section: Section, console: Console) -> None:
     for value, words in section.numbers:
         _line(console, f"{value}  {words}")
     for table in section.tables:
-        _show_table(table, console)
+        if not table.folded:  # details: the HTML and the JSON have them
+            _show_table(table, console)
 
 
 def _show_table(table: Table, console: Console) -> None:

@@ -1,8 +1,9 @@
-"""What `make demo` runs: five real stores as one collection, and one epoch of training on it."""
+"""What `make demo` runs: five real stores as one collection, one epoch of training, the audit."""
 
 from __future__ import annotations
 
 import sys
+import textwrap
 import time
 from collections import Counter
 from pathlib import Path
@@ -12,9 +13,10 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from mappedviz import MappedCollection, dataloader
+from mappedviz import MappedCollection, audit, dataloader
 
 DATA = Path(__file__).resolve().parent.parent / "notebooks" / "data"
+PAGE = DATA.parent.parent / "build" / "demo-audit.html"
 STORES = (
     "pbmc3k_processed.v3sharded.zarr",
     "10x_pbmc68k_reduced.h5ad",
@@ -76,6 +78,9 @@ def main(folder: Path = DATA) -> None:
     train(ds, weights)
     ds.close()
 
+    heading("The audit: what stands between these files and training on them")
+    show_audit(folder)
+
 
 def heading(text: str) -> None:
     """Print a headline."""
@@ -136,6 +141,29 @@ def train(ds: MappedCollection, weights: np.ndarray, seed: int = 0) -> None:
         f"  {len(held_out):,} cells that were held out: {np.mean(guess == truth):.0%} right, "
         f"{np.mean(recall):.0%} as the mean over {len(recall)} classes (chance: {1 / n_classes:.0%})"
     )
+
+
+def show_audit(folder: Path) -> None:
+    """Print what the audit of the collection found, and write it as a page."""
+    found = audit(
+        [folder / name for name in STORES],
+        label=KEY,
+        obs_alias=ALIAS,
+        relabel=RELABEL,
+        progress=False,
+    )
+    print(f"  {found.verdict}")
+    for finding in found.findings:
+        print(
+            textwrap.fill(
+                f"{finding.severity}: {finding.message}",
+                width=100,
+                initial_indent="  - ",
+                subsequent_indent="    ",
+            )
+        )
+    PAGE.parent.mkdir(exist_ok=True)
+    print(f"\n  with tables and figures, for the browser: {found.to_html(PAGE)}")
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ class Cell:
             return f"min-width:9em;background:linear-gradient(90deg,{','.join(stops)})"
         align = "text-align:right" if self.number else "text-align:left"
         if self.wrap and len(self.text) > 24:
-            align += ";white-space:normal;min-width:14em"
+            align += ";white-space:normal;min-width:11em"
         if self.bar is None:
             return align
         # A bar that is there is seen, however short.
@@ -160,7 +160,7 @@ _BODY = (
 {%- endmacro -%}
 {%- macro finding(f) -%}
 <div style="margin:.5em 0;padding-left:.7em;overflow-wrap:anywhere;border-left:3px solid {{ chips[f.severity] }}">
-<div>{{ chip(f.severity) }}{{ f.message }} <span style="opacity:.8">[{{ f.id }}]</span>{% if f.stores %} <span style="opacity:.8">– {{ f.stores }}</span>{% endif %}</div>
+<div>{{ chip(f.severity) }}{{ f.message }} <span style="opacity:.8;white-space:nowrap">[{{ f.id }}]</span>{% if f.stores %} <span style="opacity:.8">– {{ f.stores }}</span>{% endif %}</div>
 {%- if f.remedy %}<div style="margin-top:.15em">→ {{ f.remedy }}</div>{% endif -%}
 {%- if f.code %}<pre style="margin:.3em 0;padding:.4em .6em;background:#8b949e22;white-space:pre-wrap;overflow-wrap:anywhere">{{ f.code|lines }}</pre>{% endif -%}
 </div>
@@ -219,7 +219,7 @@ _PAGE = (
 @media (prefers-color-scheme: dark) { :root { --paper: #14181d; --desk: #0b0e11; --ink: #e6edf3; --line: #30363d; --link: #79b8ff } }
 * { box-sizing: border-box }
 body { margin: 0; background: var(--desk); color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif }
-main { max-width: 1200px; margin: 0 auto; padding: 2rem 1.2rem 3rem }
+main { max-width: 1240px; margin: 0 auto; padding: 2rem 1.2rem 3rem }
 header { margin-bottom: 1.2rem }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: .2rem 0 .3rem }
 header p { margin: .1rem 0 }
@@ -229,7 +229,7 @@ summary { cursor: pointer }
 table { font-size: .88rem; font-variant-numeric: tabular-nums }
 th, td { padding: .18rem .5rem; border-bottom: 1px solid var(--line); white-space: nowrap }
 th { font-weight: 600 }
-td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 8em }
+td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 17em }
 pre { font: .85rem/1.45 ui-monospace, "DejaVu Sans Mono", monospace; border-radius: 6px }
 figure { margin: .6rem 0 }
 .figures { display: flex; flex-wrap: wrap; gap: 0 1.6rem; align-items: flex-start }

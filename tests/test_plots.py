@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import io
 import sys
 import warnings
@@ -332,3 +333,19 @@ def test_the_same_figure_is_the_same_picture():
     one, two = (plots.render(plots.plot_shapes(stores_table(STORES))) for _ in range(2))
     assert one == two
     assert b"<dc:date>" not in one
+
+
+# --- the gallery
+
+
+def test_every_figure_is_in_the_gallery_and_every_block_runs(repository, tmp_path):
+    """What the documentation runs when it is built."""
+    spec = importlib.util.spec_from_file_location("gallery", repository / "docs" / "gallery.py")
+    gallery = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(gallery)
+    names = gallery.draw(target=tmp_path)
+    assert names == [name.removeprefix("plot_") for name in vars(plots) if name.startswith("plot_")]
+    page = (repository / "docs" / "gallery.md").read_text(encoding="utf-8")
+    for path in tmp_path.iterdir():
+        assert f"_static/gallery/{path.name}" in page
+    assert len(list(tmp_path.iterdir())) == 2 * len(names)
