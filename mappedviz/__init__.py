@@ -9,34 +9,44 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mappedviz.audits import Audit, audit
     from mappedviz.batches import RowBatch
     from mappedviz.collection import MappedCollection
+    from mappedviz.findings import Finding
     from mappedviz.labels import Encoder
-    from mappedviz.loaders import dataloader
+    from mappedviz.loaders import dataloader, to_device
     from mappedviz.recipe import Recipe
     from mappedviz.stores import Store, open_store
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "Audit": "audits",
     "Encoder": "labels",
+    "Finding": "findings",
     "MappedCollection": "collection",
     "Recipe": "recipe",
     "RowBatch": "batches",
     "Store": "stores",
+    "audit": "audits",
     "dataloader": "loaders",
     "open_store": "stores",
+    "to_device": "loaders",
 }
 
 __all__ = [
+    "Audit",
     "Encoder",
+    "Finding",
     "MappedCollection",
     "Recipe",
     "RowBatch",
     "Store",
     "__version__",
+    "audit",
     "dataloader",
     "open_store",
+    "to_device",
 ]
 
 

@@ -20,7 +20,15 @@ from queue import Empty, Queue
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from mappedviz.errors import StoreError
-from mappedviz.scans import VOCABULARY, Scan, ScanCancelledError, Wants, intern_scan, read_store
+from mappedviz.scans import (
+    VOCABULARY,
+    Scan,
+    ScanCancelledError,
+    Wants,
+    intern_scan,
+    read_store,
+    top_up,
+)
 
 if TYPE_CHECKING:
     from mappedviz.stores import PathLike
@@ -31,6 +39,7 @@ Report: TypeAlias = Callable[[Scan], None]
 #: A process of its own is worth its start for so many stores.
 STORES_PER_WORKER = 60
 _TICK = 0.1
+_PROGRAM = "from mappedviz.scanning import serve; serve()"
 
 
 class ScanCache:
@@ -42,8 +51,8 @@ class ScanCache:
     >>> path = "notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad"
     >>> cache = ScanCache()
     >>> cache.put(scan_store(path))
-    >>> cache.get(path, Wants()) is not None, cache.get(path, Wants(deep=True))
-    (True, None)
+    >>> cache.get(path, Wants()).n_obs
+    500
     """
 
     def __init__(self, size: int = 20_000) -> None:
@@ -52,11 +61,11 @@ class ScanCache:
         self._lock = threading.Lock()
 
     def get(self, path: str, wants: Wants) -> Scan | None:
-        """The scan of a store, if it holds what is wanted and the file is unchanged."""
+        """The scan of a store, if the file is unchanged; what it lacks is read."""
         key = os.path.abspath(path)
         with self._lock:
             scan = self._scans.get(key)
-            if scan is None or scan.store is None or not wants.within(scan.wants):
+            if scan is None or scan.store is None:
                 return None
             self._scans.move_to_end(key)
         try:
@@ -65,6 +74,7 @@ class ScanCache:
             with self._lock:
                 self._scans.pop(key, None)
             return None
+        top_up(scan, wants)
         return scan
 
     def put(self, scan: Scan) -> None:
@@ -213,8 +223,8 @@ class _Worker:
             **os.environ,
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         }
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", "from mappedviz.scanning import serve; serve()"],
+        self.process = subprocess.Popen(  # noqa: S603 - this very Python and module
+            [sys.executable, "-c", _PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -339,21 +349,22 @@ class _Clock:
                 self.worker = None
             if self._is_over():
                 raise
-            if self.late is not None:
-                error = StoreError(
-                    f"did not open within {self.late:g} s",
-                    store=os.path.abspath(path),
-                    remedy="The file may be damaged; check it, or raise open_timeout.",
-                )
-            else:
-                error = StoreError(
-                    "ended the process that opened it",
-                    store=os.path.abspath(path),
-                    remedy="The file is damaged; leave it out.",
-                )
-            return Scan(path, error=error, wants=self.wants)
+            return Scan(path, error=self._why_ended(os.path.abspath(path)), wants=self.wants)
         finally:
             self.since = None
+
+    def _why_ended(self, path: str) -> StoreError:
+        if self.late is not None:
+            return StoreError(
+                f"did not open within {self.late:g} s",
+                store=path,
+                remedy="The file may be damaged; check it, or raise open_timeout.",
+            )
+        return StoreError(
+            "ended the process that opened it",
+            store=path,
+            remedy="The file is damaged; leave it out.",
+        )
 
     def _is_over(self) -> bool:
         return self.ended

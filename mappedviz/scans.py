@@ -235,17 +235,6 @@ class Wants:
     obs_names: bool = True
     deep: bool = False
 
-    def within(self, other: Wants | None) -> bool:
-        """Whether a scan made for `other` holds all of this."""
-        return (
-            other is not None
-            and self.columns <= other.columns
-            and set(self.matrices) <= set(other.matrices)
-            and self.rows == other.rows
-            and self.obs_names <= other.obs_names
-            and self.deep <= other.deep
-        )
-
 
 # --- a store that remembers -----------------------------------------------------------------
 
@@ -332,11 +321,10 @@ class ScannedStore(Store):
 
     def obs_column(self, name: str) -> Column:
         """See :meth:`Store.obs_column`."""
-        if name in self._columns:
-            return cast(
-                Column, _remembered(self._columns, name, lambda: Store.obs_column(self, name))
-            )
-        return super().obs_column(name)
+        return cast(
+            Column,
+            _remembered(self._columns, name, lambda: _compact(Store.obs_column(self, name))),
+        )
 
     def remember_names(self, column: str | None, names: Array | Exception) -> None:
         """Names, or the error that reading them raises, for :meth:`read_var_names`."""
@@ -401,16 +389,28 @@ def read_store(path: str, wants: Wants, stop: Callable[[], None] = lambda: None)
             _read_var(scan, store, root)
             stop()
             _read_obs(scan, store, root, wants, stop)
-            for key in wants.matrices if wants.rows else ():
-                stop()
-                _read_sample(scan, store, key, wants.rows)
-            if wants.deep:
-                _read_row_hashes(scan, store, stop)
+            _read_rows(scan, store, wants, stop)
             scan.source = _source(root)
             scan.nbytes = _size(store)
     finally:
         store.release()
     return scan
+
+
+def _read_rows(scan: Scan, store: ScannedStore, wants: Wants, stop: Callable[[], None]) -> None:
+    for key in wants.matrices if wants.rows else ():
+        if key not in scan.samples and key not in scan.broken:
+            stop()
+            _read_sample(scan, store, key, wants.rows)
+    if wants.deep and scan.row_hashes is None and "X" not in scan.broken:
+        _read_row_hashes(scan, store, stop)
+
+
+def top_up(scan: Scan, wants: Wants) -> None:
+    """Read what a scan lacks of what is wanted; columns are read when they are asked for."""
+    if scan.store is not None:
+        with scan.store.session():
+            _read_rows(scan, scan.store, wants, lambda: None)
 
 
 def _kept(scan: Scan, key: str, read: Callable[[], Any]) -> Any:

@@ -1,0 +1,554 @@
+"""The audit says what is in these files, and whether one may train on them."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+from mappedviz.checks import CHECKS
+from mappedviz.errors import MappedvizError, RecipeError, StoreError
+from mappedviz.evidence import Evidence
+from mappedviz.findings import Finding, NotApplicable, by_severity, changed
+from mappedviz.plan import Plan, make_plan
+from mappedviz.recipe import PathLike, Recipe
+from mappedviz.saved import SavedEvidence, tables_to_dict
+from mappedviz.scanning import Progress, scan_stores
+from mappedviz.scans import SAMPLED_ROWS, Scan, Wants
+from mappedviz.stores import expand_paths
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mappedviz.collection import MappedCollection
+    from mappedviz.labels import Scheme
+    from mappedviz.stores import Store
+    from mappedviz.summaries import Coverage, LabelTable, WeightTable
+
+Tables: TypeAlias = Evidence | SavedEvidence
+SCHEMA = 1
+_SPLITS = ("split", "fold", "partition", "train_test")
+
+
+class Audit:
+    """What is in a collection of stores, what is wrong with it, and what to do about that.
+
+    Made by :func:`audit`. In a notebook it shows its findings and tables.
+
+    Attributes
+    ----------
+    findings
+        What was found, the worst first.
+    not_applicable
+        Checks that could not be made, and why; that is not a pass.
+    passed
+        Checks that found nothing.
+    fatal
+        Whether :meth:`collection` would raise: the engine refuses this recipe.
+
+    Examples
+    --------
+    >>> import mappedviz as mv
+    >>> audit = mv.audit("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad", label="cell_type")
+    >>> audit.fatal, audit.labels().total.to_dict()
+    (False, {'CD4_T': 250, 'CD8_T': 250})
+    >>> audit.collection().shape
+    (500, 2000)
+    """
+
+    def __init__(
+        self,
+        tables: Tables,
+        findings: Sequence[Finding],
+        not_applicable: Sequence[NotApplicable],
+        passed: Sequence[str],
+    ) -> None:
+        self._tables = tables
+        self.findings = by_severity(findings)
+        self.not_applicable = list(not_applicable)
+        self.passed = list(passed)
+
+    # --- tables -----------------------------------------------------------------------
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that was audited."""
+        return self._tables.recipe
+
+    @property
+    def label(self) -> str | None:
+        """The obs key of the class."""
+        return self._tables.label
+
+    @property
+    def batch(self) -> str | None:
+        """The obs key of the batch."""
+        return self._tables.batch
+
+    @property
+    def group(self) -> str | None:
+        """The obs key of what must not be on both sides of a split."""
+        return self._tables.group
+
+    @property
+    def split(self) -> str | None:
+        """The obs key of a split."""
+        return self._tables.split
+
+    @property
+    def stores(self) -> pd.DataFrame:
+        """A row a store: see :func:`mappedviz.summaries.stores_table`."""
+        return self._tables.stores
+
+    @property
+    def coverage(self) -> Coverage:
+        """Which store has which genes: see :class:`mappedviz.coverage.Coverage`."""
+        return self._tables.coverage
+
+    @property
+    def obs_schema(self) -> pd.DataFrame:
+        """Which store has which obs columns: see :func:`mappedviz.summaries.obs_schema`."""
+        return self._tables.obs_schema
+
+    def labels(self, key: str | None = None) -> LabelTable:
+        """Rows per class and store: see :class:`mappedviz.labelling.LabelTable`.
+
+        Parameters
+        ----------
+        key
+            An obs key; default: the label of the audit.
+        """
+        return self._tables.labels(key)
+
+    def weights(
+        self,
+        keys: str | Sequence[str] | None = None,
+        scheme: Scheme | None = None,
+        scaler: float | None = None,
+    ) -> WeightTable:
+        """What weights do to an epoch: see :class:`mappedviz.weighting.WeightTable`.
+
+        Parameters
+        ----------
+        keys
+            One obs key or several; default: the label of the audit.
+        scheme
+            ``"inverse"`` (default), ``"scaled"`` (default with a scaler), ``"sqrt"``, ``"uniform"``.
+        scaler
+            s of s/(n+s).
+        """
+        return self._tables.weights(keys, scheme, scaler)
+
+    def schemes(
+        self, keys: str | Sequence[str] | None = None, scaler: float | None = None
+    ) -> pd.DataFrame:
+        """The schemes side by side: see :func:`mappedviz.weighting.compare_schemes`."""
+        from mappedviz.weighting import compare_schemes
+
+        return compare_schemes(self.weights(keys).table["n"].to_numpy(), scaler)
+
+    def crosstab(self, rows: str, columns: str) -> pd.DataFrame:
+        """Rows with each pair of labels of two obs keys: DataFrame of int."""
+        return self._tables.crosstab(rows, columns)
+
+    def library_sizes(self, key: str = "X") -> pd.DataFrame:
+        """Depth of sampled rows: DataFrame store, total, genes."""
+        return self._tables.library_sizes(key)
+
+    # --- judgement --------------------------------------------------------------------
+
+    @property
+    def fatal(self) -> bool:
+        """Whether the engine refuses this recipe on these stores."""
+        return any(finding.severity == "fatal" for finding in self.findings)
+
+    @property
+    def verdict(self) -> str:
+        """The judgement in one sentence."""
+        counts = {
+            severity: sum(finding.severity == severity for finding in self.findings)
+            for severity in ("fatal", "error", "warning", "info")
+        }
+        if counts["fatal"]:
+            first = next(finding for finding in self.findings if finding.severity == "fatal")
+            more = f" (and {_things(counts['fatal'] - 1, 'more')})" if counts["fatal"] > 1 else ""
+            return f"This collection cannot be read as asked: {first.message}{more}"
+        found = ", ".join(
+            _things(counts[severity], severity)
+            for severity in ("error", "warning")
+            if counts[severity]
+        )
+        if counts["error"]:
+            return f"This collection can be read, but do not train on it yet: {found}."
+        if counts["warning"]:
+            return f"This collection can be trained on, with care: {found}."
+        return "This collection can be trained on: nothing was found against it."
+
+    def recipe_with(self, fixes: Finding | str | Iterable[Finding | str]) -> Recipe:
+        """The recipe with the changes of some findings.
+
+        Parameters
+        ----------
+        fixes
+            Findings, or ids of checks.
+
+        Raises
+        ------
+        RecipeError
+            A finding has no fix, or there is none of this id.
+        """
+        some = [fixes] if isinstance(fixes, (Finding, str)) else list(fixes)
+        wanted: list[Finding] = []
+        for one in some:
+            if isinstance(one, Finding):
+                wanted.append(one)
+                continue
+            named = [finding for finding in self.findings if finding.id == one]
+            if not named:
+                raise RecipeError(
+                    f"there is no finding {one!r}",
+                    key="fixes",
+                    remedy=f"Choose among {sorted({f.id for f in self.findings if f.fix})}.",
+                )
+            wanted += [finding for finding in named if finding.fix is not None] or named[:1]
+        recipe, drop = self.recipe, dict[str, None]()
+        for finding in wanted:
+            if finding.fix is None:
+                raise RecipeError(
+                    f"the finding {finding.id!r} has no fix",
+                    key="fixes",
+                    remedy=finding.remedy or "Change the stores.",
+                )
+            drop.update(dict.fromkeys(finding.change.get("drop", ())))
+            rest = {name: value for name, value in finding.change.items() if name != "drop"}
+            recipe = changed(recipe, rest, self._tables.paths)
+        return changed(recipe, {"drop": list(drop)}, self._tables.paths) if drop else recipe
+
+    # --- the collection ---------------------------------------------------------------
+
+    @property
+    def opened_stores(self) -> list[Store]:
+        """The stores that could be opened; none of an audit that was read from JSON.
+
+        ``MappedCollection.from_recipe(recipe, stores=audit.opened_stores)`` reads no facts again.
+        """
+        if isinstance(self._tables, SavedEvidence):
+            return []
+        return [scan.store for _, scan in self._tables.readable if scan.store is not None]
+
+    def collection(self, recipe: Recipe | None = None, **options: Any) -> MappedCollection:
+        """The collection, from what was read for the audit.
+
+        Parameters
+        ----------
+        recipe
+            In place of the audit's own, such as ``audit.recipe_with(fixes)``.
+        **options
+            For :meth:`MappedCollection.from_recipe <mappedviz.MappedCollection.from_recipe>`.
+
+        Raises
+        ------
+        MappedvizError
+            If the audit is fatal: what the engine says.
+        """
+        from mappedviz.collection import MappedCollection
+
+        chosen = self.recipe if recipe is None else recipe
+        if isinstance(self._tables, SavedEvidence):
+            return MappedCollection.from_recipe(chosen, **options)
+        plan, error = judge(chosen, self._tables.scans)
+        if plan is None:
+            assert error is not None
+            raise error
+        return MappedCollection.from_recipe(chosen, stores=plan.stores, **options)
+
+    # --- showing and keeping ----------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return f"Audit of {len(self._tables.paths)} stores: {self.verdict}"
+
+    def _repr_html_(self) -> str:
+        from mappedviz.report import audit_html
+
+        return audit_html(self)
+
+    def to_html(self, path: PathLike) -> Path:
+        """Write one self-contained page with figures; an existing file stays whole until then.
+
+        Raises
+        ------
+        OSError
+            It cannot be written; the old file is still there.
+        """
+        from mappedviz.report import write_html
+
+        return write_html(self, path)
+
+    def to_json(self) -> str:
+        """The audit as JSON: verdict, findings, recipe and tables, without the names of the genes."""
+        return json.dumps(
+            {
+                "schema": SCHEMA,
+                "verdict": self.verdict,
+                "fatal": self.fatal,
+                "findings": [finding.to_dict() for finding in self.findings],
+                "not_applicable": [[one.id, one.message] for one in self.not_applicable],
+                "passed": self.passed,
+                "recipe": json.loads(self.recipe.to_json()),
+                "tables": tables_to_dict(self._tables),
+            },
+            allow_nan=False,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The audit that :meth:`to_json` wrote; its stores are not opened.
+
+        Raises
+        ------
+        RecipeError
+            The text is no audit in JSON.
+        """
+        try:
+            content = json.loads(text)
+            if content["schema"] != SCHEMA:
+                raise ValueError(f"schema {content['schema']}")
+            recipe = Recipe.from_json(json.dumps(content["recipe"]))
+            return cls(
+                SavedEvidence(recipe, content["tables"]),
+                [Finding.from_dict(one) for one in content["findings"]],
+                [NotApplicable(name, message) for name, message in content["not_applicable"]],
+                content["passed"],
+            )
+        except (ValueError, TypeError, KeyError) as error:
+            raise RecipeError(
+                f"is no audit in JSON ({error})",
+                key="audit",
+                remedy="Write it with Audit.to_json() of this version.",
+            ) from error
+
+
+def _things(n: int, what: str) -> str:
+    return f"{n} {what}" if what in ("more", "fatal") else f"{n} {what}{'s' * (n != 1)}"
+
+
+def audit(
+    paths: PathLike | Iterable[PathLike] | None = None,
+    label: str | None = None,
+    batch: str | None = None,
+    group: str | None = None,
+    recipe: Recipe | None = None,
+    *,
+    split: str | None = None,
+    deep: bool = False,
+    progress: Progress = True,
+    cancel: threading.Event | None = None,
+    workers: int | None = None,
+    open_timeout: float | None = None,
+    **request: Any,
+) -> Audit:
+    """Look at stores: what is in them, what is wrong, and whether one may train on them.
+
+    It never raises because of a store: what cannot be read is listed as a finding, and the
+    rest goes on. What was read is kept while the files are unchanged: the next audit, and
+    :meth:`Audit.collection`, need no second look.
+
+    Parameters
+    ----------
+    paths
+        Stores, patterns and directories, as for :class:`~mappedviz.MappedCollection`. Default:
+        those of the recipe.
+    label, batch, group
+        Obs keys: of the class, of the batch, and of what must not be on both sides of a split
+        (a donor). Without a recipe, label and batch become its ``obs_keys``.
+    recipe
+        What you want to train on. Default: an inner join of X.
+    split
+        Obs key of a split into train and test; default: a column that is called so.
+    deep
+        Read all rows of X, to find cells that are in two stores under different names.
+    progress
+        Show a bar if it takes long, or a function that is called with the number of stores
+        done and of all stores.
+    cancel
+        Setting this event ends the scan with :class:`~mappedviz.scans.ScanCancelledError`.
+    workers
+        Processes that read; 0 reads in this one. Default: as many as are worth it.
+    open_timeout
+        Seconds that one store may take.
+    **request
+        Fields of the recipe that differ: ``obs_alias=…``, ``join="outer"``, …
+
+    Returns
+    -------
+    Audit
+
+    Raises
+    ------
+    RecipeError
+        What is asked for contradicts itself.
+    ScanCancelledError
+        `cancel` was set.
+
+    Examples
+    --------
+    >>> import mappedviz as mv
+    >>> audit = mv.audit("notebooks/data/*.h5ad")
+    >>> [(finding.id, finding.number) for finding in audit.findings if finding.severity == "error"]
+    [('value-scale', 2.0)]
+    >>> mv.audit("nowhere.h5ad").fatal
+    True
+    """
+    recipe = _recipe(paths, label, batch, recipe, request)
+    if label is None and recipe.encoded_keys:
+        label = recipe.encoded_keys[0]
+    wanted, failed = _expanded(recipe.paths)
+    wants = Wants(
+        columns=_columns(recipe, [label, batch, group, split]),
+        matrices=recipe.layers_keys,
+        rows=SAMPLED_ROWS,
+        deep=deep,
+    )
+    found = iter(
+        scan_stores(
+            [path for path in wanted if path not in failed],
+            wants,
+            progress=progress,
+            cancel=cancel,
+            workers=workers,
+            timeout=open_timeout,
+        )
+    )
+    scans = [Scan(path, error=failed[path]) if path in failed else next(found) for path in wanted]
+    plan, error = judge(recipe, scans)
+    if split is None and group is not None:
+        split = _split_column(scans)
+    evidence = Evidence(
+        scans,
+        recipe,
+        label=label,
+        batch=batch,
+        group=group,
+        split=split,
+        plan=plan,
+        error=error,
+    )
+    findings: list[Finding] = []
+    not_applicable: list[NotApplicable] = []
+    passed: list[str] = []
+    for check in CHECKS.values():
+        if cancel is not None and cancel.is_set():
+            break
+        result = check.run(evidence)
+        if isinstance(result, NotApplicable):
+            not_applicable.append(result)
+        elif result:
+            findings += result
+        else:
+            passed.append(check.id)
+    return Audit(evidence, findings, not_applicable, passed)
+
+
+def _recipe(
+    paths: Any,
+    label: str | None,
+    batch: str | None,
+    recipe: Recipe | None,
+    request: dict[str, Any],
+) -> Recipe:
+    if recipe is None:
+        keys = [key for key in (label, batch) if key is not None]
+        return Recipe(paths=() if paths is None else paths, **{"obs_keys": keys, **request})
+    changes = dict(request)
+    if paths is not None:
+        changes["paths"] = paths
+    return recipe.replace(**changes) if changes else recipe
+
+
+def _expanded(paths: Sequence[str]) -> tuple[list[str], dict[str, Exception]]:
+    """Paths of stores, and the patterns and directories without any."""
+    found: list[str] = []
+    failed: dict[str, Exception] = {}
+    for path in paths:
+        try:
+            found += expand_paths([path])
+        except (MappedvizError, OSError) as error:
+            failed[path] = error.with_traceback(None)
+            found.append(path)
+    return found, failed
+
+
+def _columns(recipe: Recipe, keys: Iterable[str | None]) -> frozenset[str]:
+    """Names of the obs columns whose rows the audit will look at."""
+    names: set[str] = set()
+    for key in {*recipe.obs_keys, *recipe.obs_filter, *keys}:
+        if key is None:
+            continue
+        alias = recipe.obs_alias.get(key)
+        names.add(key)
+        if alias is not None:
+            names.update(alias.values() if isinstance(alias, dict) else alias)
+    return frozenset(names)
+
+
+def _split_column(scans: Sequence[Scan]) -> str | None:
+    """An obs column that says by its name and its few values that it is a split."""
+    for scan in scans:
+        for name, facts in scan.obs.items():
+            few = facts.labels is not None and 2 <= len(facts.labels) <= 20
+            if few and any(word in name.lower() for word in _SPLITS):
+                return name
+    return None
+
+
+def judge(recipe: Recipe, scans: Sequence[Scan]) -> tuple[Plan | None, Exception | None]:
+    """What the engine makes of a recipe on stores that were scanned: a plan, or its refusal.
+
+    The plan is made by the engine itself, from what the scans remember; only the opening of
+    the files is replaced.
+
+    Parameters
+    ----------
+    recipe
+        What the user wants.
+    scans
+        The stores of the recipe; others may be among them.
+    """
+    by_path = {os.path.abspath(scan.path): scan for scan in scans}
+
+    def opening(
+        paths: Iterable[str],
+        look: Callable[[Store], Any],
+        *,
+        on_error: str,
+        timeout: float | None,
+    ) -> list[tuple[Store, Any]]:
+        opened = []
+        for path in paths:
+            try:
+                opened.append(_look(by_path.get(os.path.abspath(path)), path, look))
+            except StoreError:
+                if on_error == "raise":
+                    raise
+        return opened
+
+    try:
+        return make_plan(recipe, opening=opening), None
+    except Exception as error:
+        return None, error.with_traceback(None)
+
+
+def _look(scan: Scan | None, path: str, look: Callable[[Store], Any]) -> tuple[Store, Any]:
+    if scan is None:  # a file that came after the scan
+        from mappedviz.scans import scan_store
+
+        scan = scan_store(path, Wants(rows=0, obs_names=False))
+    if scan.store is None:
+        assert scan.error is not None
+        raise scan.error
+    scan.store.check_unchanged()
+    with scan.store.session():
+        return scan.store, look(scan.store)

@@ -1,0 +1,252 @@
+"""Checks of what training would be biased by: rare classes, weights, batches, leaks, repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mappedviz.findings import Found, NotApplicableError, check
+from mappedviz.labelling import cramers_v
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mappedviz.evidence import Evidence
+
+FEW_ROWS = 50
+_MOST_PAIRS = 20  # of stores that share cells: the worst come first
+
+
+def _labelled(e: Evidence) -> str:
+    if e.label is None:
+        raise NotApplicableError("no label was named")
+    if not e.has(e.label) or not e.labels(e.label).classes:
+        raise NotApplicableError(f"no cell has the label {e.label!r}")
+    return e.label
+
+
+@check(
+    "rare-classes",
+    "warning",
+    "Merge them into larger classes with relabel=, or leave them out with obs_filter=.",
+)
+def rare_classes(e: Evidence) -> Iterator[Found]:
+    """{n} of {all} classes of {key!r} have fewer than {few} cells: {some}."""
+    key = _labelled(e)
+    total = e.labels(key).total
+    rare = total[total < FEW_ROWS].sort_values(kind="stable")
+    if len(rare):
+        some = ", ".join(f"{label!r} {n}" for label, n in list(rare.items())[:5])
+        yield Found(
+            {
+                "n": len(rare),
+                "all": len(total),
+                "key": key,
+                "few": FEW_ROWS,
+                "some": some + (f" and {len(rare) - 5} more" if len(rare) > 5 else ""),
+            },
+            stores=[],
+            number=len(rare),
+        )
+
+
+@check("weights", "warning", 'Weigh less sharply: scaler=1000 weighs s/(n+s), scheme="sqrt" 1/√n.')
+def weights(e: Evidence) -> Iterator[Found]:
+    """Weights 1/n for {key!r} leave an effective {effective} of the cells, see {distinct} of them in an
+    epoch, and draw each cell of the rarest class {repeats:,.0f} times.
+    """
+    key = _labelled(e)
+    table = e.weights(key)
+    if len(table.table) < 2:
+        raise NotApplicableError("there are fewer than two classes to weigh")
+    if table.effective_fraction < 0.2 or table.rarest_repeats > 100:
+        yield Found(
+            {
+                "key": key,
+                "effective": f"{100 * table.effective_fraction:.1f} %",
+                "distinct": f"{100 * table.distinct_fraction:.1f} %",
+                "repeats": table.rarest_repeats,
+            },
+            number=table.effective_fraction,
+        )
+
+
+def _batches(e: Evidence) -> tuple[pd.DataFrame, str]:
+    """Rows per batch and class, and what the batch is."""
+    key = _labelled(e)
+    if e.batch is None:
+        table = e.labels(key).counts.T
+        what = "store"
+    else:
+        if not e.has(e.batch):
+            raise NotApplicableError(f"no store has the batch {e.batch!r}")
+        table = e.crosstab(e.batch, key)
+        what = repr(e.batch)
+    table = table.loc[table.sum(axis=1) > 0]
+    if len(table) < 2:
+        raise NotApplicableError("there are fewer than two batches with labels")
+    if table.shape[1] < 2:
+        raise NotApplicableError("there are fewer than two classes")
+    return table, what
+
+
+@check(
+    "confounding",
+    "warning",
+    "Add stores in which the classes are mixed, or judge the model within batches only.",
+)
+def confounding(e: Evidence) -> Iterator[Found]:
+    """Batch ({what}) and {key!r} say much of each other (Cramér's V {v:.2f} of 1): a model may learn the
+    batch for the class.
+    """
+    table, what = _batches(e)
+    v = cramers_v(table)
+    if v > 0.5:
+        yield Found({"what": what, "key": e.label, "v": v}, number=v)
+
+
+@check(
+    "class-in-one-batch",
+    "warning",
+    "Do not read much into these classes: their batch explains them as well.",
+)
+def class_in_one_batch(e: Evidence) -> Iterator[Found]:
+    """{n} of {all} classes of {key!r} are in one batch ({what}) only: {some}."""
+    table, what = _batches(e)
+    single = (table > 0).sum(axis=0) == 1
+    classes = table.columns[single.to_numpy()].tolist()
+    if classes:
+        more = f" and {len(classes) - 5} more" if len(classes) > 5 else ""
+        stores = []
+        if e.batch is None:
+            only = table[classes]
+            stores = [str(store) for store in only.index[(only > 0).any(axis=1)]]
+        yield Found(
+            {
+                "n": len(classes),
+                "all": table.shape[1],
+                "key": e.label,
+                "what": what,
+                "some": ", ".join(repr(label) for label in classes[:5]) + more,
+            },
+            stores=stores,
+            number=len(classes),
+        )
+
+
+@check("group-leak", "error", "Split by group, so that none is on both sides.")
+def group_leak(e: Evidence) -> Iterator[Found]:
+    """{n} of {all} groups ({group!r}) are in more than one part of {split!r}: what a model remembers of
+    them counts as if it had learned it.
+    """
+    if e.group is None:
+        raise NotApplicableError("no group was named")
+    if not e.has(e.group):
+        raise NotApplicableError(f"no store has the group {e.group!r}")
+    if e.split is None or not e.has(e.split):
+        raise NotApplicableError("no obs column with a split was named")
+    table = e.crosstab(e.group, e.split)
+    several = (table > 0).sum(axis=1) > 1
+    if several.any():
+        yield Found(
+            {
+                "n": int(several.sum()),
+                "all": len(table),
+                "group": e.group,
+                "split": e.split,
+            },
+            number=int(several.sum()),
+        )
+
+
+@check("group-in-stores", "info", "Split by group, not by store.")
+def group_in_stores(e: Evidence) -> Iterator[Found]:
+    """{n} of {all} groups ({group!r}) are in more than one store: a split by store would have them on
+    both sides.
+    """
+    if e.group is None:
+        raise NotApplicableError("no group was named")
+    if not e.has(e.group):
+        raise NotApplicableError(f"no store has the group {e.group!r}")
+    table = e.labels(e.group)
+    several = table.n_stores > 1
+    if several.any():
+        here = np.isin(table.rows[0], np.flatnonzero(several.to_numpy()))
+        stores = [table.stores[i] for i in np.unique(table.rows[1][here]).tolist()]
+        yield Found(
+            {"n": int(several.sum()), "all": len(several), "group": e.group},
+            stores=stores,
+            number=int(several.sum()),
+        )
+
+
+@check(
+    "same-cells", "warning", "Leave one of the stores out, or keep both on one side of every split."
+)
+def same_cells(e: Evidence) -> Iterator[Found]:
+    """{a} and {b} share {n:,} names of cells, {percent} of the smaller store: they may be the same cells."""
+    if sum(scan.obs_hashes is not None for _, scan in e.readable) < 2:
+        raise NotApplicableError("there are fewer than two stores with readable names of cells")
+    for row in _worst(e.shared_cells):
+        if row["of_smaller"] > 0.05 and row["shared"] > 5 * row["by_chance"]:
+            yield Found(
+                {
+                    "a": row["store_a"],
+                    "b": row["store_b"],
+                    "n": row["shared"],
+                    "percent": f"{100 * row['of_smaller']:.0f} %",
+                },
+                stores=[row["store_a"], row["store_b"]],
+                number=row["shared"],
+                change={"drop": [_smaller(e, row["store_a"], row["store_b"])]},
+            )
+
+
+@check(
+    "same-rows", "error", "Leave one of the stores out, or keep both on one side of every split."
+)
+def same_rows(e: Evidence) -> Iterator[Found]:
+    """{a} and {b} hold {n:,} cells with exactly the same values of X, {percent} of the smaller store."""
+    if sum(scan.row_hashes is not None for _, scan in e.readable) < 2:
+        raise NotApplicableError("the values of the cells are compared on request, with deep=True")
+    for row in _worst(e.shared_rows):
+        yield Found(
+            {
+                "a": row["store_a"],
+                "b": row["store_b"],
+                "n": row["shared"],
+                "percent": f"{100 * row['of_smaller']:.0f} %",
+            },
+            stores=[row["store_a"], row["store_b"]],
+            number=row["shared"],
+            change={"drop": [_smaller(e, row["store_a"], row["store_b"])]},
+        )
+
+
+def _worst(pairs: pd.DataFrame) -> list[dict[str, Any]]:
+    return [dict(row) for _, row in pairs.head(_MOST_PAIRS).iterrows()]
+
+
+def _smaller(e: Evidence, a: str, b: str) -> str:
+    rows = e.stores["n_obs"]
+    fewer = a if int(rows[a]) < int(rows[b]) else b
+    return str(e.stores.loc[fewer, "path"])
+
+
+@check(
+    "same-cells-twice",
+    "warning",
+    "Make the names of cells unique in the store; see whether cells are repeated.",
+)
+def same_cells_twice(e: Evidence) -> Iterator[Found]:
+    """{store} has {n:,} names of cells that occur more than once."""
+    there = [(store, scan) for store, scan in e.readable if scan.obs_hashes is not None]
+    if not there:
+        raise NotApplicableError("no store has readable names of cells")
+    for store, scan in there:
+        assert scan.obs_hashes is not None
+        n = len(scan.obs_hashes) - len(np.unique(scan.obs_hashes))
+        if n:
+            yield Found({"store": store, "n": n}, stores=[store], number=n)

@@ -1,0 +1,223 @@
+"""Checks of the label: is it there, what is it, is it spelled alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mappedviz.findings import Found, NotApplicableError, check
+from mappedviz.plan import column_of
+from mappedviz.recipe import store_names
+
+if TYPE_CHECKING:
+    from mappedviz.evidence import Evidence
+    from mappedviz.scans import ObsFacts
+
+_LIKE_LABELS = (
+    "cell.?type",
+    "label",
+    "annot",
+    "cluster|louvain|leiden",
+    "class|identity|population",
+)
+
+
+def _label(e: Evidence) -> str:
+    if e.label is None:
+        raise NotApplicableError("no label was named")
+    return e.label
+
+
+def _labelled(e: Evidence) -> str:
+    key = _label(e)
+    if not e.has(key):
+        raise NotApplicableError(f"no store has the label {key!r}")
+    return key
+
+
+def _rank(key: str, name: str, facts: ObsFacts) -> tuple[int, int] | None:
+    """How well an obs column may stand for a label; less is better, None is not at all."""
+    n = len(facts.labels or ())
+    if facts.kind not in ("categorical", "string") or not 2 <= n <= 500:
+        return None
+    if re.sub(r"\W|_", "", name.casefold()) == re.sub(r"\W|_", "", key.casefold()):
+        return (-1, 0)
+    for rank, pattern in enumerate(_LIKE_LABELS):
+        if re.search(pattern, name.casefold()):
+            return (rank, -n)
+    return None
+
+
+def candidates(e: Evidence, key: str) -> dict[str, str]:
+    """Store -> the obs column that may be meant by a key that the store does not have."""
+    found = {}
+    for store, scan in e.readable:
+        assert scan.store is not None
+        if column_of(e.recipe, key, scan.store.path, scan.store.facts.obs_columns) is not None:
+            continue
+        ranked = {
+            name: rank
+            for name, facts in scan.obs.items()
+            if (rank := _rank(key, name, facts)) is not None
+        }
+        if ranked:
+            found[store] = min(ranked, key=lambda name: ranked[name])
+    return found
+
+
+def _alias(e: Evidence, key: str, maybe: dict[str, str]) -> dict[str, str]:
+    """Store, by a name that a recipe understands -> its column, those that have one included."""
+    short = [store_names(path)[1] for path in e.paths]
+    alias = {}
+    for store, scan in e.readable:
+        assert scan.store is not None
+        column = maybe.get(store) or column_of(
+            e.recipe, key, scan.store.path, scan.store.facts.obs_columns
+        )
+        if column is not None and column != key:
+            name = store_names(scan.path)[1]
+            alias[name if short.count(name) == 1 else scan.path] = column
+    return alias
+
+
+@check(
+    "label-absent", "error", "Say which column it is with obs_alias=, or leave these stores out."
+)
+def label_absent(e: Evidence) -> Iterator[Found]:
+    """{n} of {all} stores have no obs column {key!r}, that is {rows:,} cells without a label.{maybe}"""
+    key = _label(e)
+    if not e.readable:
+        raise NotApplicableError("no store can be read")
+    absent = e.labels(key).absent
+    absent = absent[absent > 0]
+    if not len(absent):
+        return
+    maybe = candidates(e, key)
+    named = ", ".join(f"{column!r} in {store}" for store, column in list(maybe.items())[:4])
+    change = {"obs_alias": {key: _alias(e, key, maybe)}} if maybe else {}
+    yield Found(
+        {
+            "n": len(absent),
+            "all": len(e.readable),
+            "key": key,
+            "rows": int(absent.sum()),
+            "maybe": f" It may be {named}." if named else "",
+        },
+        stores=[str(store) for store in absent.index],
+        number=int(absent.sum()),
+        change=change,
+    )
+
+
+@check("label-type", "error", "Relabel, or choose another column.")
+def label_type(e: Evidence) -> Iterator[Found]:
+    """The label {key!r} is {types}."""
+    key = _labelled(e)
+    kinds: dict[str, list[str]] = {}
+    for store, scan in e.readable:
+        assert scan.store is not None
+        name = column_of(e.recipe, key, scan.store.path, scan.store.facts.obs_columns)
+        facts = scan.obs.get(name) if name is not None else None
+        if facts is not None:
+            text = facts.kind in ("categorical", "string") and not _numbers(facts)
+            kind = "text" if text else "numbers" if facts.kind == "categorical" else facts.kind
+            kinds.setdefault(kind, []).append(store)
+    if "float" in kinds or len(kinds) > 1:
+        words = ", ".join(f"{kind} in {len(stores)} stores" for kind, stores in kinds.items())
+        common = max(kinds, key=lambda kind: len(kinds[kind]) - 1e9 * (kind == "float"))
+        yield Found(
+            {"key": key, "types": words + (", which is no class" if "float" in kinds else "")},
+            stores=[store for kind, some in kinds.items() if kind != common for store in some]
+            or kinds[common],
+            number=len(kinds),
+        )
+
+
+def _numbers(facts: ObsFacts) -> bool:
+    return bool(facts.labels) and all(not isinstance(label, str) for label in facts.labels or ())
+
+
+@check(
+    "label-missing",
+    "warning",
+    "These cells get the code -1 and the weight 0; or name them with unknown_label=.",
+)
+def label_missing(e: Evidence) -> Iterator[Found]:
+    """{n:,} cells ({percent}) of stores that have {key!r} have no label there."""
+    key = _labelled(e)
+    table = e.labels(key)
+    missing = table.missing[table.missing > 0]
+    if len(missing):
+        n = int(missing.sum())
+        rows = table.n_rows - int(table.absent.sum())
+        yield Found(
+            {"n": n, "percent": f"{100 * n / rows:.1f} %", "key": key},
+            stores=[str(store) for store in missing.index],
+            number=n,
+        )
+
+
+_PLACEHOLDERS = {"nan", "na", "n/a", "none", "null", "unknown", "unassigned", "", "-", "?", "<na>"}
+
+
+@check(
+    "label-placeholder",
+    "warning",
+    "Make it missing with relabel=, or code it -1 with unknown_label=.",
+)
+def label_placeholder(e: Evidence) -> Iterator[Found]:
+    """The label {label!r} of {n:,} cells seems to stand for a missing one."""
+    key = _labelled(e)
+    table = e.labels(key)
+    for code, label in enumerate(table.classes):
+        if isinstance(label, str) and label.strip().casefold() in _PLACEHOLDERS:
+            if label == e.recipe.unknown_label_of(key):
+                continue
+            here = table.rows[0] == code
+            n = int(table.rows[2][here].sum())
+            yield Found(
+                {"label": label, "n": n},
+                stores=[table.stores[i] for i in table.rows[1][here].tolist()],
+                number=n,
+                change={"relabel": {key: {label: None}}},
+            )
+
+
+@check(
+    "label-spelling",
+    "warning",
+    "Give each class one spelling with relabel=, if they mean the same.",
+)
+def label_spelling(e: Evidence) -> Iterator[Found]:
+    """{n} classes of {key!r} seem to be spelled in several ways: {some}."""
+    key = _labelled(e)
+    variants = e.labels(key).variants
+    if len(variants):
+        groups = [some["label"].tolist() for _, some in variants.groupby("group", sort=False)]
+        text = "; ".join(" = ".join(repr(label) for label in group) for group in groups[:5])
+        stores = dict.fromkeys(store for some in variants["stores"] for store in some)
+        yield Found(
+            {
+                "n": len(groups),
+                "key": key,
+                "some": text + (f" and {len(groups) - 5} more" if len(groups) > 5 else ""),
+            },
+            stores=list(stores),
+            number=len(groups),
+            change={"relabel": {key: e.labels(key).merging()}},
+        )
+
+
+@check("label-vocabulary", "warning", "Map them to one vocabulary with relabel=.")
+def label_vocabulary(e: Evidence) -> Iterator[Found]:
+    """No class of {key!r} is in more than one of the {n} stores that have labels: the classes tell
+    the stores apart.
+    """
+    key = _labelled(e)
+    table = e.labels(key)
+    labelled = len(set(table.rows[1].tolist()))
+    if labelled < 2:
+        raise NotApplicableError("fewer than two stores have labels")
+    if int(table.n_stores.max()) == 1:
+        yield Found({"key": key, "n": labelled}, stores=table.stores, number=labelled)

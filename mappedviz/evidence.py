@@ -1,0 +1,283 @@
+"""What checks and audits look at: the tables of one collection, each made when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mappedviz.errors import MissingKeyError, RecipeError
+from mappedviz.labels import Labels, Scheme
+from mappedviz.plan import filter_masks
+from mappedviz.summaries import (
+    Coverage,
+    LabelTable,
+    WeightTable,
+    column_labels,
+    coverage_of,
+    crosstab,
+    display_names,
+    label_table,
+    library_sizes,
+    obs_schema,
+    stores_table,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mappedviz.plan import Plan
+    from mappedviz.recipe import Recipe
+    from mappedviz.scans import Scan
+
+Array: TypeAlias = npt.NDArray[Any]
+
+
+class Evidence:
+    """The tables of a collection, from scans and a recipe.
+
+    Parameters
+    ----------
+    scans
+        What was read of the stores.
+    recipe
+        What the user wants.
+    label, batch, group, split
+        Obs keys: of the class, of the batch, of what must not be on both sides of a split (a
+        donor), and of the split itself.
+    plan, error
+        What the engine made of the recipe, or why it refuses.
+    """
+
+    def __init__(
+        self,
+        scans: Sequence[Scan],
+        recipe: Recipe,
+        *,
+        label: str | None = None,
+        batch: str | None = None,
+        group: str | None = None,
+        split: str | None = None,
+        plan: Plan | None = None,
+        error: Exception | None = None,
+    ) -> None:
+        self.scans = list(scans)
+        self.recipe = recipe
+        self.label = label
+        self.batch = batch
+        self.group = group
+        self.split = split
+        self.plan = plan
+        self.error = error
+        self.paths = [scan.path for scan in scans]
+        self.names = display_names(self.paths)
+        self._labels: dict[str, LabelTable] = {}
+        self._merged: dict[str, Labels] = {}
+
+    @property
+    def readable(self) -> list[tuple[str, Scan]]:
+        """Display name and scan of the stores that could be opened."""
+        return [(n, s) for n, s in zip(self.names, self.scans, strict=True) if s.store is not None]
+
+    @cached_property
+    def stores(self) -> pd.DataFrame:
+        """See :func:`~mappedviz.summaries.stores_table`."""
+        return stores_table(self.scans, self.names)
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """See :class:`~mappedviz.coverage.Coverage`."""
+        return coverage_of(self.scans, self.recipe, self.names)
+
+    @cached_property
+    def obs_schema(self) -> pd.DataFrame:
+        """See :func:`~mappedviz.summaries.obs_schema`."""
+        return obs_schema(self.scans, self.names)
+
+    def library_sizes(self, key: str = "X") -> pd.DataFrame:
+        """See :func:`~mappedviz.summaries.library_sizes`."""
+        return library_sizes(self.scans, key, self.names)
+
+    @cached_property
+    def masks(self) -> dict[int, Array] | None:
+        """Per readable store, by its position, the rows that pass ``obs_filter``; None without one."""
+        filtered = self.recipe.obs_filter
+        if not filtered:
+            return None
+        at = [i for i, scan in enumerate(self.scans) if scan.store is not None]
+        columns: dict[str, list[Any]] = {key: [] for key in filtered}
+        for key in filtered:
+            for i in at:
+                try:
+                    columns[key].append(column_labels(self.scans[i], self.recipe, key))
+                except Exception:  # the plan says what is wrong
+                    columns[key].append(None)
+        stores = [store for i in at if (store := self.scans[i].store) is not None]
+        masks = filter_masks(self.recipe, columns, stores)
+        return dict(zip(at, masks, strict=True))
+
+    def has(self, key: str) -> bool:
+        """Whether any store has an obs key."""
+        return bool(self.labels(key).n_rows) and not bool(
+            (self.labels(key).absent == self._rows_of(self.labels(key))).all()
+        )
+
+    def _rows_of(self, table: LabelTable) -> pd.Series[int]:
+        counted = np.zeros(len(table.stores), dtype=np.int64)
+        np.add.at(counted, table.rows[1], table.rows[2])
+        return table.missing + table.absent + counted
+
+    def labels(self, key: str | None = None) -> LabelTable:
+        """See :class:`~mappedviz.labelling.LabelTable`.
+
+        Raises
+        ------
+        RecipeError
+            No key is given, and the audit was made without a label.
+        """
+        key = self._key(key)
+        if key not in self._labels:
+            self._labels[key] = label_table(self.scans, key, self.recipe, self.names, self.masks)
+        return self._labels[key]
+
+    def _key(self, key: str | None) -> str:
+        found = self.label if key is None else key
+        if found is None:
+            raise RecipeError(
+                "names no obs column",
+                key="label",
+                remedy="Say which: audit(…, label='cell_type'), or give a key here.",
+            )
+        return found
+
+    def weights(
+        self,
+        keys: str | Sequence[str] | None = None,
+        scheme: Scheme | None = None,
+        scaler: float | None = None,
+    ) -> WeightTable:
+        """See :class:`~mappedviz.weighting.WeightTable`.
+
+        Raises
+        ------
+        MissingKeyError
+            No store has the key.
+        """
+        several = [self._key(keys)] if keys is None or isinstance(keys, str) else list(keys)
+        chosen: Scheme = scheme or ("inverse" if scaler is None else "scaled")
+        for key in several:
+            if not self.has(key):
+                raise MissingKeyError(
+                    f"none of the {len(self.readable)} stores has this obs column",
+                    key=key,
+                    remedy="See audit.obs_schema for what there is.",
+                )
+        if len(several) == 1:
+            return weights_of(self.labels(several[0]), self.recipe, chosen, scaler)
+        merged = Labels.combine([self._weighed(key) for key in several])
+        return WeightTable.of(
+            "__".join(several),
+            merged.categories,
+            merged.counts(),
+            chosen,
+            scaler,
+            merged.n_missing,
+        )
+
+    def _weighed(self, key: str) -> Labels:
+        labels, unknown = self.merged(key), self.recipe.unknown_label_of(key)
+        if unknown is None or not labels.n_missing:
+            return labels
+        codes = np.where(labels.codes < 0, len(labels.categories), labels.codes.astype(np.int64))
+        return Labels.merge([(codes, [*labels.categories, unknown])])
+
+    def merged(self, key: str) -> Labels:
+        """The labels of all rows of the readable stores, alias, relabelling and filter applied."""
+        if key not in self._merged:
+            parts: list[tuple[Array, Sequence[Any]] | int] = []
+            for i, scan in enumerate(self.scans):
+                if scan.store is None:
+                    continue
+                mask = None if self.masks is None else self.masks[i]
+                try:
+                    column = column_labels(scan, self.recipe, key)
+                except Exception:  # told by a finding
+                    column = None
+                if column is None:
+                    parts.append(scan.n_obs if mask is None else int(mask.sum()))
+                    continue
+                codes, categories = column.factorized()
+                parts.append((codes if mask is None else codes[mask], categories.tolist()))
+            labels = Labels.merge(parts)
+            renames = dict(self.recipe.relabel.get(key, ()))
+            self._merged[key] = labels.relabel(renames) if renames else labels
+        return self._merged[key]
+
+    def crosstab(self, rows: str, columns: str) -> pd.DataFrame:
+        """Rows with each pair of labels of two obs keys: DataFrame of int."""
+        return crosstab(self.merged(rows), self.merged(columns), (rows, columns))
+
+    @cached_property
+    def shared_cells(self) -> pd.DataFrame:
+        """Names of observations that two stores share: store_a, store_b, shared, of_smaller, by_chance."""
+        return self._shared([scan.obs_hashes for _, scan in self.readable])
+
+    @cached_property
+    def shared_rows(self) -> pd.DataFrame:
+        """Rows of X that two stores share, where ``deep=True``: as :attr:`shared_cells`."""
+        return self._shared([scan.row_hashes for _, scan in self.readable])
+
+    def _shared(self, hashes: Sequence[Array | None]) -> pd.DataFrame:
+        import pandas as pd
+        from scipy import sparse
+
+        names = [name for name, _ in self.readable]
+        there = [
+            (names[i], found[found != 0])
+            for i, one in enumerate(hashes)
+            if (found := one) is not None
+        ]
+        columns = ["store_a", "store_b", "shared", "of_smaller", "by_chance"]
+        if len(there) < 2:
+            return pd.DataFrame(columns=columns)
+        unique = [np.unique(found) for _, found in there]
+        store = np.repeat(np.arange(len(unique)), [len(one) for one in unique])
+        every = np.concatenate(unique)
+        codes, values = pd.factorize(every)
+        several = np.bincount(codes, minlength=len(values))[codes] > 1
+        ones = np.ones(int(several.sum()), dtype=np.int32)
+        has = sparse.csr_matrix(
+            (ones, (store[several], codes[several])), shape=(len(unique), len(values))
+        )
+        pairs = sparse.coo_matrix(sparse.triu(has @ has.T, k=1))
+        sizes = np.array([len(one) for one in unique])
+        a, b = sizes[pairs.row], sizes[pairs.col]
+        table = pd.DataFrame(
+            {
+                "store_a": [there[i][0] for i in pairs.row],
+                "store_b": [there[i][0] for i in pairs.col],
+                "shared": pairs.data.astype(np.int64),
+                "of_smaller": pairs.data / np.minimum(a, b),
+                # Barcodes of one kit are drawn from a list of about 737,000.
+                "by_chance": a * b / 737_280,
+            },
+            columns=columns,
+        )
+        return table.sort_values("shared", ascending=False, ignore_index=True)
+
+
+def weights_of(
+    labels: LabelTable, recipe: Recipe, scheme: Scheme, scaler: float | None
+) -> WeightTable:
+    """Weights for the classes of one key, as the engine makes them: an unknown label is a class."""
+    missing = int(labels.missing.sum() + labels.absent.sum())
+    totals = dict(zip(labels.classes, labels.total.tolist(), strict=True))
+    unknown = recipe.unknown_label_of(labels.key)
+    if unknown is not None and missing:
+        totals[unknown] = totals.get(unknown, 0) + missing
+        missing = 0
+    counts = np.array(list(totals.values()), dtype=np.int64)
+    return WeightTable.of(labels.key, list(totals), counts, scheme, scaler, missing)

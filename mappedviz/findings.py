@@ -1,0 +1,257 @@
+"""Findings, and the changes of a recipe that put them right."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from mappedviz.recipe import Recipe
+
+if TYPE_CHECKING:
+    from mappedviz.evidence import Evidence
+
+Severity: TypeAlias = Literal["fatal", "error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("fatal", "error", "warning", "info")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that an audit found.
+
+    Attributes
+    ----------
+    id
+        Which check found it.
+    severity
+        ``"fatal"``: the engine refuses. ``"error"``: training fails or learns something wrong.
+        ``"warning"``: training is biased or slow. ``"info"``: worth knowing.
+    message
+        What was found, in a sentence with its numbers.
+    stores
+        Display names of the stores concerned.
+    number
+        The number that the finding is about.
+    remedy
+        What to do about it.
+    fix
+        The recipe with the change that puts it right; None where no recipe can.
+    code
+        That change as a line of code.
+    change
+        That change: fields of a recipe, and ``"drop"`` for the paths of stores to leave out.
+    """
+
+    id: str
+    severity: Severity
+    message: str
+    stores: tuple[str, ...] = ()
+    number: float | None = None
+    remedy: str = ""
+    fix: Recipe | None = field(default=None, repr=False)
+    code: str = ""
+    change: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "id": self.id,
+            "severity": self.severity,
+            "message": self.message,
+            "stores": list(self.stores),
+            "number": self.number,
+            "remedy": self.remedy,
+            "code": self.code,
+            "fix": None if self.fix is None else self.fix.to_json(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Finding:
+        """The finding that :meth:`to_dict` made."""
+        fix = values["fix"]
+        return cls(
+            id=values["id"],
+            severity=values["severity"],
+            message=values["message"],
+            stores=tuple(values["stores"]),
+            number=values["number"],
+            remedy=values["remedy"],
+            code=values["code"],
+            fix=None if fix is None else Recipe.from_json(fix),
+        )
+
+
+@dataclass(frozen=True)
+class NotApplicable:
+    """A check that could not be made, and why; that is not a pass."""
+
+    id: str
+    message: str
+
+
+class NotApplicableError(Exception):
+    """Raised by a check that has nothing to look at."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a check hands over; the check's docstring makes a message of it.
+
+    Attributes
+    ----------
+    values
+        For the placeholders of the docstring.
+    stores, number, change
+        As of a :class:`Finding`.
+    severity, remedy
+        In place of the check's own.
+    """
+
+    values: Mapping[str, Any]
+    stores: Sequence[str] = ()
+    number: float | None = None
+    change: Mapping[str, Any] = field(default_factory=dict)
+    severity: Severity | None = None
+    remedy: str | None = None
+
+
+CheckFunction: TypeAlias = "Callable[[Evidence], Iterator[Found]]"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check: what it looks for, how bad that is, and what to do about it.
+
+    Attributes
+    ----------
+    id
+        Its name.
+    severity
+        Of what it finds, where the finding says nothing else.
+    message
+        Its docstring, a template.
+    remedy
+        What to do about it.
+    look
+        The function.
+    """
+
+    id: str
+    severity: Severity
+    message: str
+    remedy: str
+    look: CheckFunction
+
+    def run(self, evidence: Evidence) -> list[Finding] | NotApplicable:
+        """What it finds; an empty list is a pass."""
+        try:
+            return [self._finding(found, evidence) for found in self.look(evidence)]
+        except NotApplicableError as reason:
+            return NotApplicable(self.id, str(reason))
+        except Exception as error:  # an audit goes on, whatever is wrong with a store
+            return NotApplicable(self.id, f"could not be made: {error}")
+
+    def _finding(self, found: Found, evidence: Evidence) -> Finding:
+        fix = None
+        if found.change:
+            fix = changed(evidence.recipe, found.change, evidence.paths)
+        return Finding(
+            self.id,
+            found.severity or self.severity,
+            self.message.format(**found.values),
+            tuple(found.stores),
+            None if found.number is None else float(found.number),
+            self.remedy if found.remedy is None else found.remedy,
+            fix,
+            "" if fix is None else code_of(evidence.recipe, fix),
+            found.change,
+        )
+
+
+CHECKS: dict[str, Check] = {}
+"""Every check by its id."""
+
+
+def check(name: str, severity: Severity, remedy: str) -> Callable[[CheckFunction], CheckFunction]:
+    """Register a check; the first paragraph of its docstring is the message.
+
+    Parameters
+    ----------
+    name
+        Its id.
+    severity
+        How bad it is.
+    remedy
+        What to do about it.
+    """
+
+    def register(look: CheckFunction) -> CheckFunction:
+        message = " ".join((look.__doc__ or "").strip().split("\n\n")[0].split())
+        CHECKS[name] = Check(name, severity, message, remedy, look)
+        return look
+
+    return register
+
+
+def changed(recipe: Recipe, change: Mapping[str, Any], paths: Sequence[str]) -> Recipe:
+    """A recipe with a change: dicts are merged key by key, stores are left out.
+
+    Parameters
+    ----------
+    recipe
+        What is changed.
+    change
+        Fields, and ``"drop"``: paths of stores.
+    paths
+        All paths, globs and directories replaced by what they hold.
+
+    Examples
+    --------
+    >>> recipe = Recipe(paths=["a.h5ad", "b.h5ad"], relabel={"k": {"x": "y"}})
+    >>> changed(recipe, {"drop": ["a.h5ad"], "relabel": {"k": {"z": "y"}}}, recipe.paths)
+    Recipe(paths=('b.h5ad',), relabel={'k': {'x': 'y', 'z': 'y'}})
+    """
+    new: dict[str, Any] = {}
+    for name, value in change.items():
+        if name == "drop":
+            dropped = {os.path.abspath(path) for path in value}
+            kept = tuple(path for path in paths if os.path.abspath(path) not in dropped)
+            if kept:
+                new["paths"] = kept
+        elif name == "relabel":
+            merged = {key: dict(pairs) for key, pairs in recipe.relabel.items()}
+            for key, renames in value.items():
+                merged.setdefault(key, {}).update(renames)
+            new[name] = merged
+        elif name == "obs_alias":
+            new[name] = {**recipe.obs_alias, **value}
+        elif (
+            name == "var_key" and isinstance(value, Mapping) and isinstance(recipe.var_key, Mapping)
+        ):
+            new[name] = {**recipe.var_key, **value}
+        else:
+            new[name] = value
+    return recipe.replace(**new)
+
+
+def code_of(old: Recipe, new: Recipe) -> str:
+    """The line of code that makes one recipe of another.
+
+    Examples
+    --------
+    >>> code_of(Recipe(), Recipe(strip_version=True))
+    'recipe = recipe.replace(strip_version=True)'
+    """
+    parts = []
+    for one in fields(Recipe):
+        value = getattr(new, one.name)
+        if value != getattr(old, one.name):
+            text = repr(Recipe(**{one.name: value})) if one.name != "encoders" else ""
+            parts.append(text.removeprefix("Recipe(").removesuffix(")") or f"{one.name}={value!r}")
+    return f"recipe = recipe.replace({', '.join(parts)})" if parts else ""
+
+
+def by_severity(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings, the worst first; those of one severity stay in order."""
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))

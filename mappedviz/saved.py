@@ -1,0 +1,233 @@
+"""The tables of an audit as plain values for JSON, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from mappedviz.errors import MissingKeyError, RecipeError
+from mappedviz.evidence import Evidence, weights_of
+from mappedviz.summaries import Coverage, LabelTable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mappedviz.labels import Scheme
+    from mappedviz.recipe import Recipe
+    from mappedviz.summaries import WeightTable
+
+
+def tables_to_dict(tables: Evidence | SavedEvidence) -> dict[str, Any]:
+    """The tables as values that JSON knows: NaN and NA become None, tuples lists."""
+    if isinstance(tables, SavedEvidence):
+        return dict(tables.content)
+    keys = {"label": tables.label, "batch": tables.batch, "group": tables.group}
+    labels = {}
+    for key in dict.fromkeys([*keys.values(), *tables.recipe.obs_keys]):
+        if key is not None:
+            labels[key] = _labels_to_dict(tables.labels(key))
+    coverage = tables.coverage
+    return {
+        **keys,
+        "split": tables.split,
+        "paths": tables.paths,
+        "stores": _frame_to_dict(tables.stores),
+        "coverage": {
+            "inner": coverage.inner,
+            "outer": coverage.outer,
+            "n_patterns": coverage.n_patterns,
+            "table": _frame_to_dict(coverage.table),
+            "at_least": [int(n) for n in coverage.at_least],
+            "patterns": _frame_to_dict(coverage.patterns),
+            "what_if": _frame_to_dict(coverage.what_if),
+        },
+        "labels": labels,
+        "obs_schema": _frame_to_dict(tables.obs_schema),
+    }
+
+
+class SavedEvidence:
+    """The tables of an audit that was read from JSON; no store is open.
+
+    Parameters
+    ----------
+    recipe
+        The recipe that was audited.
+    content
+        What :func:`tables_to_dict` made.
+    """
+
+    def __init__(self, recipe: Recipe, content: Mapping[str, Any]) -> None:
+        self.recipe = recipe
+        self.content = content
+        self.paths: list[str] = list(content["paths"])
+        self.label: str | None = content["label"]
+        self.batch: str | None = content["batch"]
+        self.group: str | None = content["group"]
+        self.split: str | None = content["split"]
+        self.stores = _stores_from(content["stores"])
+        self.coverage = _coverage_from(content["coverage"])
+        self.obs_schema = _schema_from(content["obs_schema"])
+        self._labels = {key: _labels_from(key, one) for key, one in content["labels"].items()}
+
+    def labels(self, key: str | None = None) -> LabelTable:
+        """As :meth:`Evidence.labels`, for the keys of the audit."""
+        key = self.label if key is None else key
+        if key is None:
+            raise RecipeError("names no obs column", key="label", remedy="Give a key.")
+        if key not in self._labels:
+            self._not_saved(f"the labels of {key!r}")
+        return self._labels[key]
+
+    def weights(
+        self,
+        keys: str | Sequence[str] | None = None,
+        scheme: Scheme | None = None,
+        scaler: float | None = None,
+    ) -> WeightTable:
+        """As :meth:`Evidence.weights`, for one key of the audit."""
+        several = [keys] if keys is None or isinstance(keys, str) else list(keys)
+        if len(several) != 1:
+            self._not_saved("labels of several keys together")
+        table = self.labels(several[0])
+        if not table.classes:
+            raise MissingKeyError("no cell has a label", key=table.key, remedy="See obs_schema.")
+        chosen: Scheme = scheme or ("inverse" if scaler is None else "scaled")
+        return weights_of(table, self.recipe, chosen, scaler)
+
+    def crosstab(self, rows: str, columns: str) -> pd.DataFrame:
+        """Needs the rows, which are not saved."""
+        self._not_saved(f"{rows!r} by {columns!r}")
+
+    def library_sizes(self, key: str = "X") -> pd.DataFrame:
+        """Needs the sampled rows, which are not saved."""
+        self._not_saved(f"the sampled rows of {key!r}")
+
+    def _not_saved(self, what: str) -> NoReturn:
+        raise RecipeError(
+            f"{what} are not in an audit that was read from JSON",
+            key="audit",
+            remedy="Make the audit again from the stores.",
+        )
+
+
+# --- tables as plain values ------------------------------------------------------------------
+
+
+def _plain(value: Any) -> Any:
+    import pandas as pd
+
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value is pd.NA or (isinstance(value, float) and not np.isfinite(value)):
+        return None
+    return value
+
+
+def _frame_to_dict(frame: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "index": _plain(frame.index.tolist()),
+        "columns": [_plain(column) for column in frame.columns.tolist()],
+        "values": [_plain(frame.iloc[:, i].tolist()) for i in range(frame.shape[1])],
+    }
+
+
+def _frame_from(content: Mapping[str, Any], name: str | None) -> pd.DataFrame:
+    import pandas as pd
+
+    columns = [tuple(one) if isinstance(one, list) else one for one in content["columns"]]
+    index = pd.Index(content["index"], name=name, dtype=object if name else None)
+    data = {}
+    for i, values in enumerate(content["values"]):
+        column = pd.Series(values, index=index, dtype=object)
+        data[i] = (
+            column if any(isinstance(v, (list, dict)) for v in values) else column.infer_objects()
+        )
+    frame = pd.DataFrame(data, index=index)
+    frame.columns = (
+        pd.Index(columns, tupleize_cols=False, dtype=object) if columns else pd.Index([])
+    )
+    return frame
+
+
+def _stores_from(content: Mapping[str, Any]) -> pd.DataFrame:
+    import pandas as pd
+
+    frame = _frame_from(content, "store")
+    whole = ["n_obs", "n_vars", "nnz", "nbytes", "raw_n_vars"]
+    frame[whole] = frame[whole].astype("Int64")
+    frame["density"] = frame["density"].astype(float)
+    chunks = [tuple(one) if isinstance(one, list) else None for one in frame["x_chunks"].tolist()]
+    frame["x_chunks"] = pd.Series(chunks, index=frame.index, dtype=object)
+    return frame
+
+
+def _coverage_from(content: Mapping[str, Any]) -> Coverage:
+    import pandas as pd
+
+    table = _frame_from(content["table"], "store")
+    patterns = _frame_from(content["patterns"], None)
+    patterns["pattern"] = pd.Series([tuple(one) for one in patterns["pattern"]], dtype=object)
+    at_least = pd.Series(
+        content["at_least"],
+        index=pd.RangeIndex(1, len(content["at_least"]) + 1, name="k"),
+        name="n_genes",
+        dtype=np.int64,
+    )
+    return Coverage(
+        [str(name) for name in table.index],
+        table,
+        content["inner"],
+        content["outer"],
+        at_least,
+        patterns,
+        content["n_patterns"],
+        _frame_from(content["what_if"], None),
+    )
+
+
+def _schema_from(content: Mapping[str, Any]) -> pd.DataFrame:
+    import pandas as pd
+
+    frame = _frame_from(content, "column")
+    if len(frame.columns):
+        frame.columns = pd.MultiIndex.from_tuples(
+            [tuple(one) for one in frame.columns], names=["store", "what"]
+        )
+        for column in frame.columns:
+            if column[1] == "missing":
+                frame[column] = frame[column].astype(float)
+    return frame
+
+
+def _labels_to_dict(table: LabelTable) -> dict[str, Any]:
+    return {
+        "stores": table.stores,
+        "classes": list(table.classes),
+        "unused": list(table.unused),
+        "missing": [int(n) for n in table.missing],
+        "absent": [int(n) for n in table.absent],
+        "rows": [part.tolist() for part in table.rows],
+    }
+
+
+def _labels_from(key: str, content: Mapping[str, Any]) -> LabelTable:
+    import pandas as pd
+
+    index = pd.Index(content["stores"], name="store", dtype=object)
+    a, b, c = (np.array(part, dtype=np.int64) for part in content["rows"])
+    return LabelTable(
+        key,
+        list(content["stores"]),
+        tuple(content["classes"]),
+        pd.Series(content["missing"], index=index, name="missing", dtype=np.int64),
+        pd.Series(content["absent"], index=index, name="absent", dtype=np.int64),
+        tuple(content["unused"]),
+        (a, b, c),
+    )
