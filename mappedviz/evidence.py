@@ -83,6 +83,14 @@ class Evidence:
         return [(n, s) for n, s in zip(self.names, self.scans, strict=True) if s.store is not None]
 
     @cached_property
+    def used(self) -> list[tuple[str, Scan]]:
+        """Those of the readable stores that the engine reads; all of them where it refuses."""
+        if self.plan is None:
+            return self.readable
+        kept = {store.path for store in self.plan.stores}
+        return [(n, s) for n, s in self.readable if s.store is not None and s.store.path in kept]
+
+    @cached_property
     def stores(self) -> pd.DataFrame:
         """See :func:`~mappedviz.summaries.stores_table`."""
         return stores_table(self.scans, self.names)
@@ -90,7 +98,7 @@ class Evidence:
     @cached_property
     def coverage(self) -> Coverage:
         """See :class:`~mappedviz.coverage.Coverage`."""
-        return coverage_of(self.scans, self.recipe, self.names)
+        return coverage_of([s for _, s in self.used], self.recipe, [n for n, _ in self.used])
 
     @cached_property
     def obs_schema(self) -> pd.DataFrame:
@@ -103,21 +111,19 @@ class Evidence:
 
     @cached_property
     def masks(self) -> dict[int, Array] | None:
-        """Per readable store, by its position, the rows that pass ``obs_filter``; None without one."""
+        """Per store that is used, by its position, the rows that pass ``obs_filter``; None without one."""
         filtered = self.recipe.obs_filter
         if not filtered:
             return None
-        at = [i for i, scan in enumerate(self.scans) if scan.store is not None]
         columns: dict[str, list[Any]] = {key: [] for key in filtered}
         for key in filtered:
-            for i in at:
+            for _, scan in self.used:
                 try:
-                    columns[key].append(column_labels(self.scans[i], self.recipe, key))
+                    columns[key].append(column_labels(scan, self.recipe, key))
                 except Exception:  # the plan says what is wrong
                     columns[key].append(None)
-        stores = [store for i in at if (store := self.scans[i].store) is not None]
-        masks = filter_masks(self.recipe, columns, stores)
-        return dict(zip(at, masks, strict=True))
+        stores = [scan.store for _, scan in self.used if scan.store is not None]
+        return dict(enumerate(filter_masks(self.recipe, columns, stores)))
 
     def has(self, key: str) -> bool:
         """Whether any store has an obs key."""
@@ -140,7 +146,13 @@ class Evidence:
         """
         key = self._key(key)
         if key not in self._labels:
-            self._labels[key] = label_table(self.scans, key, self.recipe, self.names, self.masks)
+            self._labels[key] = label_table(
+                [scan for _, scan in self.used],
+                key,
+                self.recipe,
+                [name for name, _ in self.used],
+                self.masks,
+            )
         return self._labels[key]
 
     def _key(self, key: str | None) -> str:
@@ -198,9 +210,7 @@ class Evidence:
         """The labels of all rows of the readable stores, alias, relabelling and filter applied."""
         if key not in self._merged:
             parts: list[tuple[Array, Sequence[Any]] | int] = []
-            for i, scan in enumerate(self.scans):
-                if scan.store is None:
-                    continue
+            for i, (_, scan) in enumerate(self.used):
                 mask = None if self.masks is None else self.masks[i]
                 try:
                     column = column_labels(scan, self.recipe, key)

@@ -1,0 +1,227 @@
+"""How long the audit takes and how much memory: prints a table; asserts nothing.
+
+Run it with ``python tests/benchmarks/audit.py``; each case is measured in a process of its own.
+The stores are written to a temporary folder first (about 1 GB), or to ``--data DIR`` and kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+BARS = {
+    "1,000 small stores, cold": "5 s",
+    "1,000 small stores, again": "0.5 s",
+    "10 stores × 200,000 cells, reading obs": "",
+    "10 stores × 200,000 cells, audit beyond that": "3 s, 500 MB",
+    "patterns, 200 stores × 60,000 genes": "0.3 s",
+    "one column of 1,000,000 categories": "10 s, 1 GB",
+}
+
+
+def write_small(folder: Path, n: int = 1000) -> list[str]:
+    """Stores of 100 cells × 2,000 genes, gzip-free, as anndata writes them."""
+    import anndata as ad
+    import pandas as pd
+    from scipy import sparse
+
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    genes = [f"GENE{i}" for i in range(2000)]
+    paths = []
+    for i in range(n):
+        path = folder / f"s{i:04d}.h5ad"
+        paths.append(str(path))
+        if path.exists():
+            continue
+        x = sparse.random(100, 2000, density=0.05, format="csr", dtype=np.float32, random_state=i)
+        x.data = np.ceil(x.data * 5)
+        obs = pd.DataFrame(
+            {
+                "cell_type": pd.Categorical(rng.choice(["B", "NK", "T"], 100)),
+                "batch": pd.Categorical([f"b{i}"] * 100),
+                "n_counts": rng.random(100),
+                "donor": pd.Categorical(rng.choice(["d1", "d2"], 100)),
+            },
+            index=[f"c{i}_{j}" for j in range(100)],
+        )
+        var = pd.DataFrame({"gene_ids": [f"ENSG{j:011d}" for j in range(2000)]}, index=genes)
+        ad.AnnData(x, obs=obs, var=var).write_h5ad(path)
+    return paths
+
+
+def write_large(folder: Path, n: int = 10, cells: int = 200_000, genes: int = 30_000) -> list[str]:
+    """Stores with few values each, because the audit samples rows whatever they hold."""
+    import anndata as ad
+    import pandas as pd
+    from scipy import sparse
+
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    paths = []
+    for i in range(n):
+        path = folder / f"l{i}.h5ad"
+        paths.append(str(path))
+        if path.exists():
+            continue
+        per_row = 30
+        indices = np.sort(rng.integers(0, genes // per_row, (cells, per_row)), axis=1).astype(
+            np.int32
+        )
+        indices += np.arange(per_row, dtype=np.int32) * (genes // per_row)
+        x = sparse.csr_matrix(
+            (
+                rng.integers(1, 9, cells * per_row).astype(np.float32),
+                indices.ravel(),
+                np.arange(cells + 1) * per_row,
+            ),
+            shape=(cells, genes),
+        )
+        obs = pd.DataFrame(
+            {
+                "cell_type": pd.Categorical.from_codes(
+                    rng.integers(0, 40, cells), [f"type {k}" for k in range(40)]
+                ),
+                "donor": pd.Categorical.from_codes(
+                    rng.integers(0, 9, cells), [f"d{k}" for k in range(9)]
+                ),
+                "n_counts": rng.random(cells).astype(np.float32),
+                "pct_mito": rng.random(cells).astype(np.float32),
+            },
+            index=[f"{i}_{k:07d}" for k in range(cells)],
+        )
+        shift = i * 300
+        var = pd.DataFrame(index=[f"GENE{k + shift}" for k in range(genes)])
+        ad.AnnData(x, obs=obs, var=var).write_h5ad(path)
+    return paths
+
+
+def write_categories(folder: Path, n: int = 1_000_000) -> list[str]:
+    """One store whose label has as many categories as cells."""
+    import anndata as ad
+    import pandas as pd
+    from scipy import sparse
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "categories.h5ad"
+    if not path.exists():
+        label = pd.Categorical.from_codes(np.arange(n), [f"clone {k}" for k in range(n)])
+        obs = pd.DataFrame({"clone": label}, index=[f"c{k}" for k in range(n)])
+        x = sparse.csr_matrix((n, 10), dtype=np.float32)
+        ad.AnnData(x, obs=obs).write_h5ad(path)
+    return [str(path)]
+
+
+def small(folder: Path) -> dict[str, float]:
+    import mappedviz as mv
+
+    paths = write_small(folder / "small")
+    mv.audit  # noqa: B018 - the import is not what is measured
+    start = time.perf_counter()
+    mv.audit(paths, "cell_type", progress=False)
+    cold = time.perf_counter() - start
+    start = time.perf_counter()
+    mv.audit(paths, "cell_type", progress=False)
+    return {
+        "1,000 small stores, cold": cold,
+        "1,000 small stores, again": time.perf_counter() - start,
+    }
+
+
+def large(folder: Path) -> dict[str, float]:
+    import mappedviz as mv
+    from mappedviz.stores import Store
+
+    paths = write_large(folder / "large")
+    mv.audit  # noqa: B018
+    start = time.perf_counter()
+    for path in paths:
+        store = Store(path)
+        with store.session():
+            for name in store.facts.obs_columns:
+                store.obs_column(name)
+            _ = store.obs_names
+    reading = time.perf_counter() - start
+    start = time.perf_counter()
+    audit = mv.audit(paths, "cell_type", progress=False)
+    audit.labels()
+    audit.weights()
+    return {
+        "10 stores × 200,000 cells, reading obs": reading,
+        "10 stores × 200,000 cells, audit beyond that": time.perf_counter() - start - reading,
+    }
+
+
+def patterns(folder: Path) -> dict[str, float]:
+    from mappedviz.coverage import Coverage
+
+    rng = np.random.default_rng(0)
+    names = np.array([f"g{i}" for i in range(60_000)], dtype=object)
+    blocks = rng.random((12, 60_000)) < 0.7  # stores come in families
+    lists = [
+        np.flatnonzero(blocks[i % 12] & (rng.random(60_000) < 0.98)).astype(np.int32)
+        for i in range(200)
+    ]
+    stores = [f"s{i}" for i in range(200)]
+    kinds = ["symbol"] * 200
+    start = time.perf_counter()
+    Coverage.of_codes(stores, lists, list(range(200)), names, kinds=kinds)
+    return {"patterns, 200 stores × 60,000 genes": time.perf_counter() - start}
+
+
+def categories(folder: Path) -> dict[str, float]:
+    import mappedviz as mv
+
+    paths = write_categories(folder)
+    mv.audit  # noqa: B018
+    start = time.perf_counter()
+    audit = mv.audit(paths, "clone", progress=False)
+    audit.labels().top(25)
+    audit.weights()
+    return {"one column of 1,000,000 categories": time.perf_counter() - start}
+
+
+CASES = {"small": small, "large": large, "patterns": patterns, "categories": categories}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, help="where the stores lie, and are written if not")
+    parser.add_argument("--case", choices=CASES, help="measure one case in this process, as JSON")
+    parser.add_argument("--write", action="store_true", help="write the stores of the case only")
+    options = parser.parse_args()
+    if options.case:
+        writers = {"small": write_small, "large": write_large}
+        if options.write:
+            if options.case in writers:
+                writers[options.case](options.data / options.case)
+            elif options.case == "categories":
+                write_categories(options.data)
+            return
+        result = CASES[options.case](options.data)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({"seconds": result, "megabytes": peak}))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.data or Path(temporary)
+        print("| what | measured | peak memory | bar |\n|---|---|---|---|")
+        for case in CASES:
+            command = [sys.executable, __file__, "--data", str(folder), "--case", case]
+            subprocess.run([*command, "--write"], check=True, stderr=subprocess.DEVNULL)
+            run = subprocess.run(command, check=True, capture_output=True, text=True)
+            found = json.loads(run.stdout)
+            for what, seconds in found["seconds"].items():
+                memory = f"{found['megabytes']:,.0f} MB"
+                print(f"| {what} | {seconds:.2f} s | {memory} | {BARS[what]} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
