@@ -229,7 +229,7 @@ summary { cursor: pointer }
 table { font-size: .88rem; font-variant-numeric: tabular-nums }
 th, td { padding: .18rem .5rem; border-bottom: 1px solid var(--line); white-space: nowrap }
 th { font-weight: 600 }
-td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 17em }
+td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 19em }
 pre { font: .85rem/1.45 ui-monospace, "DejaVu Sans Mono", monospace; border-radius: 6px }
 figure { margin: .6rem 0 }
 .figures { display: flex; flex-wrap: wrap; gap: 0 1.6rem; align-items: flex-start }
