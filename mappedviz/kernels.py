@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numba as nb
 import numpy as np
@@ -62,10 +62,13 @@ from mappedviz.layout import (
     NO_CHUNK,
     NO_MEMORY,
     OK,
+    READ_AHEAD,
     REMAP,
     SHORT,
     UNREADABLE,
 )
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # Without exceptions, wrappers and reference counts the compiled code needs nothing but libc.
 OPTIONS = {
@@ -75,13 +78,19 @@ OPTIONS = {
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
 }
-_jit = nb.njit(**OPTIONS)
+jit = nb.njit(**OPTIONS)
+
+
+def jit_later(function: F) -> F:
+    """Mark what :mod:`mappedviz.native` compiles: the functions that are called from outside."""
+    return function
+
 
 # --- addresses ------------------------------------------------------------------------------
 
-if sys.platform == "win32":  # there is none; chunks are then read by the cache
+if sys.platform == "win32":  # pragma: no cover - there is none; the cache reads all chunks
 
-    @_jit
+    @jit
     def _pread(fd, address, n_bytes, offset):
         return -1
 
@@ -94,7 +103,7 @@ _malloc = types.ExternalFunction("malloc", types.intp(types.uintp))
 _free = types.ExternalFunction("free", types.void(types.intp))
 
 
-@intrinsic
+@intrinsic  # pragma: no cover - runs when compiled code was not kept
 def _at(typingctx: Any, address: Any, dtype: Any) -> Any:
     """An address as a pointer to values of a type."""
     pointer = types.CPointer(dtype.dtype)
@@ -105,7 +114,7 @@ def _at(typingctx: Any, address: Any, dtype: Any) -> Any:
     return pointer(types.int64, dtype), build
 
 
-@intrinsic
+@intrinsic  # pragma: no cover - runs when compiled code was not kept
 def _bytes(typingctx: Any, address: Any) -> Any:
     """An address as libc wants it."""
 
@@ -115,7 +124,7 @@ def _bytes(typingctx: Any, address: Any) -> Any:
     return types.voidptr(types.int64), build
 
 
-@intrinsic
+@intrinsic  # pragma: no cover - runs when compiled code was not kept
 def _lowest_bit(typingctx: Any, word: Any) -> Any:
     """Position of the lowest of the bits that are set, of which there is one."""
 
@@ -125,7 +134,17 @@ def _lowest_bit(typingctx: Any, word: Any) -> Any:
     return types.uint64(types.uint64), build
 
 
-@intrinsic
+@intrinsic  # pragma: no cover - runs when compiled code was not kept
+def _count_bits(typingctx: Any, word: Any) -> Any:
+    """How many bits are set."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return types.uint64(types.uint64), build
+
+
+@intrinsic  # pragma: no cover - runs when compiled code was not kept
 def _float_of_bits(typingctx: Any, bits: Any) -> Any:
     """The float32 with these 32 bits."""
 
@@ -135,10 +154,20 @@ def _float_of_bits(typingctx: Any, bits: Any) -> Any:
     return types.float32(types.uint32), build
 
 
+@intrinsic  # pragma: no cover - runs when compiled code was not kept
+def _chosen(typingctx: Any, condition: Any, one: Any, other: Any) -> Any:
+    """One of two numbers, without a branch."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.select(args[0], args[1], args[2])
+
+    return types.int64(types.boolean, types.int64, types.int64), build
+
+
 # --- bytes ----------------------------------------------------------------------------------
 
 
-@_jit
+@jit
 def _read(fd, address, n_bytes, offset):
     """Bytes of a file into memory; OK, SHORT or UNREADABLE."""
     done = 0
@@ -156,7 +185,7 @@ def _read(fd, address, n_bytes, offset):
     return OK
 
 
-@_jit
+@jit
 def _chunk(table, ids, count, chunk):
     """Offset or address of a chunk; NO_CHUNK where the table has none."""
     position = chunk
@@ -177,7 +206,7 @@ def _chunk(table, ids, count, chunk):
     return _at(table, np.int64)[position]
 
 
-@_jit
+@jit
 def _span(fd, table, ids, count, length, item, start, stop, scratch):
     """Address of the elements [start, stop) of a 1-d array: in its chunk, or in `scratch`."""
     chunk = start // length
@@ -211,7 +240,7 @@ def _span(fd, table, ids, count, length, item, start, stop, scratch):
     return scratch
 
 
-@_jit
+@jit
 def _dense_span(d, fd, r, scratch):
     """Address of row `r` of a 2-d array: in its chunk, or in `scratch`."""
     table, ids, count = d[D_TABLE], d[D_IDS], d[D_COUNT]
@@ -236,7 +265,7 @@ def _dense_span(d, fd, r, scratch):
     return scratch
 
 
-@_jit
+@jit
 def _pointers(d, r):
     """Where a row's values begin and end; -1, -1 where they cannot be."""
     if d[DENSE] != 0:
@@ -255,7 +284,7 @@ def _pointers(d, r):
 # --- stored types ---------------------------------------------------------------------------
 
 
-@_jit
+@jit
 def _columns(address, n, code, n_vars, narrow):
     """Address of the column indices as uint32, all below `n_vars`; else BAD_INDEX."""
     bad = False
@@ -293,7 +322,7 @@ def _columns(address, n, code, n_vars, narrow):
     return BAD_INDEX if bad else narrow
 
 
-@_jit
+@jit
 def _ascending(columns, n):
     """Whether every column is above the one before: sorted, and none twice."""
     wrong = False
@@ -302,13 +331,13 @@ def _ascending(columns, n):
     return not wrong
 
 
-@_jit
+@jit
 def _as_stored(address, n, code, converted, dtype):
     # Integers become integers of the same width only, which are the same bits.
     return address
 
 
-@_jit
+@jit
 def _as_floats(address, n, code, converted, dtype):
     """Address of the values as floats, `converted`."""
     out = _at(converted, dtype)
@@ -373,7 +402,7 @@ def _as_floats(address, n, code, converted, dtype):
 # --- one row --------------------------------------------------------------------------------
 
 
-@_jit
+@jit
 def _collide(columns, n, remap, seen, n_cols):
     """Whether two values of a row belong to one column of the output."""
     found = False
@@ -390,7 +419,7 @@ def _collide(columns, n, remap, seen, n_cols):
     return found
 
 
-@_jit
+@jit
 def _must_wait(d, columns, n, ascending, seen, n_cols):
     """Whether values must be summed in their own type, or within their own columns, first."""
     if d[CODE] == 0 or (ascending and d[INJECTIVE] != 0):
@@ -400,37 +429,67 @@ def _must_wait(d, columns, n, ascending, seen, n_cols):
     return _collide(columns, n, d[REMAP], seen, n_cols)
 
 
-@_jit
-def _fetch(d, fd_values, fd_columns, start, stop, scratch, longest):
-    """Addresses of the columns (uint32, checked) and of the stored values of a row."""
-    n = stop - start
-    at = _span(
-        fd_columns,
-        d[I_TABLE],
-        d[I_IDS],
-        d[I_COUNT],
-        d[I_LEN],
-        d[INDEX_ITEM],
-        start,
-        stop,
-        scratch + 8 * longest,
-    )
-    if at < 0:
-        return at, at
-    columns = _columns(at, n, d[INDEX_CODE], d[N_VARS], scratch + 16 * longest)
-    if columns < 0:
-        return columns, columns
-    values = _span(
-        fd_values, d[D_TABLE], d[D_IDS], d[D_COUNT], d[D_LEN], d[ITEM], start, stop, scratch
-    )
-    return columns, values
+@jit
+def _fetch(d, fd_values, fd_columns, r, ahead, window, scratch, longest):
+    """Addresses of the columns (uint32, checked) and of the stored values of a row.
+
+    `ahead` says how many of the rows behind it come next; as many as fit are read with it from
+    a file, and `window` (part, begin, end, columns, values) remembers them.
+    """
+    start, stop = _pointers(d, r)
+    item = d[ITEM]
+    if window[0] == d[BEGIN] and window[1] <= start and stop <= window[2]:
+        skip = start - window[1]
+        return window[3] + skip * 4, window[4] + skip * item
+    end = stop
+    if fd_values >= 0 or fd_columns >= 0:
+        for m in range(1, ahead + 1):
+            _, after = _pointers(d, r + m)
+            if after < 0 or after - start > longest:
+                break
+            end = after
+    window[0] = -1
+    while True:
+        n = end - start
+        code = _span(
+            fd_columns,
+            d[I_TABLE],
+            d[I_IDS],
+            d[I_COUNT],
+            d[I_LEN],
+            d[INDEX_ITEM],
+            start,
+            end,
+            scratch + 8 * longest,
+        )
+        if code >= 0:
+            code = _columns(code, n, d[INDEX_CODE], d[N_VARS], scratch + 16 * longest)
+        if code >= 0:
+            columns = code
+            code = _span(
+                fd_values, d[D_TABLE], d[D_IDS], d[D_COUNT], d[D_LEN], item, start, end, scratch
+            )
+        if code >= 0:
+            window[0], window[1], window[2] = d[BEGIN], start, end
+            window[3], window[4] = columns, code
+            return columns, code
+        if end == stop:
+            return code, code
+        end = stop  # another row may be to blame
 
 
-# What a call needs: the stored values of a row, its stored columns, its columns as uint32 (two
-# places each), its converted values; then one byte per column of the output.
-@_jit
+# What a call needs: the window, then the stored values of a row (or of several that are read at
+# once), their stored columns, their columns as uint32 (two places each), the converted values of
+# a row; then one byte per column of the output.
+_WINDOW_BYTES = 64
+
+
+@jit
 def _scratch(longest, n_cols):
-    return _malloc(32 * longest + n_cols + 64)
+    base = _malloc(_WINDOW_BYTES + 32 * longest + n_cols + 64)
+    if base != 0:
+        _at(base, np.int64)[0] = -1
+    return base
 
 
 def build_dense(dtype: Any) -> dict[str, Callable[..., Any]]:
@@ -438,8 +497,9 @@ def build_dense(dtype: Any) -> dict[str, Callable[..., Any]]:
     convert = _as_floats if np.dtype(dtype).kind == "f" else _as_stored
     item = np.dtype(dtype).itemsize
 
-    @_jit
-    def sparse_row(d, fd_values, fd_columns, r, row_address, n_cols, scratch, longest):
+    @jit
+    def sparse_row(d, fd_values, fd_columns, r, ahead, row_address, n_cols, base, longest):
+        window, scratch = _at(base, np.int64), base + _WINDOW_BYTES
         row = _at(row_address, dtype)
         for j in range(n_cols):
             row[j] = 0
@@ -447,7 +507,7 @@ def build_dense(dtype: Any) -> dict[str, Callable[..., Any]]:
         n = stop - start
         if n == 0:
             return OK
-        at_columns, at = _fetch(d, fd_values, fd_columns, start, stop, scratch, longest)
+        at_columns, at = _fetch(d, fd_values, fd_columns, r, ahead, window, scratch, longest)
         if at < 0:
             return at
         columns = _at(at_columns, np.uint32)
@@ -471,14 +531,18 @@ def build_dense(dtype: Any) -> dict[str, Callable[..., Any]]:
                 if c < limit:
                     row[c] += values[j]
         else:
+            # Whether a column is dropped cannot be foreseen: an address is chosen, no branch
+            # taken. Beside the row, there is the last word of the window to write to.
+            beside = base + _WINDOW_BYTES - 8
             for j in range(n):
                 c = remap[columns[j]]
-                if c < limit:
-                    row[c] += values[j]
+                at = _chosen(c < limit, row_address + np.int64(c) * item, beside)
+                _at(at, dtype)[0] += values[j]
         return OK
 
-    @_jit
-    def dense_row(d, fd, r, row_address, n_cols, scratch, longest):
+    @jit
+    def dense_row(d, fd, r, row_address, n_cols, base, longest):
+        scratch = base + _WINDOW_BYTES
         n = d[N_VARS]
         same = d[REMAP] == 0 and d[CONVERT] == 0
         at = _dense_span(d, fd, r, row_address if same else scratch)
@@ -516,6 +580,7 @@ def build_dense(dtype: Any) -> dict[str, Callable[..., Any]]:
                     row[remap[j]] += values[j]
         return OK
 
+    @jit_later
     def dense(
         descriptors, n_parts, rows, out_rows, begin, end, longest, out, n_cols, status, error
     ):  # fmt: skip
@@ -532,12 +597,20 @@ def build_dense(dtype: Any) -> dict[str, Callable[..., Any]]:
         waiting = np.int64(0)
         for p in range(n_parts):
             d = _at(descriptors + p * N_FIELDS * 8, np.int64)
-            for k in range(max(begin, d[BEGIN]), min(end, d[END])):
+            last = min(end, d[END])
+            run = np.int64(0)
+            for k in range(max(begin, d[BEGIN]), last):
+                if k >= run:  # rows from here to `run` follow one another
+                    run = k + 1
+                    while run < last and local[run] == local[run - 1] + 1:
+                        run += 1
                 row = out + outer[k] * n_cols * item
                 if d[DENSE] != 0:
                     code = dense_row(d, d[D_FD], local[k], row, n_cols, scratch, longest)
                 else:
-                    code = sparse_row(d, d[D_FD], d[I_FD], local[k], row, n_cols, scratch, longest)
+                    code = sparse_row(
+                        d, d[D_FD], d[I_FD], local[k], run - k - 1, row, n_cols, scratch, longest
+                    )
                 if code == COLLISION:
                     _at(status, np.uint8)[k] = 1
                     waiting += 1
@@ -550,6 +623,7 @@ def build_dense(dtype: Any) -> dict[str, Callable[..., Any]]:
         _free(scratch)
         return waiting
 
+    @jit_later
     def row(descriptor, fd_values, fd_columns, r, out, n_cols):
         """One row of one matrix; OK or a code."""
         d = _at(descriptor, np.int64)
@@ -565,7 +639,7 @@ def build_dense(dtype: Any) -> dict[str, Callable[..., Any]]:
         if d[DENSE] != 0:
             code = dense_row(d, fd_values, r, out, n_cols, scratch, longest)
         else:
-            code = sparse_row(d, fd_values, fd_columns, r, out, n_cols, scratch, longest)
+            code = sparse_row(d, fd_values, fd_columns, r, 0, out, n_cols, scratch, longest)
         _free(scratch)
         return np.int64(code)
 
@@ -578,7 +652,39 @@ def build_csr(dtype: Any) -> dict[str, Callable[..., Any]]:
     is_float = np.dtype(dtype).kind == "f"
     item = np.dtype(dtype).itemsize
 
-    @_jit
+    @jit
+    def by_rank(columns, values, n, remap, n_cols, memory, to, data):
+        """Sort columns of which none is there twice: how many are below says where one goes.
+
+        One bit per column is set, and all loops run without branches. What is dropped goes
+        to the bit, and then to the place, behind the last one.
+        """
+        n_words = (n_cols + 63) >> 6
+        bits = _at(memory, np.uint64)
+        below = _at(memory + 8 * (n_words + 1), np.int64)
+        for w in range(n_words + 1):
+            bits[w] = 0
+        limit = np.uint32(n_cols)
+        behind = np.int64(n_words) * 64
+        for j in range(n):
+            c = remap[columns[j]]
+            c = _chosen(c < limit, np.int64(c), behind)
+            bits[c >> 6] |= np.uint64(1) << np.uint64(c & 63)
+        n_out = np.int64(0)
+        for w in range(n_words):
+            below[w] = n_out
+            n_out += np.int64(_count_bits(bits[w]))
+        below[n_words] = n_out
+        for j in range(n):
+            c = remap[columns[j]]
+            c = _chosen(c < limit, np.int64(c), behind)
+            lower = (np.uint64(1) << np.uint64(c & 63)) - np.uint64(1)
+            at = below[c >> 6] + np.int64(_count_bits(bits[c >> 6] & lower))
+            to[at] = np.int32(c)
+            data[at] = values[j]
+        return n_out
+
+    @jit
     def by_bits(d, columns, values, n, remap, n_cols, may_sum, sums, bits, to, data):
         """Sort and sum by way of a dense row and one bit per column."""
         limit = np.uint32(n_cols)
@@ -611,14 +717,15 @@ def build_csr(dtype: Any) -> dict[str, Callable[..., Any]]:
                 n_out += 1
         return n_out
 
-    @_jit
-    def csr_row(d, r, n_cols, at_to, at_data, scratch, longest):
+    @jit
+    def csr_row(d, r, ahead, n_cols, at_to, at_data, base, longest):
         """One row after the ones before; how many values, or a code."""
+        window, scratch = _at(base, np.int64), base + _WINDOW_BYTES
         start, stop = _pointers(d, r)
         n = stop - start
         if n == 0:
             return np.int64(0)
-        at_columns, at = _fetch(d, d[D_FD], d[I_FD], start, stop, scratch, longest)
+        at_columns, at = _fetch(d, d[D_FD], d[I_FD], r, ahead, window, scratch, longest)
         if at < 0:
             return np.int64(at)
         columns = _at(at_columns, np.uint32)
@@ -629,26 +736,22 @@ def build_csr(dtype: Any) -> dict[str, Callable[..., Any]]:
         data = _at(at_data, dtype)
         remap = _at(d[REMAP], np.uint32)
         ascending = _ascending(columns, n)
-        if ascending:
-            if d[REMAP] == 0:
-                _memcpy(_bytes(at_to), _bytes(at_columns), n * 4)
-                _memcpy(_bytes(at_data), _bytes(at), n * item)
-                return n
+        if ascending and d[REMAP] == 0:
+            _memcpy(_bytes(at_to), _bytes(at_columns), n * 4)
+            _memcpy(_bytes(at_data), _bytes(at), n * item)
+            return n
+        if ascending and d[INJECTIVE] == 2:  # nothing gets out of order
             # Every entry is written; those to be dropped are written over by the next one.
             n_out = np.int64(0)
-            last = np.int64(-1)
-            sorted_ = True
-            limit = np.int64(n_cols)
+            limit = np.uint32(n_cols)
             for j in range(n):
-                c = np.int64(remap[columns[j]])
+                c = remap[columns[j]]
                 to[n_out] = np.int32(c)
                 data[n_out] = values[j]
-                kept = c < limit
-                sorted_ &= (not kept) | (c > last)
-                last = c if kept else last
-                n_out += np.int64(kept)
-            if sorted_:
-                return n_out
+                n_out += np.int64(c < limit)
+            return n_out
+        if ascending and d[INJECTIVE] != 0:
+            return by_rank(columns, values, n, remap, n_cols, scratch + 32 * longest, to, data)
         # Sums in the stored type only, and of floats only in the order of the columns.
         may_sum = d[CODE] == 0 or (
             d[CONVERT] != 1 and (not is_float or ascending or d[INJECTIVE] != 0)
@@ -657,6 +760,7 @@ def build_csr(dtype: Any) -> dict[str, Callable[..., Any]]:
         bits = _at(scratch + 32 * longest + 8 * n_cols, np.uint64)
         return by_bits(d, columns, values, n, remap, n_cols, may_sum, sums, bits, to, data)
 
+    @jit_later
     def csr(
         descriptors, rows, parts, slots, n_out, n_cols, longest, indptr, indices, data, error
     ):  # fmt: skip
@@ -664,7 +768,7 @@ def build_csr(dtype: Any) -> dict[str, Callable[..., Any]]:
 
         `slots` has the position in `rows` of every row of the output, -1 for an empty one.
         """
-        scratch = _malloc(32 * longest + 16 * n_cols + 64)
+        scratch = _scratch(longest, 16 * n_cols + 64)
         if scratch == 0:
             return np.int64(NO_MEMORY)
         local = _at(rows, np.int64)
@@ -673,12 +777,27 @@ def build_csr(dtype: Any) -> dict[str, Callable[..., Any]]:
         pointers = _at(indptr, np.int64)
         n = np.int64(0)
         pointers[0] = n
+        run = np.int64(0)
         for i in range(n_out):
             s = slot[i]
             if s >= 0:
+                if i >= run:  # rows from here to `run` follow one another in one matrix
+                    run = i + 1
+                    while run < n_out:
+                        before, after = slot[run - 1], slot[run]
+                        if after < 0 or part[after] != part[s] or local[after] != local[before] + 1:
+                            break
+                        run += 1
                 d = _at(descriptors + part[s] * np.int64(N_FIELDS * 8), np.int64)
                 got = csr_row(
-                    d, local[s], n_cols, indices + n * 4, data + n * item, scratch, longest
+                    d,
+                    local[s],
+                    run - i - 1,
+                    n_cols,
+                    indices + n * 4,
+                    data + n * item,
+                    scratch,
+                    longest,
                 )
                 if got < 0:
                     failed = _at(error, np.int64)
@@ -700,12 +819,14 @@ def build_csr(dtype: Any) -> dict[str, Callable[..., Any]]:
 def build_plan(dtype: Any) -> dict[str, Callable[..., Any]]:
     """Functions that look at the rows wanted, for numba to compile."""
 
+    @jit_later
     def check(descriptors, n_parts, rows, out_rows, n_out, parts, slots, sums):
         """Check rows and row pointers; OK or a code.
 
-        `sums` gets the most values of a row, the values of all rows, the chunk numbers that
-        `plan` may need to write, and, at an error, the part and the row. `parts` and `slots`
-        are for `csr`; 0: not wanted.
+        `sums` gets how many values are worked on at once (those of the longest row, or more
+        where rows that follow one another can be read together), the values of all rows, the
+        chunk numbers that `plan` may need to write, and, at an error, the part and the row.
+        `parts` and `slots` are for `csr`; 0: not wanted.
         """
         local = _at(rows, np.int64)
         outer = _at(out_rows, np.int64)
@@ -715,6 +836,7 @@ def build_plan(dtype: Any) -> dict[str, Callable[..., Any]]:
         longest = np.int64(0)
         total = np.int64(0)
         spans = np.int64(0)
+        runs = False
         if slots != 0:
             for i in range(n_out):
                 slot[i] = -1
@@ -734,6 +856,8 @@ def build_plan(dtype: Any) -> dict[str, Callable[..., Any]]:
                 n = stop - start
                 longest = max(longest, n)
                 total += n
+                if k > d[BEGIN] and local[k] == local[k - 1] + 1 and d[DENSE] == 0:
+                    runs = True
                 if d[D_TABLE] == 0:
                     spans += d[D_GRID] if d[DENSE] != 0 else n // d[D_LEN] + 2
                 if d[I_TABLE] == 0:
@@ -741,12 +865,12 @@ def build_plan(dtype: Any) -> dict[str, Callable[..., Any]]:
                 if slots != 0:
                     part[k] = p
                     slot[outer[k]] = k
-        result[0] = longest
+        result[0] = max(longest, min(total, READ_AHEAD)) if runs else longest
         result[1] = total
         result[2] = spans
         return np.int64(OK)
 
-    @_jit
+    @jit
     def mark(d, local, length, bits):
         n_marked = np.int64(0)
         for k in range(d[BEGIN], d[END]):
@@ -766,7 +890,7 @@ def build_plan(dtype: Any) -> dict[str, Callable[..., Any]]:
                     n_marked += 1
         return n_marked
 
-    @_jit
+    @jit
     def emit(bits, n_marked, grid, ids, count):
         """Write the numbers marked, ascending, and take the marks away."""
         w = np.int64(0)
@@ -783,6 +907,7 @@ def build_plan(dtype: Any) -> dict[str, Callable[..., Any]]:
             w += 1
         return count
 
+    @jit_later
     def plan(descriptors, n_parts, rows, most_chunks, ids):
         """Chunks that rows of compressed arrays are in: ascending per array; their number.
 
@@ -812,6 +937,7 @@ def build_plan(dtype: Any) -> dict[str, Callable[..., Any]]:
         _free(scratch)
         return count
 
+    @jit_later
     def follow(addresses, n):
         """Replace addresses by what is there."""
         out = _at(addresses, np.int64)

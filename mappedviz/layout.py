@@ -32,7 +32,7 @@ N_FIXED = 20
 D_FD = 20  # descriptor of the file with the chunks of values; -1: they are in memory
 I_FD = 21
 REMAP = 22  # address of int32 (n_vars,): column -> column of the output; 0: the same
-INJECTIVE = 23  # 1: no two columns become one
+INJECTIVE = 23  # 1: no two columns become one; 2: and they stay in order
 CONVERT = 24  # 1: stored values are not of the output's type; 2: and yet summed in it
 BEGIN = 25  # the matrix's stretch of `rows` and `out_rows`
 END = 26
@@ -40,6 +40,10 @@ N_FIELDS = 27
 
 #: Stored types, by the number that the loops know them by.
 CODES = ("b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")
+
+#: Rows that follow one another are read at once, up to so many values: as many as stay in the
+#: cache of a processor.
+READ_AHEAD = 1 << 14
 
 # --- return codes --------------------------------------------------------------------------
 OK = 0

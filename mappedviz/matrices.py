@@ -48,6 +48,8 @@ _STEP_BYTES = 64 << 20
 # Reading rows one by one, a file is looked at again after this long: what changes it faster could
 # as well have done so during the read before.
 _TRUST_SECONDS = 1e-3
+# Rows of smaller batches are too far apart for their order to matter.
+_WORTH_SORTING = 256
 _CAN_PREAD = sys.platform != "win32"
 _WRITE_AGAIN = "Write the store again with anndata, or leave it out."
 
@@ -513,6 +515,8 @@ class _Remap:
         self.size = len(array)
         self.highest = int(kept.max(initial=-1))
         self.injective = int(not len(kept) or int(np.bincount(kept).max()) == 1)
+        if (kept[1:] > kept[:-1]).all():
+            self.injective = 2
         self.address = _address(array)
         key = id(remap)
         self.source = weakref.ref(remap, lambda _: _remaps.pop(key, None))
@@ -534,7 +538,7 @@ def _looked_at(remap: Array, n_vars: int, n_cols: int) -> _Remap:
 
 
 # --------------------------------------------------------------------------------- one batch
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Part:
     """The rows of one matrix in a batch.
 
@@ -579,7 +583,7 @@ class _Batch:
             if opened.most_chunks > self.most_chunks:
                 self.most_chunks = opened.most_chunks
             if part.remap is None:
-                address, injective = 0, 1
+                address, injective = 0, 2
                 if matrix.facts.shape[1] != n_cols:
                     raise ValueError(
                         f"{matrix!r} has another width than the output ({n_cols}) and no remap"
@@ -601,6 +605,15 @@ class _Batch:
         self.rows = _as_int64([part.rows for part in parts])
         self.out_rows = _as_int64([part.out_rows for part in parts])
         self.sums = np.zeros(5, np.int64)
+
+    def sort(self) -> None:
+        """Put the rows of each matrix in the order of the file.
+
+        So that blocks of rows are read at once, and a disk is read in one direction.
+        """
+        lengths = [len(part.rows) for part in self.parts]
+        order = np.lexsort((self.rows, np.repeat(np.arange(len(lengths)), lengths)))
+        self.rows, self.out_rows = self.rows[order], self.out_rows[order]
 
     def check(self, n_out: int, parts: int = 0, slots: int = 0) -> tuple[int, int, int]:
         """Check rows and row pointers; most values of a row, of all rows, chunk numbers."""
@@ -818,8 +831,10 @@ def gather_dense(parts: Sequence[Part], out: Array, *, threads: int = 1) -> None
 def _dense(parts: list[Part], out: Array, target: _Target, threads: int) -> None:
     n_out, n_cols = out.shape
     batch = _Batch(parts, n_cols, target)
-    longest, _, spans = batch.check(n_out)
     n = len(batch.rows)
+    if n >= _WORTH_SORTING:
+        batch.sort()
+    longest, _, spans = batch.check(n_out)
     if spans and not batch.decode(spans):
         for half in _split(parts, n // 2):
             _dense(half, out, target, threads)

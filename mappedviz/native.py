@@ -58,6 +58,15 @@ _lock = threading.RLock()
 _functions: dict[tuple[str, str], Callable[..., int]] = {}
 
 
+def _after_fork_in_child() -> None:
+    global _lock  # noqa: PLW0603
+    _lock = threading.RLock()  # some thread of the parent may have held it
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
 def function(name: str, kind: str = "") -> Callable[..., int]:
     """A compiled function of integers, which releases the GIL.
 
@@ -262,7 +271,9 @@ def _save(name: str, kind: str, library: Any) -> None:
 
 
 def _load(name: str, kind: str) -> Callable[..., int] | None:
-    if sys.platform == "win32":  # whose object format LLVM's loader does not take
+    if (
+        sys.platform == "win32"
+    ):  # pragma: no cover - whose object format LLVM's loader does not take
         return None
     try:
         file_name = _file_name(name, kind)

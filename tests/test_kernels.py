@@ -128,6 +128,15 @@ def test_another_numba_calls_the_loops_itself(tmp_path, monkeypatch, caplog):
     assert "slower" in caplog.text
 
 
+@pytest.mark.parametrize("kind", ["u1", "u2", "u4", "u8", "f4", "f8"])
+def test_there_are_loops_for_every_kind_of_output(kind):
+    from mappedviz import kernels
+
+    dtype = np.dtype(kind).type
+    built = kernels.build_dense(dtype) | kernels.build_csr(dtype) | kernels.build_plan(dtype)
+    assert set(built) == set(native._BUILDERS)
+
+
 @pytest.mark.parametrize("arguments", [(), (1,), (1, 2, 3), ("a", 2), (2**70, 1), (None, 0)])
 def test_wrong_arguments_are_errors_as_of_any_builtin(arguments):
     with pytest.raises((TypeError, OverflowError)):
@@ -138,7 +147,7 @@ def test_files_of_two_processes_do_not_get_mixed_up(tmp_path):
     """numba counts names of functions from one in each process: two files may use the same."""
     import shutil
 
-    program = "import sys; from mappedviz.native import function; function('dense', sys.argv[1])"
+    program = "import sys; from mappedviz.native import function; function('csr', sys.argv[1])"
     env = dict(os.environ, PYTHONPATH="")
     for kind in ("u1", "u8"):
         alone = tmp_path / kind
@@ -159,9 +168,8 @@ from mappedviz.matrices import *
 for dtype in ("u1", "u8"):
     data = np.array([1, 2, 3], dtype)
     matrix = Matrix.from_csr(np.array([0, 2, 3]), np.array([0, 2, 1]), data, 3)
-    out = np.full((2, 3), 9, dtype)
-    gather_dense([Part(matrix, np.array([1, 0]), np.array([0, 1]))], out)
-    assert out.tolist() == [[0, 3, 0], [1, 0, 2]], out
+    out = gather_csr([Part(matrix, np.array([1, 0]), np.array([0, 1]))], 2, 3, dtype)
+    assert [part.tolist() for part in out] == [[0, 1, 3], [1, 0, 2], [3, 1, 2]], out
 """
     subprocess.run([sys.executable, "-c", check], env=env, check=True)
 
