@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mappedviz import layout, native
-from mappedviz.matrices import Matrix, Part, gather_dense
+from mappedviz.matrices import Matrix, Part, gather_csr, gather_dense
 
 # Uses the smallest function: replaces an address by what is there.
 PROGRAM = """
@@ -143,35 +143,18 @@ def test_wrong_arguments_are_errors_as_of_any_builtin(arguments):
         native.function("follow")(*arguments)
 
 
-def test_files_of_two_processes_do_not_get_mixed_up(tmp_path):
-    """numba counts names of functions from one in each process: two files may use the same."""
-    import shutil
-
-    program = "import sys; from mappedviz.native import function; function('csr', sys.argv[1])"
-    env = dict(os.environ, PYTHONPATH="")
-    for kind in ("u1", "u8"):
-        alone = tmp_path / kind
-        alone.mkdir()
-        patch = (
-            "from pathlib import Path; from mappedviz import native; "
-            f"native._directories = lambda: iter([Path({str(alone)!r})]); "
-        )
-        subprocess.run([sys.executable, "-c", patch + program, kind], env=env, check=True)
-        shutil.copytree(alone, tmp_path / "both", dirs_exist_ok=True)
-    check = f"""
-from pathlib import Path
-from mappedviz import native
-known = native._directories
-native._directories = lambda: iter([Path({str(tmp_path / "both")!r}), *known()])
-import numpy as np
-from mappedviz.matrices import *
-for dtype in ("u1", "u8"):
-    data = np.array([1, 2, 3], dtype)
-    matrix = Matrix.from_csr(np.array([0, 2, 3]), np.array([0, 2, 1]), data, 3)
-    out = gather_csr([Part(matrix, np.array([1, 0]), np.array([0, 1]))], 2, 3, dtype)
-    assert [part.tolist() for part in out] == [[0, 1, 3], [1, 0, 2], [3, 1, 2]], out
-"""
-    subprocess.run([sys.executable, "-c", check], env=env, check=True)
+def test_files_with_the_same_names_inside_do_not_get_mixed_up(monkeypatch):
+    """All kinds of a function have one name, and numba counts its own from one in each process."""
+    kinds = ("u1", "u8")
+    for kind in kinds:
+        native.function("csr", kind)  # on disk from now on
+    monkeypatch.setattr(native, "_functions", {})
+    for kind in (*kinds, *kinds):
+        data = np.array([1, 2, 3], kind)
+        matrix = Matrix.from_csr(np.array([0, 2, 3]), np.array([0, 2, 1]), data, 3)
+        parts = [Part(matrix, np.array([1, 0]), np.array([0, 1]))]
+        found = [array.tolist() for array in gather_csr(parts, 2, 3, kind)]
+        assert found == [[0, 1, 3], [1, 0, 2], [3, 1, 2]]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
