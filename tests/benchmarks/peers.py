@@ -70,6 +70,28 @@ def _watch(pid: int, peak: dict[str, int], stop: threading.Event) -> None:
                 peak[key] = max(peak.get(key, 0), int(value.split()[0]) * 1024)
 
 
+def busy() -> float:
+    """Processor seconds that the whole machine has used, those taken by its host included."""
+    try:
+        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+    except OSError:  # not Linux: nothing is known of others
+        return 0.0
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields)
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def _mine() -> float:
+    """Processor seconds of this process and of the children that have ended."""
+    return sum(os.times()[:4])
+
+
+def others_for(seconds: float) -> float:
+    """Processors that others keep busy, watched for some seconds."""
+    start, used, own = time.monotonic(), busy(), _mine()
+    time.sleep(seconds)
+    return (busy() - used - (_mine() - own)) / (time.monotonic() - start)
+
+
 def ask(
     peer: Peer, jobs: list[dict[str, Any]], envs: Path | None, timeout: float = 900
 ) -> dict[str, Any]:
@@ -77,11 +99,13 @@ def ask(
 
     The peaks of memory are those of the whole process: private (``RssAnon``), which is what a
     machine runs out of, and with the mapped pages of files (``VmRSS``), which the kernel may drop.
+    ``others`` is how many processors the rest of the machine kept busy meanwhile.
     """
     python = peer.python(envs)
     if python is None:
         return _all_failed(jobs, "no environment: make_peer_envs.sh makes it")
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1"}
+    begun, used, own = time.monotonic(), busy(), _mine()
     with subprocess.Popen(
         [str(python), str(HERE / "adapters" / peer.script)],
         stdin=subprocess.PIPE,
@@ -94,13 +118,12 @@ def ask(
         stop = threading.Event()
         watcher = threading.Thread(target=_watch, args=(process.pid, peak, stop))
         watcher.start()
-        start = time.monotonic()
         try:
             out, err = process.communicate(json.dumps(jobs), timeout=timeout)
         except subprocess.TimeoutExpired:
             process.kill()
             out, err = process.communicate()
-            err += f"\nstopped after {time.monotonic() - start:.0f} s"
+            err += f"\nstopped after {time.monotonic() - begun:.0f} s"
         finally:
             stop.set()
             watcher.join()
@@ -108,9 +131,12 @@ def ask(
     if not lines or process.returncode:
         tail = (err.strip().splitlines() or ["no output"])[-1]
         return _all_failed(jobs, f"exit status {process.returncode}: {tail}")
+    others = max(0.0, (busy() - used - (_mine() - own)) / (time.monotonic() - begun))
     answer: dict[str, Any] = json.loads(lines[-1])
     for result in answer["results"]:
-        result.update(anonymous=peak.get("RssAnon", 0), resident=peak.get("VmRSS", 0))
+        result.update(
+            anonymous=peak.get("RssAnon", 0), resident=peak.get("VmRSS", 0), others=others
+        )
     return answer
 
 

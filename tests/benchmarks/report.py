@@ -9,7 +9,7 @@ from typing import Any
 from .cases import OURS, Case, Target
 
 Record = dict[str, Any]
-MEASURES = ("rate", "spent", "anonymous", "resident", "grown", "opened", "again")
+MEASURES = ("rate", "spent", "anonymous", "resident", "grown", "opened", "again", "others")
 
 
 def summarise(record: Record) -> Record:
@@ -37,7 +37,7 @@ def amount(measure: str, value: float) -> str:
     """A value with its unit."""
     if measure == "rate":
         return number(value)
-    if measure in ("spent", "opened", "again"):
+    if measure in ("spent", "opened", "again", "others"):
         return f"{number(value * 1e3)} ms" if value < 10 else f"{number(value)} s"
     return f"{value / 1e6:,.0f} MB"
 
@@ -47,7 +47,10 @@ def brief(result: Record) -> str:
     if "error" in result:
         return f"error: {result['error'][:160]}"
     text = f"{number(result['rate'])} cells/s" if "rate" in result else f"{result['spent']:.3f} s"
-    return f"{text}, {result.get('anonymous', result.get('ru_maxrss', 0)) / 1e6:,.0f} MB"
+    text += f", {result.get('anonymous', result.get('ru_maxrss', 0)) / 1e6:,.0f} MB"
+    if result.get("others", 0) > 0.2:
+        text += f", others use {result['others']:.1f} processors"
+    return text
 
 
 def _value(records: Sequence[Record], case: str, contender: str, measure: str) -> float | None:
@@ -113,11 +116,12 @@ def markdown(cases: Sequence[Case], result: Record) -> str:
         "",
         (
             "Cells a second (times and memory where named), medians; × lamindb and × the best peer in"
-            " the same run."
+            " the same run. Others: processors that the rest of the machine kept busy meanwhile (median);"
+            " figures with more than 0.2 are too low."
         ),
         "",
         "| work | who | median | range | × lamindb | × best peer | peak private memory |",
-        "|---|---|--:|--:|--:|--:|--:|",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
     ]
     for case in cases:
         mine = [r for r in records if r["case"] == case.id]
@@ -129,7 +133,7 @@ def markdown(cases: Sequence[Case], result: Record) -> str:
             title = case.title if k == 0 else ""
             if measure not in record:
                 why = record.get("error", "not measured").replace("|", "/")[:80]
-                lines.append(f"| {title} | {record['contender']} | – {why} | | | | |")
+                lines.append(f"| {title} | {record['contender']} | – {why} | | | | | |")
                 continue
             value = record[measure]
             low, high = record[f"{measure}_range"]
@@ -144,6 +148,7 @@ def markdown(cases: Sequence[Case], result: Record) -> str:
                 f"| {title} | {record['contender']} | {bold}{amount(measure, value)}{bold} |"
                 f" {amount(measure, low)}–{amount(measure, high)} | {times(lamindb)} |"
                 f" {times(best)} | {amount('anonymous', record.get('anonymous', 0))} |"
+                f" {record.get('others', 0):.1f} |"
             )
     lines += ["", "| target | of | wanted | reached | ratio | met |", "|---|---|---|--:|--:|---|"]
     for verdict in result["targets"]:

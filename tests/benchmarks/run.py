@@ -33,7 +33,7 @@ if __package__ in (None, ""):  # run as a file
 
 from tests.benchmarks import generate, report
 from tests.benchmarks.cases import OURS, Case, Contender, cases
-from tests.benchmarks.peers import PEERS, ask
+from tests.benchmarks.peers import PEERS, ask, others_for
 
 Record = dict[str, Any]
 
@@ -58,6 +58,7 @@ class Plan:
     label_rows: int
     block: int
     buffer: int
+    quiet: float | None = None
 
     @property
     def warm(self) -> generate.Shape:
@@ -149,6 +150,29 @@ def _warm_page_cache(paths: Iterable[str]) -> None:
                     pass
 
 
+def _measure(plan: Plan, contender: Contender, job: Record) -> Record:
+    """One measurement; with ``--quiet`` made again while others disturb it, five times at most."""
+    if plan.quiet is None:
+        _warm_page_cache(job["paths"])
+        return ask(PEERS[contender.peer], [job], plan.envs)
+    best: Record = {}
+    for _ in range(5):
+        for _ in range(60):
+            if others_for(2.0) <= plan.quiet:
+                break
+        _warm_page_cache(job["paths"])
+        answer = ask(PEERS[contender.peer], [job], plan.envs)
+        [result] = answer["results"]
+        if "error" in result:
+            return answer
+        if not best or result["others"] < best["results"][0]["others"]:
+            best = answer
+        if result["others"] <= plan.quiet:
+            break
+        say(f"    disturbed: others use {result['others']:.1f} processors")
+    return best
+
+
 def run_case(plan: Plan, case: Case) -> list[Record]:
     """All contenders in turn, as many times as wanted; one record each."""
     jobs = {c.name: make_job(plan, case, c) for c in plan.contenders(case)}
@@ -161,8 +185,7 @@ def run_case(plan: Plan, case: Case) -> list[Record]:
             record = records[contender.name]
             if "error" in record:
                 continue  # it would fail again
-            _warm_page_cache(jobs[contender.name]["paths"])
-            answer = ask(PEERS[contender.peer], [jobs[contender.name]], plan.envs)
+            answer = _measure(plan, contender, jobs[contender.name])
             [result] = answer["results"]
             record["versions"] = answer["versions"]
             if "error" in result:
@@ -248,6 +271,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--seconds", type=float, default=3.0, help="length of one measurement")
     add("--block", type=int, default=64, help="rows of a block of the peers' block shuffles")
     add("--buffer", type=int, default=16_384, help="rows of all shuffle buffers")
+    add(
+        "--quiet",
+        type=float,
+        metavar="X",
+        help="wait until others use at most X processors, and repeat what they disturb",
+    )
     add("--out", type=Path, help="write DIR/benchmark.json and DIR/benchmark.md")
     add("--smoke", action="store_true", help="tiny, ours only: does every case run?")
     return parser
@@ -290,6 +319,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         label_rows=100_000 if small else 2_000_000,
         block=args.block,
         buffer=args.buffer,
+        quiet=args.quiet,
     )
     found = machine()
     if found["load"][0] > 0.5:
