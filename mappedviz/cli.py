@@ -76,8 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Examples
     --------
-    >>> main(["audit", "no/such/file.h5ad", "--fail-on", "never"])  # doctest: +ELLIPSIS
-    Training would fail...
+    >>> main(["audit", "notebooks/data", "--quiet", "--fail-on", "fatal"])  # doctest: +ELLIPSIS
+    This collection can be read, but do not train on it yet: ...
+    0
     """
     for stream in (sys.stdout, sys.stderr):
         _write_what_the_terminal_cannot(stream)

@@ -264,12 +264,12 @@ def _shapes(stores: pd.DataFrame, most: int, figures: Figures) -> Section:
     ):
         rows.append(
             [
-                Cell(name, title=cut(visible(str(path)), 200)),
+                Cell(name, title=cut(visible(str(path)), 200) if most > REPR_ROWS else ""),
                 _status(store["status"]),
                 _number(store["n_obs"], tops["n_obs"]),
                 _number(store["n_vars"], tops["n_vars"], ORANGE),
-                _text(store["X"], 40) if store["X"] is not None else Cell("–"),
-                _text(store["x_scale"], 30) if store["x_scale"] is not None else Cell("–"),
+                _known(store["X"]),
+                _known(store["x_scale"]),
                 Cell(share(store["density"]), number=True),
                 _number(store["nbytes"], tops["nbytes"], GREY, text=size(store["nbytes"])),
                 Cell(_also(store), wrap=True),
@@ -281,6 +281,10 @@ def _shapes(stores: pd.DataFrame, most: int, figures: Figures) -> Section:
         note=_left_out(len(stores), most, "stores", "audit.stores"),
     )
     return Section("shapes", "Shapes", tables=[table], pictures=figures.get("shapes", ()))
+
+
+def _known(value: Any) -> Cell:
+    return Cell("–") if is_missing(value) else Cell(shown(value, 40))
 
 
 def _status(status: str) -> Cell:
@@ -601,7 +605,8 @@ def _depth(depths: pd.DataFrame, most: int, figures: Figures) -> Section | None:
         return None
     groups = depths.groupby("store", sort=False)
     table = groups[["total", "genes"]].median().assign(rows=groups.size())
-    some = table.iloc[: most // 2]
+    most = most // 4 if most == REPR_ROWS else most
+    some = table.iloc[:most]
     top = _top(table["genes"])
     rows = [
         [
@@ -623,7 +628,7 @@ def _depth(depths: pd.DataFrame, most: int, figures: Figures) -> Section | None:
             Table(
                 ("store", "median sum", "median of genes not 0", "cells sampled"),
                 rows,
-                note=_left_out(len(table), most // 2, "stores", "audit.library_sizes()"),
+                note=_left_out(len(table), most, "stores", "audit.library_sizes()"),
             )
         ],
         pictures=figures.get("depth", ()),
@@ -752,7 +757,7 @@ def collection_html(ds: MappedCollection) -> str:
     several = names([store.name for store in ds.stores[:REPR_ROWS]], 48)
     rows = [
         [
-            Cell(name, title=cut(visible(store.path), 200)),
+            Cell(name, title=cut(visible(store.path), 100)),
             _number(n_obs, top_obs),
             _number(n_vars, top_vars, ORANGE),
             Cell(_layer_words(store, ds.layers_keys)),

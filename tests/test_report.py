@@ -250,13 +250,13 @@ def test_many_findings_are_folded():
 
 
 def test_size_and_time_for_a_hundred_stores():
-    audit = an_audit([f"study_{i}/donor_{i % 7}_batch.h5ad" for i in range(100)])
+    audit = an_audit([f"study_of_something_{i}/{'long' * 10}_{i % 7}.h5ad" for i in range(100)])
     report.audit_html(audit)  # imports, the template
     spent = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.thread_time()  # what others do on this machine is no part of it
         html = report.audit_html(audit)
-        spent.append(time.perf_counter() - start)
+        spent.append(time.thread_time() - start)
     assert len(html.encode()) < 150_000
     assert min(spent) < 0.15
     assert "The 50 of 100 stores that cost the inner join most" in html
