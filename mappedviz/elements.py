@@ -364,14 +364,7 @@ def _text(values: Array) -> Array:
     """Fixed-length strings as objects of type str; other arrays as they are."""
     if values.dtype.kind == "S":
         return np.array([value.decode("utf-8") for value in values.tolist()], dtype=object)
-    if values.dtype.kind == "U":
-        return values.astype(object)
-    if values.dtype == object:
-        return np.array(
-            [value.decode("utf-8") if isinstance(value, bytes) else value for value in values],
-            dtype=object,
-        )
-    return values
+    return values.astype(object) if values.dtype.kind == "U" else values
 
 
 def _read_values(node: GroupNode | ArrayNode) -> tuple[Array, Array | None]:

@@ -6,6 +6,7 @@ Both are pure values: built from counts and names, they know nothing of files.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -141,27 +142,40 @@ class VarNames:
         return len(self.names)
 
     @cached_property
-    def index(self) -> Any:
-        """The names as a pandas Index, which does the look-ups."""
-        from pandas import Index
-
-        return Index(self.names, dtype=object)
-
-    @cached_property
     def repeated(self) -> list[str]:
         """The names that occur more than once, in order of appearance."""
-        return (
-            [] if self.index.is_unique else list(dict.fromkeys(self.names[self.index.duplicated()]))
-        )
+        return [name for name, times in Counter(self.names.tolist()).items() if times > 1]
 
     @cached_property
     def key(self) -> Hashable:
         """Equal for equal names."""
         from hashlib import blake2b
 
-        # Names may hold any character, so each is preceded by its length.
-        text = "".join(f"{len(name)}:{name}" for name in self.names.tolist())
+        names = self.names.tolist()
+        text = "\0".join(names)
+        if text.count("\0") >= len(names):  # a name holds the separator: say where each one ends
+            text = "\0".join([text, *(str(len(name)) for name in names)])
         return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+class _Numbered:
+    """The names of several lists as numbers: one hash table for all of them.
+
+    Attributes
+    ----------
+    names
+        Objects: the distinct names, in order of appearance.
+    codes
+        Per list its names as positions in ``names``.
+    """
+
+    def __init__(self, lists: Sequence[Array]) -> None:
+        from pandas import factorize
+
+        every = np.concatenate([*lists, np.empty(0, dtype=object)])
+        codes, names = factorize(every)
+        self.names: Array = np.asarray(names, dtype=object)
+        self.codes = np.split(codes, np.cumsum([len(one) for one in lists])[:-1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,16 +216,16 @@ class VarJoin:
         """
         if (aligned := cls._aligned(lists, list_of, duplicates)) is not None:
             return aligned
-        joint = lists[list_of[0]].index.unique()
-        for names in (lists[i] for i in dict.fromkeys(list_of)):
-            joint = joint[joint.isin(names.index)]
+        numbered = _Numbered([names.names for names in lists])
+        first = numbered.codes[list_of[0]]
+        joint = first[_stores_with(numbered, list_of)[first] == len(list_of)]
         if len(joint) == 0:
             raise JoinError(
                 f"the {len(list_of)} stores share no variable",
                 key="join='inner'",
                 remedy="Use join='outer', or join by another identifier with var_key=.",
             )
-        return cls._onto(joint.to_numpy(), lists, list_of, duplicates)
+        return cls._onto(numbered, _distinct(joint), lists, list_of, duplicates)
 
     @classmethod
     def outer(
@@ -220,7 +234,9 @@ class VarJoin:
         """Variables that any store has, sorted; all stores equal: their order is kept."""
         if (aligned := cls._aligned(lists, list_of, duplicates)) is not None:
             return aligned
-        return cls._onto(_in_stores(lists, list_of, 1), lists, list_of, duplicates)
+        numbered = _Numbered([names.names for names in lists])
+        joint = _sorted(numbered, np.arange(len(numbered.names)))
+        return cls._onto(numbered, joint, lists, list_of, duplicates)
 
     @classmethod
     def at_least(
@@ -245,14 +261,15 @@ class VarJoin:
             )
         if (aligned := cls._aligned(lists, list_of, duplicates)) is not None:
             return aligned
-        joint = _in_stores(lists, list_of, k)
+        numbered = _Numbered([names.names for names in lists])
+        joint = _sorted(numbered, np.flatnonzero(_stores_with(numbered, list_of) >= k))
         if len(joint) == 0:
             raise JoinError(
                 f"no variable is in at least {k} of the {len(list_of)} stores",
                 key="min_stores",
                 remedy="Lower min_stores, or join by another identifier with var_key=.",
             )
-        return cls._onto(joint, lists, list_of, duplicates)
+        return cls._onto(numbered, joint, lists, list_of, duplicates)
 
     @classmethod
     def panel(
@@ -270,7 +287,9 @@ class VarJoin:
             No store has any of them, or a store repeats a name.
         """
         joint = np.array(list(names), dtype=object)
-        join = cls._onto(joint, lists, list_of, duplicates)
+        numbered = _Numbered([joint, *(names.names for names in lists)])
+        wanted = numbered.codes.pop(0)
+        join = cls._onto(numbered, wanted, lists, list_of, duplicates)
         if len(list_of) and not any(remap is None or (remap >= 0).any() for remap in join.remaps):
             raise JoinError(
                 f"no store has any of the {len(joint)} variables asked for, such as {joint[:3].tolist()}",
@@ -287,43 +306,48 @@ class VarJoin:
             return None
         if not list_of:
             return cls(np.empty(0, dtype=object), tuple(lists), np.empty(0, np.intp), (), True)
-        if lists[list_of[0]].repeated:
-            return cls._onto(
-                lists[list_of[0]].index.unique().to_numpy(), lists, list_of, duplicates
-            )
+        one = lists[list_of[0]]
+        if one.repeated:
+            numbered = _Numbered([names.names for names in lists])
+            joint = _distinct(numbered.codes[list_of[0]])
+            return cls._onto(numbered, joint, lists, list_of, duplicates)
         remaps = tuple(None for _ in lists)
-        return cls(
-            lists[list_of[0]].names, tuple(lists), np.asarray(list_of, np.intp), remaps, True
-        )
+        return cls(one.names, tuple(lists), np.asarray(list_of, np.intp), remaps, True)
 
     @classmethod
     def _onto(
         cls,
+        numbered: _Numbered,
         joint: Array,
         lists: Sequence[VarNames],
         list_of: Sequence[int],
         duplicates: Duplicates,
     ) -> VarJoin:
-        from pandas import Index
-
-        index = Index(joint, dtype=object)
+        """The join onto the variables with these numbers."""
+        position = np.full(len(numbered.names), -1, dtype=np.int32)
+        position[joint] = np.arange(len(joint), dtype=np.int32)
         remaps: list[Array | None] = []
-        for names in lists:
-            if duplicates == "error" and names.repeated:
-                some = ", ".join(repr(name) for name in names.repeated[:5])
-                raise JoinError(
-                    f"repeats {len(names.repeated)} variable names: {some}",
-                    store=names.store,
-                    key="var",
-                    remedy='Choose duplicates="first" or duplicates="sum", or join by another '
-                    "identifier with var_key=.",
-                )
-            remap = index.get_indexer(names.index).astype(np.int32)
-            if duplicates == "first" and names.repeated:
-                remap[names.index.duplicated()] = -1
+        for names, codes in zip(lists, numbered.codes, strict=True):
+            distinct, first = np.unique(codes, return_index=True)
+            remap = position[codes]
+            if len(distinct) < len(codes):
+                if duplicates == "error":
+                    some = ", ".join(repr(name) for name in names.repeated[:5])
+                    raise JoinError(
+                        f"repeats {len(names.repeated)} variable names: {some}",
+                        store=names.store,
+                        key="var",
+                        remedy='Choose duplicates="first" or duplicates="sum", or join by another '
+                        "identifier with var_key=.",
+                    )
+                if duplicates == "first":
+                    again = np.ones(len(codes), dtype=bool)
+                    again[first] = False
+                    remap[again] = -1
             same = len(remap) == len(joint) and (remap == np.arange(len(joint))).all()
             remaps.append(None if same else remap)
-        return cls(joint, tuple(lists), np.asarray(list_of, np.intp), tuple(remaps))
+        of_store = np.asarray(list_of, np.intp)
+        return cls(numbered.names[joint], tuple(lists), of_store, tuple(remaps))
 
     def __len__(self) -> int:
         return len(self.joint)
@@ -358,13 +382,22 @@ class VarJoin:
         return mask
 
 
-def _in_stores(lists: Sequence[VarNames], list_of: Sequence[int], k: int) -> Array:
-    """Sorted names that at least k stores have."""
-    from pandas import Index, factorize
+def _stores_with(numbered: _Numbered, list_of: Sequence[int]) -> Array:
+    """How many stores have each name."""
+    stores = np.zeros(len(numbered.names), dtype=np.int64)
+    for i, times in Counter(int(i) for i in list_of).items():
+        has = np.zeros(len(numbered.names), dtype=bool)
+        has[numbered.codes[i]] = True
+        stores[has] += times
+    return stores
 
-    times = np.bincount(np.asarray(list_of, dtype=np.intp), minlength=len(lists))
-    unique = [Index(names.index.unique()) for names in lists]
-    every = np.concatenate([index.to_numpy() for index in unique])
-    codes, names = factorize(every)
-    counts = np.bincount(codes, weights=np.repeat(times, [len(index) for index in unique]))
-    return np.array(sorted(np.asarray(names, dtype=object)[counts >= k]), dtype=object)
+
+def _distinct(codes: Array) -> Array:
+    """The distinct numbers, in order of appearance."""
+    return codes[np.sort(np.unique(codes, return_index=True)[1])]
+
+
+def _sorted(numbered: _Numbered, codes: Array) -> Array:
+    """The numbers in the order of their names."""
+    names = numbered.names[codes].tolist()
+    return codes[sorted(range(len(names)), key=names.__getitem__)]

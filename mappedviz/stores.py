@@ -126,14 +126,27 @@ class Store:
     """
 
     def __init__(self, path: PathLike) -> None:
+        self._locate(path)
+        with self.session() as root:
+            self.facts = _read_facts(root, self.kind)
+
+    @classmethod
+    @contextmanager
+    def opened(cls, path: PathLike) -> Iterator[Store]:
+        """A new store inside its first session: what is read there opens no file again."""
+        store = cls.__new__(cls)
+        store._locate(path)
+        with store.session() as root:
+            store.facts = _read_facts(root, store.kind)
+            yield store
+
+    def _locate(self, path: PathLike) -> None:
         self.path = os.path.abspath(os.fspath(path))
         self.kind: Kind = store_kind(self.path)
         self._here = threading.local()  # open nodes are not shared between threads
         self._own_cache: ChunkCache | None = None
         self._watched = _watched_file(self.path, self.kind)
         self.stamp = Stamp.of(self._watched)
-        with self.session() as root:
-            self.facts = _read_facts(root, self.kind)
 
     @property
     def name(self) -> str:
@@ -366,8 +379,7 @@ def open_stores(
         try:
             if path in trouble:
                 raise trouble[path]
-            store = Store(path)
-            with store.session():
+            with Store.opened(path) as store:
                 opened.append((store, then(store)))
         except StoreError as error:
             if on_error == "raise":
@@ -586,8 +598,7 @@ def _open_all(paths: list[str], pipe: Any) -> None:
     pipe.send("ready")
     for path in paths:
         with suppress(Exception):  # the parent meets the same error and reports it
-            store = Store(path)
-            with store.session():
+            with Store.opened(path) as store:
                 store.read_var_names()
                 for name in store.facts.obs_columns:
                     store.obs_column(name)
