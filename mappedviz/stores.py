@@ -597,9 +597,9 @@ def _rehearse(paths: list[str], timeout: float) -> dict[str, StoreError]:
 def _open_all(paths: list[str], pipe: Any) -> None:
     pipe.send("ready")
     for path in paths:
-        with suppress(Exception):  # the parent meets the same error and reports it
-            with Store.opened(path) as store:
-                store.read_var_names()
-                for name in store.facts.obs_columns:
-                    store.obs_column(name)
+        # The parent meets the same error and reports it.
+        with suppress(Exception), Store.opened(path) as store:
+            store.read_var_names()
+            for name in store.facts.obs_columns:
+                store.obs_column(name)
         pipe.send(path)
