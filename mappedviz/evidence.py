@@ -253,7 +253,7 @@ class Evidence:
         columns = ["store_a", "store_b", "shared", "of_smaller", "by_chance"]
         if len(there) < 2:
             return pd.DataFrame(columns=columns)
-        unique = [np.unique(found) for _, found in there]
+        unique = [pd.unique(found) for _, found in there]
         store = np.repeat(np.arange(len(unique)), [len(one) for one in unique])
         every = np.concatenate(unique)
         codes, values = pd.factorize(every)

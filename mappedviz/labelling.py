@@ -218,12 +218,13 @@ class LabelTable:
         """DataFrame: group, label, n, stores: spellings that may mean the same class.
 
         Labels are compared by :func:`plain_spelling`; ``stores`` is the tuple of the names of the
-        stores with such rows. The most frequent spelling of a group comes first.
+        stores with such rows. The most frequent spelling of a group comes first. Among more than
+        200,000 classes none are looked for: those are identifiers, not names.
         """
         import pandas as pd
 
         groups: dict[str, list[int]] = {}
-        for code, label in enumerate(self.classes):
+        for code, label in enumerate(self.classes if len(self.classes) <= _MANY_CLASSES else ()):
             groups.setdefault(plain_spelling(label), []).append(code)
         several = {name: codes for name, codes in groups.items() if name and len(codes) > 1}
         total = self.total.to_numpy()
@@ -271,6 +272,7 @@ _SPACES = {ord(c): " " for c in "_.,;:/\\()[]{}|'\"`’*#&"}
 # Hyphens, dashes and the minus sign of typography.
 _DASHES = dict.fromkeys((*range(0x2010, 0x2016), 0x2212), "-")
 _CELLS = {"cell", "cells"}
+_MANY_CLASSES = 200_000
 
 
 def plain_spelling(label: Label) -> str:

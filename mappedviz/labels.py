@@ -27,6 +27,8 @@ def as_label(value: Any) -> Label | None:
     >>> as_label(np.int64(3)), as_label(float("nan")), as_label("nan")
     (3, None, 'nan')
     """
+    if type(value) is str:  # nearly all are, and there may be a million
+        return value
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bytes):
@@ -53,7 +55,9 @@ def sort_labels(labels: Iterable[Label]) -> list[Label]:
     >>> sort_labels(["b", 10, 2, "10", "a", 2])
     [2, 10, '10', 'a', 'b']
     """
-    return sorted(dict.fromkeys(labels), key=lambda label: (isinstance(label, str), label))
+    distinct = dict.fromkeys(labels)
+    strings = sorted(label for label in distinct if isinstance(label, str))
+    return [*sorted(label for label in distinct if not isinstance(label, str)), *strings]
 
 
 def smallest_int(n: int) -> np.dtype[Any]:

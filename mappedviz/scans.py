@@ -518,7 +518,7 @@ def obs_facts(column: Column) -> ObsFacts:
         dtype = f"category({len(column.categories)})"
         if len(column.categories) > MANY_VALUES:
             return ObsFacts(column.kind, dtype, missing)
-        return ObsFacts(column.kind, dtype, missing, *_counted(column.codes, column.categories))
+        return ObsFacts(column.kind, dtype, missing, *counted(column.codes, column.categories))
     assert column.data is not None
     missing = 0 if column.missing is None else int(column.missing.sum())
     dtype = "str" if column.data.dtype == object else str(column.data.dtype)
@@ -527,7 +527,7 @@ def obs_facts(column: Column) -> ObsFacts:
     codes, categories = column.factorized()
     if len(categories) > MANY_VALUES:
         return ObsFacts(column.kind, dtype, missing)
-    return ObsFacts(column.kind, dtype, missing, *_counted(codes, categories))
+    return ObsFacts(column.kind, dtype, missing, *counted(codes, categories))
 
 
 def _few_values(data: Array) -> bool:
@@ -536,7 +536,8 @@ def _few_values(data: Array) -> bool:
     return len(set(head)) <= MANY_VALUES
 
 
-def _counted(codes: Array, categories: Array) -> tuple[tuple[Label, ...], Array]:
+def counted(codes: Array, categories: Array) -> tuple[tuple[Label, ...], Array]:
+    """Labels and the rows of each, of codes (n,) into categories; -1 is not counted."""
     counts = np.bincount(codes.astype(np.int64) + 1, minlength=len(categories) + 1)[1:]
     labels = [as_label(label) for label in categories.tolist()]
     named = [label is not None for label in labels]

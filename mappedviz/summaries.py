@@ -11,17 +11,17 @@ import numpy.typing as npt
 
 from mappedviz.coverage import WHAT_IF, Coverage, id_kind, join_sizes, species_of
 from mappedviz.labelling import LabelTable, StoreCounts, cramers_v, crosstab, plain_spelling
-from mappedviz.labels import Label, Labels
 from mappedviz.mapping import strip_versions
 from mappedviz.plan import column_of
 from mappedviz.recipe import Recipe, choose_for_store, store_names
-from mappedviz.scans import VOCABULARY, Names, Scan
+from mappedviz.scans import VOCABULARY, Names, Scan, counted
 from mappedviz.weighting import WeightTable, compare_schemes
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mappedviz.elements import Column
+    from mappedviz.labels import Label
 
 __all__ = [
     "STORE_COLUMNS",
@@ -437,13 +437,9 @@ def label_counts(
     except Exception:  # told by a finding
         return None
     assert column is not None
-    merged = Labels.merge([_factorized(column, mask)])
-    return merged.categories, merged.counts(), merged.n_missing
-
-
-def _factorized(column: Column, mask: Array | None) -> tuple[Array, Sequence[Any]]:
     codes, categories = column.factorized()
-    return codes if mask is None else codes[mask], categories.tolist()
+    codes = codes if mask is None else codes[mask]
+    return *counted(codes, categories), int((codes < 0).sum())
 
 
 def label_table(

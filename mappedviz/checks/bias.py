@@ -245,8 +245,10 @@ def same_cells_twice(e: Evidence) -> Iterator[Found]:
     there = [(store, scan) for store, scan in e.readable if scan.obs_hashes is not None]
     if not there:
         raise NotApplicableError("no store has readable names of cells")
+    import pandas as pd
+
     for store, scan in there:
         assert scan.obs_hashes is not None
-        n = len(scan.obs_hashes) - len(np.unique(scan.obs_hashes))
+        n = len(scan.obs_hashes) - len(pd.unique(scan.obs_hashes))
         if n:
             yield Found({"store": store, "n": n}, stores=[store], number=n)

@@ -276,16 +276,19 @@ def join_refused(e: Evidence) -> Iterator[Found]:
 def _organism(e: Evidence) -> dict[str, set[str]]:
     """Store -> species, by an obs column that says so, else by the names of the genes."""
     found: dict[str, set[str]] = {}
+    known: dict[int, str | None] = {}  # many stores share one list of names
     for name, scan in e.readable:
         facts = next((scan.obs[key] for key in ("organism", "species") if key in scan.obs), None)
         if facts is not None and facts.labels is not None and facts.counts is not None:
             some = zip(facts.labels, facts.counts.tolist(), strict=True)
             found[name] = {str(label) for label, n in some if n}
         else:
-            species = [species_of(names.values) for names in scan.names.values()]
-            known = next((one for one in species if one), None)
-            if known:
-                found[name] = {known}
+            for names in scan.names.values():
+                if id(names) not in known:
+                    known[id(names)] = species_of(names.values)
+            told = next((one for n in scan.names.values() if (one := known[id(n)])), None)
+            if told is not None:
+                found[name] = {told}
     return found
 
 
