@@ -519,7 +519,8 @@ class _Remap:
             self.injective = 2
         self.address = _address(array)
         key = id(remap)
-        self.source = weakref.ref(remap, lambda _: _remaps.pop(key, None))
+        forget = _remaps.pop  # the module may be gone before the last array, when Python exits
+        self.source = weakref.ref(remap, lambda _: forget(key, None))
 
 
 _remaps: dict[int, _Remap] = {}

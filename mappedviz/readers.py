@@ -100,6 +100,7 @@ class Reader:
         self.columns = [_column(plan, key, obsm=False) for key in recipe.layers_keys]
         self.columns += [_column(plan, key, obsm=True) for key in recipe.obsm_keys]
         self._opened: dict[tuple[int, str, bool], Matrix | Array] = {}
+        self._of_store: list[list[tuple[Any, ...]] | None] = [None] * len(plan.stores)
         self._lock = threading.Lock()
 
     def open(self, store: int, column: _Columns) -> Matrix | Array:
@@ -120,21 +121,30 @@ class Reader:
         """Matrices and obsm of one row of one store; what the store lacks is left out."""
         sample: dict[str, Any] = {}
         where = self.plan.stores[store]
-        with _told_by_change([where]):
-            for column in self.columns:
-                shape = column.shapes[store]
-                if shape is None:
-                    continue
-                opened = self.open(store, column)
-                dtype = column.dtypes[store]
+        try:
+            for name, opened, remap, n_cols, dtype in self._of_store[store] or self._look_up(store):
                 if isinstance(opened, Matrix):
-                    remap = (
-                        self.plan.join.remap(store) if column.joined and self.plan.join else None
-                    )
-                    sample[column.name] = gather_row(opened, row, remap, shape[0], dtype)
+                    sample[name] = gather_row(opened, row, remap, n_cols, dtype)
                 else:
-                    sample[column.name] = opened[row].astype(dtype)
+                    sample[name] = opened[row].astype(dtype)
+        except MappedvizError:
+            where.check_unchanged()
+            raise
+        where.check_unchanged()
         return sample
+
+    def _look_up(self, store: int) -> list[tuple[Any, ...]]:
+        """What reading one row of a store takes, looked up once: rows may be asked for singly."""
+        found: list[tuple[Any, ...]] = []
+        for column in self.columns:
+            shape = column.shapes[store]
+            if shape is None:
+                continue
+            remap = self.plan.join.remap(store) if column.joined and self.plan.join else None
+            opened = self.open(store, column)
+            found.append((column.name, opened, remap, shape[-1], column.dtypes[store]))
+        self._of_store[store] = found
+        return found
 
     def batch(self, rows: Array, *, sparse: bool) -> RowBatch:
         """The batch of some rows of the collection, complete and in one type per key."""
@@ -209,7 +219,7 @@ class Reader:
             self._gather_dense(parts, out)
             return out
         if len(parts) <= self._most_files:
-            indptr, indices, data = gather_csr(parts, n, n_cols, dtype)
+            indptr, indices, data = gather_csr(parts, n, n_cols, dtype, empty=self.buffers.empty)
             return sp.csr_matrix((data, indices, indptr), shape=(n, n_cols), copy=False)
         pieces = []
         for some in _batched(parts, self._most_files):

@@ -146,7 +146,8 @@ class Store:
         self._here = threading.local()  # open nodes are not shared between threads
         self._own_cache: ChunkCache | None = None
         self._watched = _watched_file(self.path, self.kind)
-        self.stamp = Stamp.of(self._watched)
+        stamp = Stamp.of(self._watched)
+        self._unchanged = stamp.mtime_ns, stamp.size
 
     @property
     def name(self) -> str:
@@ -180,10 +181,11 @@ class Store:
     def check_unchanged(self) -> None:
         """Raise StoreError if the file is another one than when it was opened, or changed."""
         try:
-            now = Stamp.of(self._watched)
+            now = os.stat(self._watched)
         except OSError:
             now = None
-        if now != self.stamp:
+        # Compared by hand: this is done after every row that is read singly.
+        if now is None or (now.st_mtime_ns, now.st_size) != self._unchanged:
             raise StoreError(
                 "was removed while it was open" if now is None else "changed while it was open",
                 store=self.path,
