@@ -35,6 +35,8 @@ autodoc_default_options = {"members": True, "show-inheritance": True}
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
+# Attributes of the same name in several classes, where a docstring lists its own.
+suppress_warnings = ["ref.python"]
 python_use_unqualified_type_names = True
 add_module_names = False
 maximum_signature_line_length = 90
