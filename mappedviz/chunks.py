@@ -519,6 +519,8 @@ class StoredArray:
         Path of the store, and key of the array in it.
     fill
         The value of chunks that were never written.
+    absent
+        Called with such a chunk, to raise an error where it cannot be right.
     """
 
     key: tuple[str, str]
@@ -526,6 +528,7 @@ class StoredArray:
     source: Source
     pipeline: Pipeline
     fill: Any = 0
+    absent: Callable[[int], None] | None = None
     dtype: np.dtype[Any] = field(init=False)
     grid: tuple[int, ...] = field(init=False)
     n_chunks: int = field(init=False)
@@ -553,6 +556,8 @@ class StoredArray:
         try:
             found = self.source.fetch(chunk, files)
             if found is None:
+                if self.absent is not None:
+                    self.absent(chunk)
                 values = np.full(math.prod(self.chunk_shape), self.fill, self.dtype)
                 values.flags.writeable = False
                 return values

@@ -21,14 +21,14 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from mappedviz import layout
-from mappedviz.chunks import ChunkCache, ChunkedArray, Direct, FileHandle, os_error
+from mappedviz.chunks import ChunkCache, ChunkedArray, Direct, FileHandle, StoredArray, os_error
 from mappedviz.elements import MatrixFacts, matrix_facts
 from mappedviz.errors import ElementError, StoreError
 from mappedviz.layout import N_FIELDS, N_FIXED
@@ -247,6 +247,8 @@ class Matrix:
             matrix._values, matrix._columns, matrix._indptr = (
                 cast(ArrayNode, node[name]).chunked() for name in ("data", "indices", "indptr")
             )
+            if isinstance(matrix._columns, StoredArray):
+                matrix._columns = replace(matrix._columns, absent=matrix._check_absent)
         return matrix
 
     @classmethod
@@ -335,6 +337,20 @@ class Matrix:
     def _read_pointers(self) -> Array:
         assert self._indptr is not None
         return self._checked_pointers(self._whole(self._indptr))
+
+    def _check_absent(self, chunk: int) -> None:
+        """Refuse a chunk of indices that was never written, unless all of it can be column 0.
+
+        zarr leaves out chunks of zeros, but a row has column 0 no more than once: what is
+        absent otherwise was lost.
+        """
+        assert self._columns is not None
+        length = self._columns.chunk_shape[0]
+        inside = np.clip(self._read_pointers(), chunk * length, (chunk + 1) * length)
+        if np.diff(inside).max(initial=0) > 1:
+            raise self._error(
+                f"has lost chunk {chunk} of its indices", "Copy or download it again."
+            )
 
     def _whole(self, array: ChunkedArray) -> Array:
         """All elements of a 1-d array, past the cache: they are asked for once."""

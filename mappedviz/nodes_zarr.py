@@ -143,6 +143,13 @@ class _Zip:
             raise StoreError(
                 f"is a damaged or truncated zip archive ({error})", store=store, remedy=_COPY_AGAIN
             ) from error
+        for member in self.members:
+            if member.startswith(("/", "\\")) or ".." in member.replace("\\", "/").split("/"):
+                raise StoreError(
+                    f"has a member {member!r}, which points outside of the archive",
+                    store=store,
+                    remedy="Do not unpack it; get the store from somebody you trust.",
+                )
         self._tree: dict[str, set[str]] | None = None
 
     def read(self, key: str, files: FilePool) -> bytes | None:
