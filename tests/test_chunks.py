@@ -824,6 +824,22 @@ def test_crc32c_with_either_library(library: str, monkeypatch: pytest.MonkeyPatc
         codecs._crc32c.cache_clear()
 
 
+def test_damaged_lz4_of_hdf5_is_an_error() -> None:
+    raw = bytes(range(200)) * 3
+    packed = bytes(numcodecs.LZ4().encode(raw))[4:]
+    head = len(raw).to_bytes(8, "big") + len(raw).to_bytes(4, "big")
+    whole = head + len(packed).to_bytes(4, "big") + packed
+    assert codecs.decode_hdf5_lz4(whole, 600) == raw
+    for bad in (whole[:-5], whole[:12], head[:8] + bytes(4) + whole[12:]):
+        pipeline = Pipeline((codecs.Step("lz4", codecs.decode_hdf5_lz4),), np.dtype("u1"), (600,))
+        with pytest.raises(DecodeError, match=r"cut off|does not decode as lz4"):
+            pipeline.decode(bad)
+    with pytest.raises(DecodeError, match="announces 600 bytes where 400"):
+        codecs.decode_hdf5_lz4(whole, 400)
+    with pytest.raises(DecodeError, match="without a known size"):
+        codecs.decode_lzf(whole, None)
+
+
 @given(st.binary(max_size=200), st.integers(0, 300))
 def test_lzf_of_anything_stays_inside_its_buffer(data: bytes, size: int) -> None:
     out = np.full(size + 8, 0xAA, "u1")
@@ -1154,6 +1170,46 @@ def test_values_of_other_kinds_are_made_once() -> None:
     with pytest.raises(RuntimeError, match="make itself"):
         cache.get_or_make("s", lambda: cache.get_or_make("s", list, len), len)
     assert not cache._pending
+
+
+def test_who_waits_for_an_interrupted_value_makes_it() -> None:
+    cache, waiting = ChunkCache(1000, FilePool(), 1), threading.Event()
+    got: list[Any] = []
+
+    def interrupted() -> str:
+        waiting.wait(10)
+        time.sleep(0.05)
+        raise KeyboardInterrupt
+
+    def first() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            cache.get_or_make("k", interrupted, len)
+
+    def second() -> None:
+        waiting.set()
+        got.append(cache.get_or_make("k", lambda: "made", len))
+
+    threads = [threading.Thread(target=first)]
+    threads[0].start()
+    while not cache._pending:
+        time.sleep(0.001)
+    threads.append(threading.Thread(target=second))
+    threads[1].start()
+    for thread in threads:
+        thread.join(10)
+    assert got == ["made"]
+    assert cache.get_or_make("k", list, len) == "made"
+    assert cache.hits == 2
+
+
+def test_a_fork_in_the_middle_of_an_insertion_is_mended() -> None:
+    cache = ChunkCache(1000, FilePool(), 1)
+    cache.get_many(Made(), range(3))
+    del cache._sizes[next(iter(cache._sizes))]
+    cache.nbytes += 5
+    chunks_module._after_fork_in_child()
+    assert len(cache) == 2
+    assert cache.nbytes == held_bytes(cache)
 
 
 def test_a_cache_pickles_as_its_bounds() -> None:
