@@ -2,8 +2,8 @@
 
 A decoder takes the bytes and the size that must come out, where that is known, and returns bytes.
 All of them release the GIL for the heavy part, so that chunks can be decoded by threads. The zlib
-decoder is libdeflate where the ``deflate`` package is installed (about 1.7 times the speed of
-zlib, chosen by measurement over isal and zlib-ng) and the standard library otherwise.
+decoder is libdeflate where the ``deflate`` package is installed (2 to 3 times the speed of zlib,
+where zlib-ng has 1.7 to 2.7 and isal 1.5 to 2.2) and the standard library otherwise.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import zlib
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -67,6 +68,10 @@ def store_kind(path: str | os.PathLike[str]) -> StoreKind:
     try:
         if os.path.isdir(name):
             return _directory_kind(name)
+        if not stat.S_ISREG(os.stat(name).st_mode):  # opening a pipe would wait for a writer
+            raise StoreError(
+                "is a device or a pipe, not an AnnData store", store=name, remedy="Check the path."
+            )
         with open(name, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             head = file.read(4096)
@@ -81,8 +86,9 @@ def store_kind(path: str | os.PathLike[str]) -> StoreKind:
                     return "h5ad"
                 offset *= 2
     except FileNotFoundError as error:
+        what = "is a link to nowhere" if os.path.islink(name) else "does not exist"
         raise StoreError(
-            "does not exist",
+            what,
             store=name,
             remedy=f"Check the path; relative ones start at {Path.cwd()}.",
         ) from error

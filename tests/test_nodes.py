@@ -752,11 +752,21 @@ def test_a_path_that_does_not_exist(tmp_path: Path) -> None:
         open_root("relative.h5ad")
 
 
+def test_links_to_nowhere_and_pipes(tmp_path: Path) -> None:
+    (tmp_path / "link.h5ad").symlink_to(tmp_path / "none")
+    with pytest.raises(StoreError, match="is a link to nowhere"):
+        store_kind(tmp_path / "link.h5ad")
+    os.mkfifo(tmp_path / "pipe.h5ad")
+    with pytest.raises(StoreError, match="is a device or a pipe"):
+        store_kind(tmp_path / "pipe.h5ad")
+
+
 def test_a_path_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: Any, **kwargs: Any) -> Any:
         raise PermissionError(13, "Permission denied")
 
     (tmp_path / "a").mkdir()
+    (tmp_path / "x.h5ad").touch()
     monkeypatch.setattr("builtins.open", refuse)
     monkeypatch.setattr(os, "scandir", refuse)
     for path in (tmp_path / "x.h5ad", tmp_path / "a"):
