@@ -32,6 +32,7 @@ Shuffle: TypeAlias = bool | Literal["block"]
 
 _WINDOW_BYTES = 1 << 28  # of rows that are read ahead of the batches
 _LOOKAHEAD = 64  # batches
+_LARGE_BATCH = 1 << 26  # bytes
 
 
 def _collate_samples(batch: Any, *, collate_fn_map: Any = None) -> Any:
@@ -228,13 +229,24 @@ class BatchSampler(Sampler[list[int]]):
     ----------
     order
         The order of rows.
+    source
+        What the rows are read from.
+    ahead
+        Whether rows are read ahead at all.
+    windowed
+        Whether whole windows are read first, for chunks have to be decoded.
+    large
+        Whether batches are so large that all threads fill one instead of one each.
     """
 
-    def __init__(self, order: RowOrder, source: Batches, *, ahead: bool, windowed: bool) -> None:
+    def __init__(
+        self, order: RowOrder, source: Batches, *, ahead: bool, windowed: bool, large: bool
+    ) -> None:
         self.order = order
         self.source = source
         self.ahead = ahead
         self.windowed = windowed
+        self.large = large
         self.batch_size = order.batch_size
         self.drop_last = order.drop_last
 
@@ -259,7 +271,7 @@ class BatchSampler(Sampler[list[int]]):
                 for batch in self._cut(window):
                     yield batch.tolist()
             return
-        threads = torch.get_num_threads()
+        threads = 1 if self.large else torch.get_num_threads()
         pool = ThreadPoolExecutor(threads, "mappedviz-ahead")
         try:
             planned = (
@@ -467,6 +479,7 @@ def dataloader(
         source,
         ahead=num_workers == 0 and lookahead > 0,
         windowed=not collection.stored_plainly,
+        large=not sparse and batch_size * _dense_row_bytes(collection) > _LARGE_BATCH,
     )
     return DataLoader(
         source, batch_sampler=sampler, collate_fn=to_tensors, num_workers=num_workers, **options
@@ -538,6 +551,17 @@ def _row_bytes(collection: MappedCollection) -> float:
             total += facts.nnz * (facts.dtype.itemsize + 4)
         rows += facts.shape[0]
     return len(collection.layers_keys) * total / max(rows, 1)
+
+
+def _dense_row_bytes(collection: MappedCollection) -> int:
+    """Bytes of one dense row of all matrices."""
+    stores = collection.stores
+    widest = collection.n_vars or max((store.facts.n_vars for store in stores), default=0)
+    return sum(
+        widest * max(f.dtype.itemsize for f in found)
+        for key in collection.layers_keys
+        if (found := [s.facts.matrices[key] for s in stores if key in s.facts.matrices])
+    )
 
 
 def _rows_per_chunk(collection: MappedCollection) -> int:

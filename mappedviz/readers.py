@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from mappedviz.stores import Store
 
 Array: TypeAlias = npt.NDArray[Any]
-_KEPT_BUFFERS = 1 << 28  # bytes of output buffers kept for reuse
+_KEPT_BUFFERS = 1 << 30  # bytes of output buffers kept for reuse
+_SHARED_OUTPUT = 1 << 24  # bytes of output from which on several threads fill one batch
 
 
 def default_cache_bytes() -> int:
@@ -229,8 +230,9 @@ class Reader:
         return sp.vstack(pieces, format="csr")[order]
 
     def _gather_dense(self, parts: list[Part], out: Array) -> None:
+        threads = self.cache.threads if out.nbytes >= _SHARED_OUTPUT else 1
         for some in _batched(parts, self._most_files):
-            gather_dense(some, out)
+            gather_dense(some, out, threads=threads)
 
     def _column(
         self, column: _Columns, groups: list[tuple[int, Array]], row: Array, sparse: bool
