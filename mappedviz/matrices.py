@@ -248,7 +248,9 @@ class Matrix:
                 cast(ArrayNode, node[name]).chunked() for name in ("data", "indices", "indptr")
             )
             if isinstance(matrix._columns, StoredArray):
-                matrix._columns = replace(matrix._columns, absent=matrix._check_absent)
+                # Weakly: a cycle would keep gigabytes of cached chunks until the next collection.
+                this = weakref.ref(matrix)
+                matrix._columns = replace(matrix._columns, absent=lambda chunk: _check(this, chunk))
         return matrix
 
     @classmethod
@@ -463,6 +465,12 @@ class Matrix:
             f"has the column index {value} in row {row}, outside of its "
             f"{self.facts.shape[1]} columns"
         )
+
+
+def _check(matrix: weakref.ref[Matrix], chunk: int) -> None:
+    this = matrix()
+    if this is not None:
+        this._check_absent(chunk)
 
 
 def _size(opened: _Opened) -> int:

@@ -1,8 +1,10 @@
 """MappedCollection against what anndata says of the same stores, read whole."""
 
 import copy
+import gc
 import os
 import pickle
+import weakref
 from pathlib import Path
 
 import anndata as ad
@@ -14,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+import mappedviz as mv
 from mappedviz import MappedCollection, Recipe, RowBatch
 from mappedviz.errors import (
     ClosedError,
@@ -151,7 +154,7 @@ def test_rows_come_in_the_order_asked_with_repeats(paths, data):
     indices = data.draw(st.lists(st.integers(-len(ds), len(ds) - 1), max_size=40))
     batch = ds.read_rows(indices)
     whole = ds[:]
-    for key in whole.keys():
+    for key in whole.keys():  # noqa: SIM118 - iterating a RowBatch gives samples
         np.testing.assert_array_equal(batch[key], whole[key][np.asarray(indices, dtype=int)])
     window = ds.read_window(indices)
     np.testing.assert_array_equal(window.cut(0, len(indices))["X"], batch["X"])
@@ -836,3 +839,22 @@ def test_anndata_agrees_on_the_demo_collection():
         np.testing.assert_array_equal(got, dense(adata.X[rows]))
         offset += adata.n_obs
     assert offset <= len(ds)
+
+
+@pytest.mark.parametrize("kind", ["h5ad", "zarr-v3", "h5ad-csc", "h5ad-dense"])
+def test_what_was_cached_is_freed_with_the_collection_and_not_by_luck(tmp_path, kind):
+    """No reference cycle: gigabytes of decoded chunks must not wait for the garbage collector."""
+    path = STORE_KINDS[kind](coded_anndata(0, 40, genes=["a", "b"]), tmp_path / "a")
+    ds = MappedCollection(path, obs_keys="cell_type", obsm_keys="X_pca")
+    for batch in mv.dataloader(ds, 8, shuffle=True):
+        assert batch["X"].shape == (8, 2)
+    ds[0]
+    cache = weakref.ref(ds._reader.cache)
+    assert cache().nbytes > 0
+    gc.collect()
+    gc.disable()
+    try:
+        del ds, batch
+        assert cache() is None
+    finally:
+        gc.enable()
