@@ -6,13 +6,14 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from importlib import import_module
 from itertools import chain
 from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5l, h5o, h5t, h5z
+from h5py import h5a, h5d, h5l, h5o, h5t, h5z
 
 from mappedviz import codecs
 from mappedviz.chunks import (
@@ -58,9 +59,11 @@ def open_hdf5(path: str) -> Iterator[GroupNode]:
         file = h5py.File(full, "r")
     except OSError as error:
         raise _cannot_open(path, error) from error
+    shared = _File(path, full, stamp, file)
     try:
-        yield Hdf5Group(_File(path, full, stamp, file), "", file.id)
+        yield Hdf5Group(shared, "", file.id)
     finally:
+        shared.nodes.clear()  # nodes know their file: this ends the circle
         file.close()
 
 
@@ -116,19 +119,32 @@ def _readable(node: Node) -> Iterator[None]:
         ) from error
 
 
+class _Identified:
+    """All that h5py's attributes want of their object."""
+
+    __slots__ = ("id",)
+
+    def __init__(self, ident: Any) -> None:
+        self.id = ident
+
+
 class _Attributes(Mapping[str, Any]):
     """Attributes, read when asked for."""
 
-    def __init__(self, node: Hdf5Group | Hdf5Array) -> None:
-        self._node = node
-        self._raw = h5py.AttributeManager(node.h5)
+    def __init__(self, node: Hdf5Group | Hdf5Array, ident: Any) -> None:
+        self._where = _Somewhere(node.store, node.name)
+        self._id = ident
         self._known: dict[str, Any] = {}
+
+    @property
+    def _raw(self) -> Any:
+        return h5py.AttributeManager(_Identified(self._id))
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._known:
-            if name not in self._raw:
+            if name not in self:
                 raise KeyError(name)
-            with _readable(self._node):
+            with _readable(self._where):
                 self._known[name] = self._plain(self._raw[name])
         return self._known[name]
 
@@ -136,12 +152,14 @@ class _Attributes(Mapping[str, Any]):
         if isinstance(value, h5py.Empty):
             return None
         if isinstance(value, h5py.Reference):  # anndata 0.7: the categories of a column
-            found = h5py.h5r.get_name(value, self._node.h5.id) if value else None
+            found = h5py.h5r.get_name(value, self._id) if value else None
             return None if found is None else found.decode().strip("/")
         return plain(value)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._raw
+        if not isinstance(name, str):
+            return False
+        return bool(h5a.exists(self._id, name.encode("utf-8", "surrogateescape")))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._raw)
@@ -161,21 +179,16 @@ class Hdf5Group(GroupNode):
         self._attrs: _Attributes | None = None
 
     @property
-    def h5(self) -> Any:
-        """The group of h5py."""
-        return h5py.Group(self._id)
-
-    @property
     def attrs(self) -> Mapping[str, Any]:
         """See :class:`~mappedviz.nodes.Node`."""
         if self._attrs is None:
-            self._attrs = _Attributes(self)
+            self._attrs = _Attributes(self, self._id)
         return self._attrs
 
     def keys(self) -> list[str]:
         """See :class:`~mappedviz.nodes.GroupNode`."""
         with _readable(self):
-            return sorted(self.h5.keys())
+            return sorted(name.decode("utf-8", "surrogateescape") for name in self._id)
 
     def __contains__(self, name: object) -> bool:
         parts = split(name)
@@ -188,6 +201,8 @@ class Hdf5Group(GroupNode):
         return isinstance(parent, Hdf5Group) and parent._has(parts[-1])
 
     def _has(self, name: str) -> bool:
+        if join(self.name, name) in self._file.nodes:
+            return True
         with _readable(self):
             return bool(self._id.links.exists(name.encode("utf-8", "surrogateescape")))
 
@@ -266,26 +281,35 @@ class Hdf5Array(ArrayNode):
         self._file = file
         self.store = file.store
         self.name = name
-        self._data = h5py.Dataset(ident)
+        self._id = ident
         self._attrs: _Attributes | None = None
         with _readable(self):
             shape = ident.shape
-            dtype = ident.dtype
         self._null = shape is None  # a data set without values: how anndata writes None
         self.shape = () if shape is None else tuple(shape)
-        self._stored = dtype
-        self.dtype = np.dtype(object) if self._null else _native(dtype)
 
-    @property
-    def h5(self) -> Any:
-        """The data set of h5py."""
-        return self._data
+    # Each of these costs HDF5 some microseconds, and most nodes are asked for few of them.
+    @cached_property
+    def _data(self) -> Any:
+        with _readable(self):
+            return h5py.Dataset(self._id)
+
+    @cached_property
+    def _stored(self) -> np.dtype[Any]:
+        with _readable(self):
+            dtype: np.dtype[Any] = self._id.dtype
+            return dtype
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
+        """See :class:`~mappedviz.nodes.ArrayNode`."""
+        return np.dtype(object) if self._null else _native(self._stored)
 
     @property
     def attrs(self) -> Mapping[str, Any]:
         """See :class:`~mappedviz.nodes.Node`."""
         if self._attrs is None:
-            self._attrs = _Attributes(self)
+            self._attrs = _Attributes(self, self._id)
         return self._attrs
 
     @property
@@ -306,11 +330,11 @@ class Hdf5Array(ArrayNode):
     def stored_nbytes(self) -> int | None:
         """See :class:`~mappedviz.nodes.ArrayNode`."""
         with _readable(self):
-            return int(self._data.id.get_storage_size())
+            return int(self._id.get_storage_size())
 
     def _filters(self) -> list[tuple[int, tuple[int, ...]]]:
         """The filters in the order of encoding."""
-        plist = self._data.id.get_create_plist()
+        plist = self._id.get_create_plist()
         found = [plist.get_filter(i) for i in range(plist.get_nfilters())]
         return [(code, tuple(values)) for code, _, values, _ in found]
 
@@ -343,12 +367,12 @@ class Hdf5Array(ArrayNode):
             return self._chunked()
 
     def _chunked(self) -> ChunkedArray:
-        plist = self._data.id.get_create_plist()
+        plist = self._id.get_create_plist()
         layout = plist.get_layout()
         key = (self._file.path, self.name)
         size = self._stored.itemsize
         # A type that numpy cannot express exactly (12 bits, odd mantissas) is converted by h5py.
-        exact = self._data.id.get_type().equal(h5t.py_create(self._stored, logical=True))
+        exact = self._id.get_type().equal(h5t.py_create(self._stored, logical=True))
         if exact and layout == h5d.COMPACT:
             values = self.read()
             pipeline = codecs.Pipeline((), self.dtype, _at_least_one(self.shape))
@@ -380,7 +404,7 @@ class Hdf5Array(ArrayNode):
         )
 
     def _contiguous(self, key: tuple[str, str]) -> ChunkedArray:
-        start = self._data.id.get_offset()
+        start = self._id.get_offset()
         size = self._stored.itemsize
         whole = _at_least_one(self.shape)
         cut = virtual_chunks(self.shape, whole, size, VIRTUAL_CHUNK_BYTES)
@@ -441,7 +465,7 @@ class Hdf5Array(ArrayNode):
         return StoredArray(key, self.shape, source, pipeline, self._data.fillvalue)
 
     def _infos(self) -> list[Any]:
-        ident = self._data.id
+        ident = self._id
         infos: list[Any] = []
         if hasattr(ident, "chunk_iter"):
             ident.chunk_iter(infos.append)
@@ -454,7 +478,7 @@ class Hdf5Array(ArrayNode):
         block = int(self._file.file.userblock_size)
         if not block:
             return 0
-        _, raw = self._data.id.read_direct_chunk(info.chunk_offset)
+        _, raw = self._id.read_direct_chunk(info.chunk_offset)
         with open(self._file.path, "rb") as file:
             for shift in (0, block):
                 if pread(file.fileno(), info.size, info.byte_offset + shift) == bytes(raw):

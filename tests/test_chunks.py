@@ -228,11 +228,8 @@ def test_chunks_are_found_without_chunk_iter(
             self.get_num_chunks, self.get_chunk_info = ident.get_num_chunks, ident.get_chunk_info
 
     def infos(self: Any) -> list[Any]:
-        class Data:
-            id = Old(self._data.id)
-
         class Fake:
-            _data = Data
+            _id = Old(self._id)
 
         return original(Fake())
 
