@@ -23,7 +23,7 @@ class MappedvizError(Exception):
     --------
     >>> from mappedviz.errors import StoreError
     >>> str(StoreError("is not an HDF5 file", store="a.h5ad", remedy="Download it again."))
-    "a.h5ad: is not an HDF5 file. Download it again."
+    'a.h5ad: is not an HDF5 file. Download it again.'
     """
 
     def __init__(

@@ -571,4 +571,4 @@ def _rows_per_chunk(collection: MappedCollection) -> int:
         for facts in _matrices(collection)
         if facts.chunks
     ]
-    return int(np.clip(np.median(rows) if rows else 0, 64, 1024))
+    return int(np.clip(np.median(rows) if rows else 0, 64, 256))
