@@ -176,15 +176,27 @@ class RowOrder:
         if self._cumulated is not None:
             # Every process draws for itself: a shared stream would only be drawn to be dropped.
             rng = np.random.default_rng([seed, epoch, self.rank])
-            for start in range(0, limit, self._window):
-                yield self._draw(rng, min(self._window, limit - start))
+            for start, stop in self._cuts(limit):
+                yield self._draw(rng, stop - start)
             return
         order = self._order(rng)
-        for start in range(0, limit, self._window):
-            stop = min(start + self._window, limit)
+        for start, stop in self._cuts(limit):
             # Past the end it begins again, so that every process gets its full share.
             part = order(np.arange(begin + start, begin + stop) % self.n_rows)
             yield rng.permutation(part) if self.shuffle == "block" else part
+
+    def _cuts(self, limit: int) -> Iterator[tuple[int, int]]:
+        """Where the windows begin and end.
+
+        The first ones are small, so that the first batch is soon there; where rows are shuffled
+        inside their window, all are of one size.
+        """
+        size = self._window if self.shuffle == "block" else min(self.batch_size, self._window)
+        start = 0
+        while start < limit:
+            yield start, min(start + size, limit)
+            start += size
+            size = min(2 * size, self._window)
 
     def _draw(self, rng: np.random.Generator, n: int) -> Array:
         assert self._cumulated is not None
