@@ -44,6 +44,7 @@ class Mappedviz(Adapter):
             if order == "block":
                 # Its own block size: about a chunk, never more than the peers' 512.
                 how |= {"buffer_size": job["buffer"]}
+                how |= {"block_size": job["block"]} if "blocks" in options else {}
             how |= {key: options[key] for key in ("lookahead",) if key in options}
             loader = dataloader(
                 ds,
