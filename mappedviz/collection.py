@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mappedviz.errors import ClosedError, RecipeError
-from mappedviz.labels import Encoder, Labels, Scheme, class_weights, row_weights
+from mappedviz.labels import Encoder, Labels, Scheme, class_weights, row_weights, scheme_of
 from mappedviz.plan import Plan, make_plan
 from mappedviz.recipe import Join, Recipe
 
@@ -566,7 +566,7 @@ class MappedCollection:
             raise RecipeError("names no key", key="obs_keys", remedy="Name at least one obs key.")
         several = [self._weighed(key, missing) for key in keys]
         labels = Labels.combine(several)
-        chosen: Scheme = scheme or ("inverse" if scaler is None else "scaled")
+        chosen = scheme_of(scheme, scaler)
         counts = labels.counts()
         per_class = class_weights(counts, chosen, scaler)
         if return_categories:

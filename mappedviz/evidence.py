@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mappedviz.errors import MissingKeyError, RecipeError
-from mappedviz.labels import Labels, Scheme
+from mappedviz.labels import Labels, Scheme, scheme_of
 from mappedviz.plan import filter_masks
 from mappedviz.summaries import (
     Coverage,
@@ -179,7 +179,7 @@ class Evidence:
             No store has the key.
         """
         several = [self._key(keys)] if keys is None or isinstance(keys, str) else list(keys)
-        chosen: Scheme = scheme or ("inverse" if scaler is None else "scaled")
+        chosen = scheme_of(scheme, scaler)
         for key in several:
             if not self.has(key):
                 raise MissingKeyError(

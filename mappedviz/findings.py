@@ -243,12 +243,8 @@ def code_of(old: Recipe, new: Recipe) -> str:
     >>> code_of(Recipe(), Recipe(strip_version=True))
     'recipe = recipe.replace(strip_version=True)'
     """
-    parts = []
-    for one in fields(Recipe):
-        value = getattr(new, one.name)
-        if value != getattr(old, one.name):
-            text = repr(Recipe(**{one.name: value})) if one.name != "encoders" else ""
-            parts.append(text.removeprefix("Recipe(").removesuffix(")") or f"{one.name}={value!r}")
+    names = [one.name for one in fields(Recipe)]
+    parts = [new.code_of(name) for name in names if getattr(new, name) != getattr(old, name)]
     return f"recipe = recipe.replace({', '.join(parts)})" if parts else ""
 
 

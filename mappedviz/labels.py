@@ -15,6 +15,7 @@ from mappedviz.errors import MissingKeyError, RecipeError
 Array: TypeAlias = npt.NDArray[Any]
 Label: TypeAlias = str | int | float | bool
 Scheme = Literal["uniform", "inverse", "scaled", "sqrt"]
+SCHEMES: tuple[Scheme, ...] = ("uniform", "inverse", "scaled", "sqrt")
 
 
 def as_label(value: Any) -> Label | None:
@@ -328,6 +329,42 @@ class Encoder(dict[Label, int]):
     __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _frozen
 
 
+def scheme_of(scheme: Scheme | None, scaler: float | None) -> Scheme:
+    """The scheme that is meant: without one, ``"scaled"`` if there is a scaler, else ``"inverse"``.
+
+    Raises
+    ------
+    RecipeError
+        The scheme is not known, ``"scaled"`` has no positive scaler, or another one has a scaler.
+
+    Examples
+    --------
+    >>> scheme_of(None, None), scheme_of(None, 1000), scheme_of("sqrt", None)
+    ('inverse', 'scaled', 'sqrt')
+    """
+    if scheme is None:
+        scheme = "inverse" if scaler is None else "scaled"
+    if scheme not in SCHEMES:
+        raise RecipeError(
+            f"is {scheme!r}",
+            key="scheme",
+            remedy="Use 'uniform', 'inverse', 'scaled' or 'sqrt'.",
+        )
+    if scheme == "scaled" and (scaler is None or not scaler > 0):
+        raise RecipeError(
+            f"is {scaler!r} for the scheme 'scaled'",
+            key="scaler",
+            remedy="Give a positive number of rows, such as 1000.",
+        )
+    if scheme != "scaled" and scaler is not None:
+        raise RecipeError(
+            f"is {scaler!r} for the scheme {scheme!r}, which has none",
+            key="scaler",
+            remedy="Leave it out, or use the scheme 'scaled'.",
+        )
+    return scheme
+
+
 def class_weights(counts: Array, scheme: Scheme = "inverse", scaler: float | None = None) -> Array:
     """Weight of one row of each class.
 
@@ -354,26 +391,16 @@ def class_weights(counts: Array, scheme: Scheme = "inverse", scaler: float | Non
     """
     n = np.asarray(counts, dtype=np.float64)
     safe = np.maximum(n, 1)
+    scheme_of(scheme, scaler)
     if scheme == "uniform":
         weights = np.ones_like(n)
     elif scheme == "inverse":
         weights = 1 / safe
     elif scheme == "sqrt":
         weights = 1 / np.sqrt(safe)
-    elif scheme == "scaled":
-        if scaler is None or not scaler > 0:
-            raise RecipeError(
-                f"is {scaler!r} for the scheme 'scaled'",
-                key="scaler",
-                remedy="Give a positive number of rows, such as 1000.",
-            )
-        weights = scaler / (scaler + safe)
     else:
-        raise RecipeError(
-            f"is {scheme!r}",
-            key="scheme",
-            remedy="Use 'uniform', 'inverse', 'scaled' or 'sqrt'.",
-        )
+        assert scaler is not None  # told by scheme_of
+        weights = scaler / (scaler + safe)
     return np.where(n > 0, weights, 0.0)
 
 

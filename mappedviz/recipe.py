@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeAlias, TypeV
 import numpy as np
 
 from mappedviz.errors import RecipeError, RecipeTypeError
-from mappedviz.labels import Encoder, Label, as_label
+from mappedviz.labels import Encoder, Label, Scheme, as_label, scheme_of
 
 if TYPE_CHECKING:
     from mappedviz.mapping import Duplicates
@@ -72,9 +72,21 @@ def choose_for_store(choices: Mapping[str, _V], path: PathLike, default: _V) -> 
 class Recipe:
     """What to read from which stores, and how to make them one collection.
 
-    Every field but ``paths`` has the meaning and the default of the parameter of
+    Every field but ``paths`` and those below has the meaning and the default of the parameter of
     :class:`~mappedviz.MappedCollection` with the same name. How the machine reads
     (``parallel``, ``cache_bytes``, …) is not part of a recipe: it changes no result.
+
+    Attributes
+    ----------
+    weights_keys, weights_scheme, weights_scaler
+        How rows are weighed where a loader is asked for ``weights=True``: see
+        :meth:`MappedCollection.get_label_weights <mappedviz.MappedCollection.get_label_weights>`.
+    split_by
+        The obs key of what must not be on both sides of a split, such as ``"donor"``; None
+        splits single rows.
+    split_fraction, split_seed
+        Share of the rows for validation, and the seed: see
+        :meth:`MappedCollection.split <mappedviz.MappedCollection.split>`.
 
     Raises
     ------
@@ -92,6 +104,8 @@ class Recipe:
     True
     >>> recipe.replace(min_stores=2).min_stores
     2
+    >>> Recipe(weights_keys="cell_type", weights_scaler=1000, split_by="donor")
+    Recipe(weights_keys=('cell_type',), weights_scaler=1000.0, split_by='donor')
     """
 
     paths: tuple[str, ...] = ()
@@ -113,6 +127,12 @@ class Recipe:
     encoders: FrozenDict[Encoder] = _NOTHING
     unseen: Literal["error", "ignore"] = "error"
     on_error: Literal["raise", "skip"] = "raise"
+    weights_keys: tuple[str, ...] = ()
+    weights_scheme: Scheme | None = None
+    weights_scaler: float | None = None
+    split_by: str | None = None
+    split_fraction: float = 0.2
+    split_seed: int = 0
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -136,6 +156,8 @@ class Recipe:
         self._check_encoders()
         self._check_join()
         self._check_collisions()
+        self._check_weights()
+        self._check_split()
 
     def _check_encode_labels(self) -> None:
         value = self.encode_labels
@@ -248,6 +270,37 @@ class Recipe:
                 remedy="Give the obs column another name with obs_alias.",
             )
 
+    def _check_weights(self) -> None:
+        put = object.__setattr__
+        put(self, "weights_keys", _names("weights_keys", self.weights_keys))
+        if self.weights_scaler is not None:
+            put(self, "weights_scaler", _number("weights_scaler", self.weights_scaler))
+        try:
+            scheme_of(self.weights_scheme, self.weights_scaler)
+        except RecipeError as error:
+            error.key = f"weights_{error.key}"
+            raise
+
+    def _check_split(self) -> None:
+        if self.split_by is not None and not isinstance(self.split_by, str):
+            raise _wrong_type("split_by", self.split_by, "the name of one obs column, or None")
+        if self.split_by == "":
+            raise RecipeError("is empty", key="split_by", remedy="Name an obs column, or use None.")
+        fraction = _number("split_fraction", self.split_fraction)
+        if not 0 < fraction < 1:
+            raise RecipeError(
+                f"is {fraction}",
+                key="split_fraction",
+                remedy="Give the share of the rows for validation: more than 0, less than 1.",
+            )
+        object.__setattr__(self, "split_fraction", fraction)
+        seed = self.split_seed
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+            raise _wrong_type("split_seed", seed, "a whole number")
+        if seed < 0:
+            raise RecipeError(f"is {seed}", key="split_seed", remedy="Use a number from 0 upwards.")
+        object.__setattr__(self, "split_seed", int(seed))
+
     @property
     def encoded_keys(self) -> tuple[str, ...]:
         """The obs keys whose labels become integers."""
@@ -266,20 +319,29 @@ class Recipe:
         return replace(self, **changes)
 
     def __repr__(self) -> str:
-        return f"Recipe({', '.join(f'{name}={value!r}' for name, value in self._changed())})"
+        return f"Recipe({', '.join(self.code_of(name) for name in self._changed())})"
 
-    def _changed(self) -> Iterator[tuple[str, Any]]:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value != field.default:
-                if field.name == "relabel":  # reads better as the dict that it was given as
-                    value = {key: dict(pairs) for key, pairs in value.items()}
-                yield field.name, _plain(value, code=True)
+    def code_of(self, name: str) -> str:
+        """One field as an argument in code.
+
+        Examples
+        --------
+        >>> Recipe(obs_keys="cell_type").code_of("obs_keys")
+        "obs_keys=('cell_type',)"
+        """
+        value = getattr(self, name)
+        if name == "relabel":  # reads better as the dict that it was given as
+            value = {key: dict(pairs) for key, pairs in value.items()}
+        return f"{name}={_plain(value, code=True)!r}"
+
+    def _changed(self) -> Iterator[str]:
+        """The fields that differ from their defaults."""
+        return (one.name for one in fields(self) if getattr(self, one.name) != one.default)
 
     def to_json(self) -> str:
         """JSON text with the fields that differ from the defaults and a schema version."""
         content: dict[str, Any] = {"schema": SCHEMA}
-        for name, _ in self._changed():
+        for name in self._changed():
             content[name] = _plain(getattr(self, name), code=False)
         return json.dumps(content, indent=1)
 
@@ -365,6 +427,15 @@ def _names(key: str, value: Any) -> tuple[str, ...]:
     if wrong:
         raise _wrong_type(key, wrong[0], "a string or a list of strings")
     return tuple(dict.fromkeys(str(name) for name in names)) if key != "var_names" else tuple(names)
+
+
+def _number(key: str, value: Any) -> float:
+    wrong = isinstance(value, (bool, np.bool_))
+    if wrong or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise _wrong_type(key, value, "a number")
+    if not np.isfinite(value):
+        raise RecipeError(f"is {value}", key=key, remedy="Give a finite number.")
+    return float(value)
 
 
 def _paths(value: Any) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from mappedviz.errors import MissingKeyError, RecipeError
 from mappedviz.evidence import Evidence, weights_of
+from mappedviz.labels import scheme_of
 from mappedviz.summaries import Coverage, LabelTable
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class SavedEvidence:
         table = self.labels(several[0])
         if not table.classes:
             raise MissingKeyError("no cell has a label", key=table.key, remedy="See obs_schema.")
-        chosen: Scheme = scheme or ("inverse" if scaler is None else "scaled")
+        chosen = scheme_of(scheme, scaler)
         return weights_of(table, self.recipe, chosen, scaler)
 
     def crosstab(self, rows: str, columns: str) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pytest
 
 from mappedviz import Encoder, Recipe  # noqa: F401 - Encoder is what a repr may name
 from mappedviz.errors import RecipeError, RecipeTypeError
+from mappedviz.findings import code_of
 from mappedviz.recipe import choose_for_store, store_names
 
 FULL = {
@@ -29,6 +30,12 @@ FULL = {
     "relabel": {"cell_type": {"CD4_T": "CD4 T", 7: None}},
     "unseen": "ignore",
     "on_error": "skip",
+    "weights_keys": "cell_type",
+    "weights_scheme": "scaled",
+    "weights_scaler": 1000,
+    "split_by": "donor",
+    "split_fraction": np.float32(0.25),
+    "split_seed": np.int64(3),
 }
 
 
@@ -116,6 +123,23 @@ def test_missing_values_of_a_filter_are_one_value():
         ({"relabel": ["a"]}, RecipeTypeError, "relabel"),
         ({"relabel": {"a": "b"}}, RecipeTypeError, "relabel"),
         ({"relabel": {"a": {None: "b"}}}, RecipeError, "renames the missing label"),
+        ({"weights_keys": 3}, RecipeTypeError, "weights_keys: is 3 of type int"),
+        ({"weights_scheme": "log"}, RecipeError, "weights_scheme: is 'log'.*'sqrt'"),
+        ({"weights_scheme": "scaled"}, RecipeError, "weights_scaler: is None.*such as 1000"),
+        ({"weights_scaler": 0}, RecipeError, "weights_scaler: is 0.0 for"),
+        ({"weights_scaler": float("inf")}, RecipeError, "weights_scaler: is inf.*finite"),
+        ({"weights_scaler": "1000"}, RecipeTypeError, "weights_scaler: is '1000'"),
+        ({"weights_scheme": "sqrt", "weights_scaler": 9}, RecipeError, "weights_scaler.*has none"),
+        ({"split_by": ["donor"]}, RecipeTypeError, "split_by.*one obs column"),
+        ({"split_by": ""}, RecipeError, "split_by: is empty"),
+        ({"split_fraction": 0}, RecipeError, "split_fraction: is 0.0"),
+        ({"split_fraction": 1}, RecipeError, "more than 0, less than 1"),
+        ({"split_fraction": float("nan")}, RecipeError, "split_fraction: is nan"),
+        ({"split_fraction": True}, RecipeTypeError, "split_fraction: is True"),
+        ({"split_fraction": None}, RecipeTypeError, "split_fraction: is None"),
+        ({"split_seed": -1}, RecipeError, "split_seed: is -1"),
+        ({"split_seed": 0.5}, RecipeTypeError, "whole number"),
+        ({"split_seed": False}, RecipeTypeError, "whole number"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(given, error, says):
@@ -135,6 +159,38 @@ def test_types_of_torch_are_understood():
 
     assert Recipe(dtype=torch.float16).dtype == "float16"
     assert Recipe(dtype=">f4").dtype == "float32"
+
+
+def test_json_that_knows_nothing_of_weights_and_splits_is_read():
+    recipe = Recipe.from_json('{"schema": 1, "paths": ["a.h5ad"]}')
+    assert (recipe.weights_keys, recipe.split_by, recipe.split_fraction) == ((), None, 0.2)
+    assert json.loads(recipe.to_json()) == {"schema": 1, "paths": ["a.h5ad"]}
+
+
+def test_each_field_is_code_by_itself(recipe):
+    for name in FULL:
+        again = eval(f"recipe.replace({recipe.code_of(name)})")
+        assert again == recipe
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"encode_labels": ["a"]},  # fields that would contradict the defaults of the others
+        {"weights_scheme": "scaled", "weights_scaler": 5},
+        {"weights_keys": ["a", "b"], "split_by": "donor", "split_seed": 1},
+        {"encoders": {"a": {"x": 0}}},
+        {"join": None},
+    ],
+)
+def test_the_line_that_changes_a_recipe_is_code(change):
+    recipe = Recipe(obs_keys=["a", "b"])
+    changed = recipe.replace(**change)
+    scope = {"recipe": recipe}
+    exec(code_of(recipe, changed), scope)
+    assert scope["recipe"] == changed
+    exec(code_of(changed, recipe), scope)
+    assert scope["recipe"] == recipe
 
 
 @pytest.mark.parametrize(
