@@ -519,7 +519,7 @@ class MappedCollection:
 
     def get_label_weights(
         self,
-        obs_keys: str | Sequence[str],
+        obs_keys: str | Sequence[str] | None = None,
         scaler: float | None = None,
         return_categories: bool = False,
         *,
@@ -531,7 +531,8 @@ class MappedCollection:
         Parameters
         ----------
         obs_keys
-            One key, or several whose labels are joined with ``"__"``; loaded or not.
+            One key, or several whose labels are joined with ``"__"``; loaded or not. Default: the
+            ``weights_keys`` of the recipe, with its scheme and scaler unless one is given here.
         scaler
             Weights ``scaler / (scaler + n)`` instead of ``1 / n``, n being the rows of the label.
         return_categories
@@ -553,6 +554,8 @@ class MappedCollection:
         ------
         MissingKeyError
             No store has the key.
+        RecipeError
+            The scheme is not known or contradicts the scaler; no key, and the recipe names none.
 
         Examples
         --------
@@ -561,9 +564,17 @@ class MappedCollection:
         >>> ds.get_label_weights("cell_type", return_categories=True)
         {'CD4_T': 0.004, 'CD8_T': 0.004}
         """
+        if obs_keys is None:
+            obs_keys = self.recipe.weights_keys
+            if scheme is None and scaler is None:
+                scheme, scaler = self.recipe.weights_scheme, self.recipe.weights_scaler
         keys = [obs_keys] if isinstance(obs_keys, str) else list(obs_keys)
         if not keys:
-            raise RecipeError("names no key", key="obs_keys", remedy="Name at least one obs key.")
+            raise RecipeError(
+                "names no key",
+                key="obs_keys",
+                remedy="Name at least one obs key, here or as weights_keys of the recipe.",
+            )
         several = [self._weighed(key, missing) for key in keys]
         labels = Labels.combine(several)
         chosen = scheme_of(scheme, scaler)

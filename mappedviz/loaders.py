@@ -25,6 +25,7 @@ from mappedviz.errors import RecipeError
 
 if TYPE_CHECKING:
     from mappedviz.collection import MappedCollection
+    from mappedviz.labels import Scheme
     from mappedviz.readers import Window
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -373,8 +374,9 @@ def dataloader(
     batch_size: int = 128,
     *,
     shuffle: Shuffle | None = None,
-    weights: str | Sequence[str] | Array | None = None,
+    weights: str | Sequence[str] | Array | bool | None = None,
     scaler: float | None = None,
+    scheme: Scheme | None = None,
     num_samples: int | None = None,
     sparse: bool = False,
     block_size: int | None = None,
@@ -401,8 +403,9 @@ def dataloader(
         False: in order. Default: False; not to be given with ``weights``.
     weights
         Draw rows with replacement, in proportion to: the label weights of an obs key, of several
-        keys combined, or an array (n_obs,) of your own.
-    scaler
+        keys combined, or an array (n_obs,) of your own. True: those of the recipe. None or False:
+        each row once.
+    scaler, scheme
         Of the label weights, see :meth:`~mappedviz.MappedCollection.get_label_weights`.
     num_samples
         Rows per epoch with ``weights``; default: as many as the collection has.
@@ -461,10 +464,14 @@ def dataloader(
             raise _refused(name, f"is {value!r}", f"Use a whole number, {least} or more.")
     if shuffle not in (None, True, False, "block"):
         raise _refused("shuffle", f"is {shuffle!r}", "Use True, False or 'block'.")
+    if isinstance(weights, (bool, np.bool_)) and not weights:
+        weights = None
     if weights is not None and shuffle is not None:
         raise _refused("shuffle", "is given with weights", "Weighted rows are drawn at random.")
-    if weights is None and (num_samples is not None or scaler is not None):
-        raise _refused("num_samples or scaler", "is given without weights", "Give weights too.")
+    if weights is None:
+        for name, value in (("num_samples", num_samples), ("scaler", scaler), ("scheme", scheme)):
+            if value is not None:
+                raise _refused(name, "is given without weights", "Give weights too.")
     rank, world_size = _distributed(rank, world_size)
     row_bytes = _row_bytes(collection)
     if lookahead is None:
@@ -475,7 +482,7 @@ def dataloader(
         len(collection),
         int(batch_size),
         shuffle=shuffle or False,
-        weights=None if weights is None else _weights(collection, weights, scaler),
+        weights=None if weights is None else _weights(collection, weights, scaler, scheme),
         num_samples=num_samples,
         block_size=_rows_per_chunk(collection) if block_size is None else block_size,
         buffer_size=buffer_size,
@@ -517,15 +524,28 @@ def _distributed(rank: int | None, world_size: int | None) -> tuple[int, int]:
 
 
 def _weights(
-    collection: MappedCollection, weights: str | Sequence[str] | Array, scaler: float | None
+    collection: MappedCollection,
+    weights: str | Sequence[str] | Array | bool,
+    scaler: float | None,
+    scheme: Scheme | None,
 ) -> Array:
-    if isinstance(weights, str) or (
+    if isinstance(weights, (bool, np.bool_)):
+        if not collection.recipe.weights_keys:
+            raise _refused(
+                "weights",
+                "is True, but the recipe names no weights_keys",
+                "Name an obs key, such as weights='cell_type', or put it into the recipe.",
+            )
+        values = collection.get_label_weights(None, scaler, scheme=scheme)
+    elif isinstance(weights, str) or (
         isinstance(weights, (list, tuple)) and all(isinstance(key, str) for key in weights)
     ):
-        values = collection.get_label_weights(weights, scaler=scaler)
-    elif scaler is not None:
+        values = collection.get_label_weights(weights, scaler, scheme=scheme)
+    elif scaler is not None or scheme is not None:
         raise _refused(
-            "scaler", "is given with an array of weights", "Give keys, or scale the array."
+            "scaler or scheme",
+            "is given with an array of weights",
+            "Give keys, or scale the array.",
         )
     else:
         values = weights

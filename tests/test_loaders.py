@@ -139,6 +139,30 @@ def test_weighted_rows_follow_their_weights(ds):
     assert rows.count(200) / 4000 == pytest.approx(0.75, abs=0.03)
 
 
+def test_a_scheme_of_weights(ds):
+    for scheme in ("uniform", "inverse", "sqrt"):
+        loader = mv.dataloader(ds, 50, weights="cell_type", scheme=scheme, seed=0)
+        expected = ds.get_label_weights("cell_type", scheme=scheme)
+        assert rows_of(ds, loader) == rows_of(ds, mv.dataloader(ds, 50, weights=expected, seed=0))
+
+
+def test_the_weights_of_the_recipe(ds):
+    """``weights=True`` draws what the recipe says; what is said here comes first."""
+    recipe = ds.recipe.replace(weights_keys=["cell_type", "donor"], weights_scaler=20)
+    decided = MappedCollection.from_recipe(recipe)
+    expected = ds.get_label_weights(["cell_type", "donor"], 20)
+    np.testing.assert_array_equal(decided.get_label_weights(), expected)
+
+    def drawn(**options):
+        return rows_of(ds, mv.dataloader(decided, 50, seed=0, **options))
+
+    assert drawn(weights=True) == drawn(weights=expected)
+    for override in ({"scheme": "sqrt"}, {"scaler": 5.0}):
+        weights = ds.get_label_weights(["cell_type", "donor"], **override)
+        assert drawn(weights=True, **override) == drawn(weights=weights)
+    assert drawn(weights=False) == list(range(len(ds)))
+
+
 def test_rows_without_a_label_are_never_drawn(ds):
     batches = list(mv.dataloader(ds, 64, weights="cell_type", num_samples=2000, seed=0))
     codes = torch.cat([batch["cell_type"] for batch in batches])
@@ -212,6 +236,13 @@ def test_an_error_while_reading_ahead_reaches_the_consumer(tmp_path):
         ({"weights": np.zeros(330)}, "all zero"),
         ({"weights": np.full(330, np.nan)}, "not finite"),
         ({"weights": np.ones(330), "scaler": 1}, "with an array"),
+        ({"weights": np.ones(330), "scheme": "sqrt"}, "with an array"),
+        ({"scheme": "sqrt"}, "scheme: is given without weights"),
+        ({"weights": False, "scheme": "sqrt"}, "scheme: is given without weights"),
+        ({"weights": "cell_type", "scheme": "log"}, "scheme: is 'log'"),
+        ({"weights": "cell_type", "scheme": "scaled"}, "scaler: is None for the scheme 'scaled'"),
+        ({"weights": "cell_type", "scheme": "sqrt", "scaler": 3}, "scaler: is 3 .* has none"),
+        ({"weights": True}, "weights: is True, but the recipe names no weights_keys"),
         ({"rank": 1}, "rank, world_size"),
         ({"rank": 2, "world_size": 2}, "rank, world_size"),
         ({"sampler": [1]}, "sampler: is made here"),
