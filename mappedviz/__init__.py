@@ -17,34 +17,60 @@ if TYPE_CHECKING:
     from mappedviz.loaders import dataloader, to_device
     from mappedviz.recipe import Recipe
     from mappedviz.stores import Store, open_store
+    from mappedviz.views import (
+        CategoriesView,
+        ChecksView,
+        CoverageView,
+        Explorer,
+        HandoffView,
+        ShapesView,
+        WeightsView,
+        explore,
+    )
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Audit": "audits",
+    "CategoriesView": "views",
+    "ChecksView": "views",
+    "CoverageView": "views",
     "Encoder": "labels",
+    "Explorer": "views",
     "Finding": "findings",
+    "HandoffView": "views",
     "MappedCollection": "collection",
     "Recipe": "recipe",
     "RowBatch": "batches",
+    "ShapesView": "views",
     "Store": "stores",
+    "WeightsView": "views",
     "audit": "audits",
     "dataloader": "loaders",
+    "explore": "views",
     "open_store": "stores",
     "to_device": "loaders",
 }
 
 __all__ = [
     "Audit",
+    "CategoriesView",
+    "ChecksView",
+    "CoverageView",
     "Encoder",
+    "Explorer",
     "Finding",
+    "HandoffView",
     "MappedCollection",
     "Recipe",
     "RowBatch",
+    "ShapesView",
     "Store",
+    "WeightsView",
     "__version__",
     "audit",
     "dataloader",
+    "explore",
     "open_store",
     "to_device",
 ]

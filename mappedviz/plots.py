@@ -361,21 +361,8 @@ def plot_weights(
         Two bars a class. The title says how much of the data the weights leave in effect.
     """
     table = weights.table.sort_values("n", ascending=False, kind="stable")
-    some, rest = table.iloc[:top_n], table.iloc[top_n:]
-    rows: list[Any] = list(some.index)
-    before = some["share_before"].to_numpy(dtype=np.float64)
-    after = some["share_after"].to_numpy(dtype=np.float64)
-    if len(rest):
-        rows.append(_Words(f"other ({len(rest):,} more)"))
-        before = np.append(before, float(rest["share_before"].sum()))
-        after = np.append(after, float(rest["share_after"].sum()))
-    ax, look = _start(ax, rows=1.5 * len(rows), theme=theme)
-    y = np.arange(len(rows))
-    ax.barh(y - 0.2, before, height=0.36, color=look.nothing, label="in the data")
-    ax.barh(y + 0.2, after, height=0.36, color=look.accent, label="drawn with these weights")
-    for offset, values in ((-0.2, before), (0.2, after)):
-        _bar_values(ax, values, [share(value) for value in values], look, offset=offset)
-    _name_rows(ax, rows, look)
+    names_of = ("in the data", "drawn with these weights")
+    ax, look = _two_shares(table[["share_before", "share_after"]], names_of, ax, top_n, theme)
     effective = f"effective size {quantity(weights.effective_size)} cells"
     _finish(
         ax,
@@ -383,9 +370,67 @@ def plot_weights(
         title=f"{effective} ({share(weights.effective_fraction)}), "
         f"{share(weights.distinct_fraction)} of cells seen in an epoch",
     )
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: share(value)))
-    _legend(ax, ax.get_legend_handles_labels()[0], look)
+    _share_axis(ax)
     return ax
+
+
+def plot_drawn(
+    drawn: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    top_n: int = 15,
+    theme: ThemeName = "auto",
+) -> Axes:
+    """Share of each class among the cells that a loader drew, and the share that was expected.
+
+    Parameters
+    ----------
+    drawn
+        A row a class, with ``n``, ``expected`` and ``drawn``.
+    ax, theme
+        As for :func:`plot_shapes`.
+    top_n
+        Classes to show, the most expected first; the others are one pair of bars.
+
+    Returns
+    -------
+    Axes
+        Two bars a class.
+    """
+    table = drawn.sort_values("expected", ascending=False, kind="stable")
+    ax, look = _two_shares(table[["expected", "drawn"]], ("expected", "drawn"), ax, top_n, theme)
+    _finish(ax, look, title=f"Classes of {quantity(table['n'].sum())} drawn cells")
+    _share_axis(ax)
+    return ax
+
+
+def _two_shares(
+    table: pd.DataFrame,
+    labels: tuple[str, str],
+    ax: Axes | None,
+    top_n: int,
+    theme: ThemeName,
+) -> tuple[Axes, Theme]:
+    """Two bars a row, the first rows of a table and the sum of the others."""
+    some, rest = table.iloc[:top_n], table.iloc[top_n:]
+    rows: list[Any] = list(some.index)
+    values = some.to_numpy(dtype=np.float64)
+    if len(rest):
+        rows.append(_Words(f"other ({len(rest):,} more)"))
+        values = np.vstack([values, rest.sum().to_numpy(dtype=np.float64)])
+    ax, look = _start(ax, rows=1.5 * len(rows), theme=theme)
+    y = np.arange(len(rows))
+    for place, colour in enumerate((look.nothing, look.accent)):
+        offset = (-0.2, 0.2)[place]
+        ax.barh(y + offset, values[:, place], height=0.36, color=colour, label=labels[place])
+        _bar_values(ax, values[:, place], [share(v) for v in values[:, place]], look, offset=offset)
+    _name_rows(ax, rows, look)
+    _legend(ax, ax.get_legend_handles_labels()[0], look)
+    return ax, look
+
+
+def _share_axis(ax: Axes) -> None:
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: share(value)))
 
 
 def plot_batch_by_label(

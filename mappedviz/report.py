@@ -154,7 +154,13 @@ def write_html(audit: Audit, path: PathLike, *, figures: Figures | None = None) 
     return write_text(path, page_html(audit, figures, title="Audit of a collection"))
 
 
-def _content(audit: Audit, most: int, figures: Figures) -> dict[str, Any]:
+def findings_html(audit: Audit) -> str:
+    """The verdict and the findings of an audit, without the views."""
+    content = _content(audit, REPR_ROWS, {}, views=False)
+    return fragment(**content)
+
+
+def _content(audit: Audit, most: int, figures: Figures, *, views: bool = True) -> dict[str, Any]:
     findings = [_finding_text(finding) for finding in audit.findings]
     few = 30 if most == REPR_ROWS else 500
     return {
@@ -163,7 +169,7 @@ def _content(audit: Audit, most: int, figures: Figures) -> dict[str, Any]:
         "findings": findings[:few],
         "more_findings": findings[few:],
         "not_applicable": [_not_applicable_text(one) for one in audit.not_applicable],
-        "sections": sections_of(audit, most, figures),
+        "sections": sections_of(audit, most, figures) if views else [],
         "code": repr(audit.recipe),
     }
 

@@ -1,0 +1,281 @@
+"""The Explorer: all views of one session, and what they decided."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Self
+
+import ipywidgets as widgets
+import traitlets
+
+from mappedviz.audits import Audit
+from mappedviz.errors import RecipeError
+from mappedviz.recipe import Recipe
+from mappedviz.views.base import Status, View
+from mappedviz.views.categories import CategoriesView
+from mappedviz.views.charts import KeyGuard
+from mappedviz.views.checks import ChecksView
+from mappedviz.views.coverage import CoverageView
+from mappedviz.views.handoff import HandoffView
+from mappedviz.views.shapes import ShapesView
+from mappedviz.views.state import Session, Source
+from mappedviz.views.weights import WeightsView
+
+if TYPE_CHECKING:
+    from torch.utils.data import DataLoader
+
+    from mappedviz.collection import MappedCollection
+
+SCHEMA = 1
+_VIEWS: dict[str, type[View]] = {
+    "shapes": ShapesView,
+    "coverage": CoverageView,
+    "categories": CategoriesView,
+    "weights": WeightsView,
+    "checks": ChecksView,
+    "handoff": HandoffView,
+}
+# What a person set in a view that is no part of the recipe.
+_KEPT = {
+    "shapes": ("top_n",),
+    "coverage": ("show", "genes", "top_n"),
+    "categories": ("top_n", "sort", "search", "shares", "log"),
+    "weights": ("scheme", "scaler", "top_n"),
+    "checks": (),
+    "handoff": ("batch_size", "shuffle", "validate", "script"),
+}
+
+
+class Explorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """Look at a collection, decide, and take what was decided to training.
+
+    Made by :func:`explore`. Each tab is a view; all edit one recipe.
+
+    Parameters
+    ----------
+    source
+        Paths, patterns and directories, a :class:`~mappedviz.Recipe`, an
+        :class:`~mappedviz.Audit`, or a :class:`~mappedviz.MappedCollection`.
+    label
+        Obs key of the class.
+    renderer
+        ``"widget"`` for charts that can be clicked, ``"mpl"`` for matplotlib's figures.
+    **options
+        For :func:`mappedviz.audit`: ``batch``, ``group``, ``workers``, …
+
+    Attributes
+    ----------
+    recipe
+        What is decided. Assign another one, and all controls follow.
+    audit
+        What is known of the stores of that recipe; None until they were read.
+    tab
+        Name of the view in front: ``"shapes"``, ``"coverage"``, ``"categories"``, ``"weights"``,
+        ``"checks"`` or ``"handoff"``.
+    shapes, coverage, categories, weights, checks, handoff
+        The views.
+    session
+        What they share; see :class:`~mappedviz.views.state.Session`.
+
+    Examples
+    --------
+    >>> import mappedviz as mv
+    >>> ui = mv.explore("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad", label="cell_type")
+    >>> ui.wait()
+    True
+    >>> ui.weights.use = True
+    >>> ui.recipe.weights_keys
+    ('cell_type',)
+    >>> ui.dataset().shape, len(ui.dataloader(batch_size=100))
+    ((500, 2000), 5)
+    """
+
+    recipe = traitlets.Instance(Recipe)
+    audit = traitlets.Instance(Audit, allow_none=True)
+    renderer = traitlets.Enum(("widget", "mpl"), "widget")
+    tab = traitlets.Enum(tuple(_VIEWS), "shapes")
+
+    shapes: ShapesView
+    coverage: CoverageView
+    categories: CategoriesView
+    weights: WeightsView
+    checks: ChecksView
+    handoff: HandoffView
+
+    def __init__(
+        self,
+        source: Source,
+        label: str | None = None,
+        *,
+        renderer: str = "widget",
+        **options: Any,
+    ) -> None:
+        self.session = Session.of(source, label, **options)
+        super().__init__(renderer=renderer, recipe=self.session.recipe, audit=self.session.audit)
+        self.views: dict[str, View] = {}
+        for name, kind in _VIEWS.items():
+            view = kind(self.session, renderer=renderer, bare=True, active=name == self.tab)
+            self.views[name] = view
+            setattr(self, name, view)
+        self.tabs = widgets.Tab(
+            list(self.views.values()), titles=[view.title for view in self.views.values()]
+        )
+        self.status = Status(self.session)
+        self.children = [KeyGuard(), self.status, self.tabs]
+        traitlets.link((self.session, "recipe"), (self, "recipe"))
+        traitlets.dlink((self.session, "audit"), (self, "audit"))
+        self.session.observe(self._titles, "audit")
+        self.tabs.observe(self._opened, "selected_index")
+        self._titles()
+
+    def _titles(self, _: Any = None) -> None:
+        """Tabs say how much there is behind them."""
+        titles = {name: view.title for name, view in self.views.items()}
+        if self.session.audit is not None:
+            bad = [one for one in self.session.audit.findings if one.severity != "info"]
+            titles["checks"] += f" ({len(bad)})" if bad else " (0)"
+        self.tabs.titles = tuple(titles.values())
+
+    def _opened(self, change: Any) -> None:
+        if change["new"] is not None:
+            self.tab = list(_VIEWS)[change["new"]]
+
+    @traitlets.observe("tab")
+    def _tab_changed(self, change: Any) -> None:
+        if not hasattr(self, "tabs"):
+            return
+        self.tabs.selected_index = list(_VIEWS).index(self.tab)
+        for name, view in self.views.items():
+            view.active = name == self.tab
+
+    @traitlets.observe("renderer")
+    def _renderer_changed(self, change: Any) -> None:
+        for view in getattr(self, "views", {}).values():
+            view.renderer = change["new"]
+
+    # --- what was decided -----------------------------------------------------------------
+
+    def dataset(self) -> MappedCollection:
+        """The collection that the recipe describes, from what was read already.
+
+        Raises
+        ------
+        MappedvizError
+            The engine refuses the recipe: what the audit said.
+        """
+        return self.handoff.dataset()
+
+    def dataloader(
+        self, batch_size: int | None = None, *, of: MappedCollection | None = None, **options: Any
+    ) -> DataLoader[dict[str, Any]]:
+        """A DataLoader as it was decided: see :meth:`HandoffView.dataloader`."""
+        return self.handoff.dataloader(batch_size, of=of, **options)
+
+    def split(self, **options: Any) -> tuple[MappedCollection, MappedCollection]:
+        """Train and validation without a group on both sides: see :meth:`HandoffView.split`."""
+        return self.handoff.split(**options)
+
+    def undo(self) -> bool:
+        """Take the last change of the recipe back; whether there was one."""
+        return self.session.undo()
+
+    def redo(self) -> bool:
+        """Make that change again; whether there was one."""
+        return self.session.redo()
+
+    def wait(self, timeout: float | None = 60.0) -> bool:
+        """Wait until the stores are read; whether that came to pass in time."""
+        return self.session.wait(timeout)
+
+    # --- keeping --------------------------------------------------------------------------
+
+    def to_json(self) -> str:
+        """The recipe, the tab in front and how the views are set, as JSON."""
+        views = {
+            name: {trait: getattr(self.views[name], trait) for trait in kept}
+            for name, kept in _KEPT.items()
+        }
+        content = {
+            "schema": SCHEMA,
+            "recipe": json.loads(self.recipe.to_json()),
+            "tab": self.tab,
+            "renderer": self.renderer,
+            "views": views,
+        }
+        return json.dumps(content, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str, **options: Any) -> Self:
+        """The explorer that :meth:`to_json` wrote.
+
+        Raises
+        ------
+        RecipeError
+            The text is no such JSON.
+        """
+        try:
+            content = json.loads(text)
+            if content["schema"] != SCHEMA:
+                raise ValueError(f"schema {content['schema']}")
+            recipe = Recipe.from_json(json.dumps(content["recipe"]))
+            made = cls(recipe, renderer=content["renderer"], **options)
+            for name, kept in content["views"].items():
+                for trait, value in kept.items():
+                    if trait in _KEPT[name]:
+                        setattr(made.views[name], trait, value)
+            made.tab = content["tab"]
+        except (ValueError, TypeError, KeyError, traitlets.TraitError) as error:
+            raise RecipeError(
+                f"is no state of an explorer ({error})",
+                key="explorer",
+                remedy="Write it with Explorer.to_json() of this version.",
+            ) from error
+        return made
+
+    # --- showing --------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return f"Explorer: {self.session.status or 'nothing was read'}"
+
+    def _repr_html_(self) -> str:
+        from mappedviz.markup import fragment
+
+        self.session.wait(2.0)
+        audit = self.session.audit
+        if audit is None:
+            return fragment(verdict=self.session.status, code=repr(self.recipe))
+        return str(audit._repr_html_())
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        html = self._repr_html_()
+        bundle = super()._repr_mimebundle_(**kwargs) or {}
+        return {**bundle, "text/html": html, "text/plain": repr(self)}
+
+
+def explore(source: Source, label: str | None = None, **options: Any) -> Explorer:
+    """Open a collection in the notebook: look, decide, hand over.
+
+    Parameters
+    ----------
+    source
+        Paths of stores, patterns and directories; or a recipe, an audit, a collection.
+    label
+        Obs key of the class, such as ``"cell_type"``.
+    **options
+        ``renderer="mpl"`` for matplotlib's figures; others are for :func:`mappedviz.audit`.
+
+    Returns
+    -------
+    Explorer
+
+    Examples
+    --------
+    >>> import mappedviz as mv
+    >>> ui = mv.explore("notebooks/data/*.h5ad", label="cell_type")
+    >>> ui.wait(), ui.audit.fatal
+    (True, False)
+    >>> ui.coverage.k = 2
+    >>> ui.recipe.min_stores
+    2
+    """
+    return Explorer(source, label, **options)

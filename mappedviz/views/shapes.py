@@ -1,0 +1,195 @@
+"""The stores: how large they are, what their X is, and whether they can be read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import traitlets
+
+from mappedviz.texts import names, quantity, shown, size
+from mappedviz.views.base import Ids, Numbers, View, button, handler, row
+from mappedviz.views.charts import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from mappedviz.audits import Audit
+
+_COLUMNS = [
+    {"id": "store", "label": "store", "align": "left"},
+    {"id": "cells", "label": "cells", "align": "right", "bar": True},
+    {"id": "genes", "label": "genes", "align": "right", "bar": True},
+    {"id": "X", "label": "X", "align": "left", "title": "layout, dtype, compression"},
+    {"id": "scale", "label": "values", "align": "left", "title": "judged by sampled rows"},
+    {"id": "density", "label": "non-zero", "align": "right"},
+    {"id": "size", "label": "on disk", "align": "right"},
+    {"id": "also", "label": "also holds", "align": "left"},
+    {"id": "status", "label": "status", "align": "left"},
+]
+
+
+class ShapesView(View):
+    """A row a store: cells, genes, where X is and what, size, layers, status.
+
+    Selecting stores puts them in focus in every view of the session.
+
+    Parameters
+    ----------
+    source, label, renderer, bare, active
+        As for :class:`~mappedviz.views.base.View`.
+
+    Attributes
+    ----------
+    stores
+        Display names of the selected stores; assign to select others.
+    top_n
+        Stores to show; ``table()`` has all.
+
+    Examples
+    --------
+    >>> import mappedviz as mv
+    >>> view = mv.ShapesView(mv.audit("notebooks/data/*.h5ad"))
+    >>> view.table()[["n_obs", "n_vars"]].sum().tolist()
+    [2200, 9162]
+    >>> view.stores = ["10x_pbmc68k_reduced.h5ad"]
+    >>> view.session.stores
+    ('10x_pbmc68k_reduced.h5ad',)
+    """
+
+    title = "Stores"
+    sections: ClassVar = ("shapes",)
+
+    stores = traitlets.Tuple()
+    top_n = traitlets.Int(100, min=1, max=200)
+
+    def _build(self) -> list[Any]:
+        self._ids = Ids()
+        self.numbers = Numbers()
+        self.chart = Table(title="Stores", columns=_COLUMNS, selectable="many")
+        self.drop = button(
+            "Leave selected out", "train without the selected stores", icon="minus-circle"
+        )
+        self.only = button("Keep only selected", "train on the selected stores", icon="filter")
+        self.chart.observe(self._selected, "selected")
+        self.drop.on_click(self._drop)
+        self.only.on_click(self._only)
+        return [
+            self.numbers,
+            self.picture(self.chart, self.plot),
+            row(self.drop, self.only),
+        ]
+
+    def _draw(self, audit: Audit) -> None:
+        table = audit.stores
+        some = table.iloc[: self.top_n]
+        self._ids = Ids(some.index, "s")
+        good = table[table["status"] == "ok"]
+        self.numbers.show(
+            [
+                (quantity(len(table)), "stores" if len(table) != 1 else "store"),
+                (quantity(table["n_obs"].sum()), "cells"),
+                (quantity(audit.coverage.inner), "genes in all stores"),
+                (quantity(audit.coverage.outer), "genes in any store"),
+                (size(table["nbytes"].sum()), "on disk"),
+                *(
+                    [(quantity(len(table) - len(good)), "cannot be read")]
+                    * (len(good) < len(table))
+                ),
+            ]
+        )
+        tops = (
+            {name: max(int(table[name].max(skipna=True) or 0), 1) for name in ("n_obs", "n_vars")}
+            if len(good)
+            else {}
+        )
+        rows = []
+        for (store, facts), text in zip(some.iterrows(), names(some.index), strict=True):
+            rows.append({"id": self._ids.of(store), "cells": _cells(facts, text, tops)})
+        self.chart.rows = rows
+        left = len(table) - len(some)
+        self.chart.note = f"The first {len(some):,} of {len(table):,} stores." if left else ""
+
+    def _focus(self) -> None:
+        self.chart.selected = self._ids.known(self.session.stores)
+        self.stores = self.session.stores
+        self.drop.disabled = self.only.disabled = not self.session.stores
+
+    @handler
+    def _selected(self, change: Any) -> None:
+        self.session.stores = tuple(self._ids.values(change["new"]))
+
+    @traitlets.observe("stores")
+    @handler
+    def _assigned(self, change: Any) -> None:
+        self.session.stores = tuple(change["new"])
+
+    @traitlets.observe("top_n")
+    @handler
+    def _cut(self, _: Any) -> None:
+        self.draw()
+
+    @handler
+    def _drop(self, _: Any) -> None:
+        chosen = set(self.session.stores)
+        self._keep([name for name in self.audit.stores.index if name not in chosen])
+
+    @handler
+    def _only(self, _: Any) -> None:
+        chosen = set(self.session.stores)
+        self._keep([name for name in self.audit.stores.index if name in chosen])
+
+    def _keep(self, stores: list[str]) -> None:
+        if stores and len(stores) < len(self.audit.stores):
+            self.session.edit(paths=[self.session.path_of(name) for name in stores])
+        else:
+            self.session.tell("At least one store has to stay.", "error")
+
+    def table(self) -> pd.DataFrame:
+        """See :func:`mappedviz.summaries.stores_table`."""
+        return self.audit.stores
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """See :func:`mappedviz.plots.plot_shapes`."""
+        from mappedviz.plots import plot_shapes
+
+        return plot_shapes(self.audit.stores, ax, top_n=min(self.top_n, 40))
+
+    def code(self) -> str:
+        """Code that makes this table in a script."""
+        return f"mv.audit(recipe={self.session.recipe!r}).stores"
+
+
+def _cells(facts: Any, text: str, tops: dict[str, int]) -> list[dict[str, Any]]:
+    also = []
+    if facts["layers"]:
+        also.append("layers " + ", ".join(shown(name, 20) for name in facts["layers"][:4]))
+    if facts["raw"]:
+        also.append("raw")
+    if facts["obsm"]:
+        also.append("obsm " + ", ".join(shown(name, 20) for name in facts["obsm"][:4]))
+    status = str(facts["status"])
+    density = facts["density"]
+
+    def number(name: str) -> dict[str, Any]:
+        n = facts[name]
+        if n is None or n != n or not tops or str(n) == "<NA>":
+            return {"text": "–", "value": None}
+        return {"text": quantity(n), "value": int(n), "bar": int(n) / tops[name]}
+
+    nbytes = facts["nbytes"]
+    known = str(nbytes) != "<NA>"
+    return [
+        {"text": text, "value": text, "title": shown(facts["path"], 300)},
+        number("n_obs"),
+        number("n_vars"),
+        {"text": shown(facts["X"] or "–", 40), "value": shown(facts["X"], 40)},
+        {"text": shown(facts["x_scale"] or "–", 24), "value": shown(facts["x_scale"], 24)},
+        {
+            "text": "–" if density != density else f"{100 * density:.2g} %",
+            "value": None if density != density else float(density),
+        },
+        {"text": size(nbytes) if known else "–", "value": int(nbytes) if known else None},
+        {"text": shown("; ".join(also) or "–", 60), "title": shown("; ".join(also), 300)},
+        {"text": shown(status, 40), "value": status[:40], "title": shown(status, 400)},
+    ]

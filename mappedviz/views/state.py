@@ -1,0 +1,311 @@
+"""What all views share: the recipe that is decided upon, and what is known of its stores."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import traitlets
+
+from mappedviz.audits import Audit, audit
+from mappedviz.errors import MappedvizError
+from mappedviz.recipe import PathLike, Recipe
+from mappedviz.scans import ScanCancelledError
+from mappedviz.texts import shown
+from mappedviz.views.work import Report, Work
+
+if TYPE_CHECKING:
+    from mappedviz.collection import MappedCollection
+
+#: Whatever a view can be made of.
+Source: TypeAlias = "Session | Audit | MappedCollection | Recipe | PathLike | Iterable[PathLike]"
+_MOST_UNDO = 200
+
+
+class Session(traitlets.HasTraits):
+    """A recipe that is edited, and the audit that follows it.
+
+    Views look at one session and edit its recipe; nothing else passes between them. Whenever
+    the recipe changes, the stores are audited again on a thread; what was read of them is
+    kept, so that this takes milliseconds, unless a store is new.
+
+    Attributes
+    ----------
+    recipe
+        What is decided; assign another one to change it.
+    audit
+        What is known of the stores of that recipe, or None until it is. While `busy` it may
+        still be that of the recipe before.
+    busy
+        Whether stores are being read.
+    status
+        One line about what happens or went wrong.
+    status_kind
+        ``"ok"``, ``"busy"`` or ``"error"``.
+    done, total
+        Progress of the reading.
+    stores
+        Display names of the stores that are in focus; all views mark them.
+    classes
+        Labels in focus.
+
+    Examples
+    --------
+    >>> session = Session.of("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad", label="cell_type")
+    >>> session.wait()
+    True
+    >>> session.recipe.obs_keys, session.audit.fatal
+    (('cell_type',), False)
+    >>> session.edit(dtype="float16")
+    True
+    >>> session.undo(), session.recipe.dtype
+    (True, None)
+    """
+
+    recipe = traitlets.Instance(Recipe)
+    audit = traitlets.Instance(Audit, allow_none=True)
+    busy = traitlets.Bool(False)
+    status = traitlets.Unicode("")
+    status_kind = traitlets.Enum(("ok", "busy", "error"), "ok")
+    done = traitlets.Int(0)
+    total = traitlets.Int(0)
+    stores = traitlets.Tuple()
+    classes = traitlets.Tuple()
+    can_undo = traitlets.Bool(False)
+    can_redo = traitlets.Bool(False)
+
+    def __init__(self, recipe: Recipe, known: Audit | None = None, **options: Any) -> None:
+        self.lock = threading.RLock()
+        self.work = Work(self.lock)
+        self._options = options
+        self._past: list[Recipe] = []
+        self._future: list[Recipe] = []
+        self._travelling = False
+        super().__init__(recipe=recipe, audit=known)
+        if known is None:
+            self.refresh()
+        else:
+            self._tell(known)
+
+    @classmethod
+    def of(cls, source: Source, label: str | None = None, **options: Any) -> Session:
+        """A session for paths, a recipe, an audit or a collection; of a session, itself.
+
+        Parameters
+        ----------
+        source
+            What to look at.
+        label
+            Obs key of the class; comes first among the recipe's ``obs_keys``.
+        **options
+            For :func:`mappedviz.audit`: ``batch``, ``group``, ``workers``, …
+        """
+        from mappedviz.collection import MappedCollection
+
+        if isinstance(source, Session):
+            if label is not None:
+                source.edit(obs_keys=_first(label, source.recipe.obs_keys))
+            return source
+        if isinstance(source, Audit):
+            wanted = source.label if label is None else label
+            keys = (
+                source.recipe.obs_keys if wanted is None else _first(wanted, source.recipe.obs_keys)
+            )
+            known = {"batch": source.batch, "group": source.group, "split": source.split}
+            options = {**{name: key for name, key in known.items() if key is not None}, **options}
+            if keys == source.recipe.obs_keys:
+                return cls(source.recipe, source, **options)
+            return cls(source.recipe.replace(obs_keys=keys), **options)
+        if isinstance(source, MappedCollection):
+            recipe = source.recipe
+        elif isinstance(source, Recipe):
+            recipe = source
+        else:
+            recipe = Recipe(paths=source)  # type: ignore[arg-type]  # Recipe checks and freezes
+        if label is not None:
+            recipe = recipe.replace(obs_keys=_first(label, recipe.obs_keys))
+        return cls(recipe, **options)
+
+    # --- the recipe ---------------------------------------------------------------------
+
+    @property
+    def label(self) -> str | None:
+        """The obs key of the class: the first of the recipe."""
+        return self.recipe.obs_keys[0] if self.recipe.obs_keys else None
+
+    @property
+    def current(self) -> bool:
+        """Whether the audit is that of the recipe."""
+        return self.audit is not None and self.audit.recipe == self.recipe and not self.busy
+
+    def edit(self, **changes: Any) -> bool:
+        """Change fields of the recipe; what contradicts itself is told in the status line.
+
+        Returns
+        -------
+        bool
+            Whether the recipe is valid and now so.
+        """
+        with self.lock:
+            try:
+                self.recipe = self.recipe.replace(**changes)
+            except MappedvizError as error:
+                self.tell(str(error), "error")
+                return False
+            return True
+
+    def choose_label(self, key: str) -> bool:
+        """Make another obs key the class, in place of the first of the recipe.
+
+        What the recipe says of the key before goes with it where it would be wrong: its encoder
+        and its weights. Aliases and renames stay, so that choosing it again brings them back.
+        """
+        recipe, old = self.recipe, self.label
+        others = tuple(other for other in recipe.obs_keys[1:] if other != key)
+        changes: dict[str, Any] = {"obs_keys": (key, *others)}
+        kept = {name: encoder for name, encoder in recipe.encoders.items() if name != old}
+        if len(kept) < len(recipe.encoders):
+            changes["encoders"] = kept
+        if isinstance(recipe.encode_labels, tuple):
+            encoded = [name for name in recipe.encode_labels if name != old]
+            changes["encode_labels"] = (key, *(name for name in encoded if name != key))
+        if isinstance(recipe.unknown_label, dict):
+            changes["unknown_label"] = {
+                name: label for name, label in recipe.unknown_label.items() if name != old
+            }
+        if old in recipe.weights_keys:
+            new = [key if name == old else name for name in recipe.weights_keys]
+            changes["weights_keys"] = tuple(dict.fromkeys(new))
+        return self.edit(**changes)
+
+    @traitlets.observe("recipe")
+    def _recipe_changed(self, change: Any) -> None:
+        old = change["old"]
+        if not isinstance(old, Recipe) or old == change["new"]:
+            return  # the first one
+        with self.lock:
+            if not self._travelling:
+                self._past = [*self._past, old][-_MOST_UNDO:]
+                self._future.clear()
+            self.can_undo, self.can_redo = bool(self._past), bool(self._future)
+            self.refresh()
+
+    def undo(self) -> bool:
+        """Take the last change back; whether there was one."""
+        return self._travel(self._past, self._future)
+
+    def redo(self) -> bool:
+        """Make the change again that was taken back last; whether there was one."""
+        return self._travel(self._future, self._past)
+
+    def _travel(self, source: list[Recipe], target: list[Recipe]) -> bool:
+        with self.lock:
+            if not source:
+                return False
+            target.append(self.recipe)
+            wanted = source.pop()
+            self._travelling = True
+            try:
+                self.recipe = wanted
+            finally:
+                self._travelling = False
+            return True
+
+    # --- the audit ----------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Audit the stores of the recipe; returns at once."""
+        with self.lock:
+            recipe = self.recipe
+            options = dict(self._options)
+            if recipe.split_by is not None:
+                options["group"] = recipe.split_by
+            self.busy, self.done, self.total = True, 0, 0
+            self.tell("Reading the stores …", "busy")
+
+            def look(report: Report, cancel: threading.Event) -> Audit:
+                return audit(
+                    recipe=recipe,
+                    label=recipe.obs_keys[0] if recipe.obs_keys else None,
+                    progress=report,
+                    cancel=cancel,
+                    **options,
+                )
+
+            self.work.start(look, self._audited, self._failed, self._progressed)
+
+    def _progressed(self, done: int, total: int, seconds: float) -> None:
+        self.done, self.total = done, total
+        rate = done / seconds if seconds > 0 else 0.0
+        rest = f", {_duration((total - done) / rate)} left" if 0 < done < total and rate else ""
+        self.tell(f"Read {done:,} of {total:,} stores ({rate:,.0f} a second{rest})", "busy")
+
+    def _audited(self, found: Audit) -> None:
+        self.busy = False
+        stores = set(found.stores.index)
+        self.stores = tuple(name for name in self.stores if name in stores)
+        self.audit = found
+        self._tell(found)
+
+    def _failed(self, error: Exception) -> None:
+        self.busy = False
+        if isinstance(error, ScanCancelledError):
+            self.tell("Cancelled.", "ok")
+        else:
+            self.tell(f"{type(error).__name__}: {error}", "error")
+
+    def _tell(self, found: Audit) -> None:
+        self.tell(found.verdict, "error" if found.fatal else "ok")
+
+    def tell(self, text: str, kind: str = "ok") -> None:
+        """Put a text into the status line."""
+        with self.lock:
+            self.status = shown(text, 600)
+            self.status_kind = kind
+
+    def cancel(self) -> None:
+        """Stop reading; what was known before stays."""
+        with self.lock:
+            if self.work.cancel():
+                self.busy = False
+                self.tell("Cancelled. Press “Read again” to go on.", "ok")
+
+    def wait(self, timeout: float | None = 60.0) -> bool:
+        """Wait for the audit; whether it came in time."""
+        return self.work.wait(timeout)
+
+    def known(self, timeout: float | None = 60.0) -> Audit:
+        """The audit of the recipe, once it is there.
+
+        Raises
+        ------
+        TimeoutError
+            It takes longer.
+        MappedvizError
+            It could not be made: what the status line says.
+        """
+        if not self.wait(timeout):
+            raise TimeoutError(f"the stores are still being read: {self.status}")
+        if self.audit is None or self.audit.recipe != self.recipe:
+            raise MappedvizError(self.status or "no store was read")
+        return self.audit
+
+    def dataset(self, **options: Any) -> MappedCollection:
+        """The collection that the recipe describes; see :meth:`mappedviz.Audit.collection`."""
+        return self.known(None).collection(**options)
+
+    # --- focus --------------------------------------------------------------------------
+
+    def path_of(self, store: str) -> str:
+        """The path of a store by its display name."""
+        assert self.audit is not None
+        return str(self.audit.stores.loc[store, "path"])
+
+
+def _first(key: str, keys: Sequence[str]) -> tuple[str, ...]:
+    return (key, *(other for other in keys if other != key))
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
