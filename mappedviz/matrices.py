@@ -45,9 +45,9 @@ _CODES = {name: code for code, name in enumerate(layout.CODES)}
 _TYPES = [np.dtype(name) for name in layout.CODES]
 # Decoded chunks of one batch beyond a share of the cache (or this) are gathered in several steps.
 _STEP_BYTES = 64 << 20
-# Reading rows one by one, a file is looked at again after this long: what changes it faster could
-# as well have done so during the read before.
-_TRUST_SECONDS = 1e-3
+#: Reading rows one by one, a file is looked at again after this long: what changes it faster could
+#: as well have done so during the read before.
+TRUST_SECONDS = 1e-3
 # Rows of smaller batches are too far apart for their order to matter.
 _WORTH_SORTING = 256
 _CAN_PREAD = sys.platform != "win32"
@@ -991,13 +991,13 @@ def gather_row(
         raise ValueError(f"the output must be contiguous: ({n_cols},) of {target_dtype}")
     if call is not None:
         values_fd = columns_fd = -1
-        held: list[Any] = []
         if columns is not None:
+            held: list[Any] = []
             values_fd, columns_fd = _open_files(matrix, opened, held)
         elif values is not None:
             handle = matrix._cache.files.get(values.path)  # type: ignore[union-attr]
             now = time.monotonic()
-            if now - opened.checked > _TRUST_SECONDS:
+            if now - opened.checked > TRUST_SECONDS:
                 handle.verify(values.stamp)
                 opened.checked = now
             values_fd = columns_fd = handle.fd

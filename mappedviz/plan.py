@@ -58,10 +58,10 @@ class CodedKey:
 
     def sample(self, index: int) -> Any:
         """The code or label of one row as a native scalar, NaN where missing."""
-        code = self.labels.codes[index]
+        code = self.labels.codes.item(index)  # Python's own numbers: asked for row by row
         if code < 0:
             return float("nan")
-        value = self.table[code]
+        value = self.table.item(code)
         return value.item() if isinstance(value, np.generic) else value
 
 
@@ -98,7 +98,7 @@ class NumericKey:
         """The number of one row as a native scalar, NaN where missing."""
         if self.missing is not None and self.missing[index]:
             return float("nan")
-        return self.values[index].item()
+        return self.values.item(index)
 
 
 ObsKey: TypeAlias = CodedKey | NumericKey

@@ -4,6 +4,7 @@ import copy
 import gc
 import os
 import pickle
+import time
 import weakref
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from mappedviz.errors import (
     StoreError,
     StoreWarning,
 )
+from mappedviz.matrices import TRUST_SECONDS
 from mappedviz.testing import STORE_KINDS, coded_anndata
 
 GENES = [
@@ -774,6 +776,7 @@ def test_a_store_that_changes_while_open_is_named(tmp_path, kind, change):
         text = watched.read_bytes()
         watched.unlink()
         watched.write_bytes(text + b" ")
+    time.sleep(2 * TRUST_SECONDS)
     for read in (lambda: ds[5], lambda: ds[[5, 6]], lambda: ds.read_window([3])):
         with pytest.raises(StoreError, match=r"store\.(h5ad|zarr).*while it was open"):
             read()

@@ -740,7 +740,7 @@ def test_a_file_that_was_replaced_is_named(cache, tmp_path):
     os.utime(path, ns=(1, 1))
     with pytest.raises(StoreError, match="changed or replaced"):
         gather_dense([Part(matrix, np.array([0]), np.array([0]))], np.empty((1, 30), "f4"))
-    time.sleep(2 * matrices._TRUST_SECONDS)
+    time.sleep(2 * matrices.TRUST_SECONDS)
     with pytest.raises(StoreError, match="changed or replaced"):
         gather_row(matrix, 0, None, 30, "f4")
 
