@@ -13,7 +13,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5l, h5o, h5t, h5z
+from h5py import h5a, h5d, h5l, h5o, h5s, h5t, h5z
 
 from mappedviz import codecs
 from mappedviz.chunks import (
@@ -102,21 +102,31 @@ class _File:
         self.nodes: dict[str, Hdf5Group | Hdf5Array] = {}
 
 
-@contextmanager
-def _readable(node: Node) -> Iterator[None]:
+class _readable:  # noqa: N801 - a context manager; as a generator it would cost twice as much
     """HDF5's own errors, with the path and the key."""
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        raise not_utf8(node, error) from error
-    except StoreError:
-        raise
-    except MemoryError as error:
-        raise node.error("claims a size that no memory holds", "Write the store again.") from error
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError, SystemError) as error:
-        raise node.error(
-            f"cannot be read: HDF5 says {error}", "Copy or download the file again."
-        ) from error
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
+        if error is None or isinstance(error, StoreError):
+            return
+        node = self.node
+        if isinstance(error, UnicodeDecodeError):
+            raise not_utf8(node, error) from error
+        if isinstance(error, MemoryError):
+            raise node.error(
+                "claims a size that no memory holds", "Write the store again."
+            ) from error
+        if isinstance(error, (OSError, RuntimeError, ValueError, TypeError, KeyError, SystemError)):
+            raise node.error(
+                f"cannot be read: HDF5 says {error}", "Copy or download the file again."
+            ) from error
 
 
 class _Identified:
@@ -126,6 +136,10 @@ class _Identified:
 
     def __init__(self, ident: Any) -> None:
         self.id = ident
+
+
+_TEXT = np.dtype(h5py.string_dtype())
+_TEXT_TYPE = h5t.py_create(_TEXT)
 
 
 class _Attributes(Mapping[str, Any]):
@@ -145,8 +159,19 @@ class _Attributes(Mapping[str, Any]):
             if name not in self:
                 raise KeyError(name)
             with _readable(self._where):
-                self._known[name] = self._plain(self._raw[name])
+                self._known[name] = self._read(name)
         return self._known[name]
+
+    def _read(self, name: str) -> Any:
+        attribute = h5a.open(self._id, name.encode("utf-8", "surrogateescape"))
+        kind = attribute.get_type()
+        text = isinstance(kind, h5t.TypeStringID) and kind.is_variable_str()
+        if text and attribute.shape == ():  # nearly all are such texts; h5py takes thrice as long
+            value = np.empty((), _TEXT)
+            attribute.read(value, _TEXT_TYPE)
+            found: bytes = value.item()
+            return found.decode("utf-8", "surrogateescape")
+        return self._plain(self._raw[name])
 
     def _plain(self, value: Any) -> Any:
         if isinstance(value, h5py.Empty):
@@ -177,6 +202,7 @@ class Hdf5Group(GroupNode):
         self.name = name
         self._id = ident
         self._attrs: _Attributes | None = None
+        self._links_seen: dict[str, int] | None = None
 
     @property
     def attrs(self) -> Mapping[str, Any]:
@@ -185,10 +211,25 @@ class Hdf5Group(GroupNode):
             self._attrs = _Attributes(self, self._id)
         return self._attrs
 
+    @property
+    def _links(self) -> dict[str, int]:
+        """The names of the children, and what kind of link leads to each: asked for once."""
+        if self._links_seen is None:
+            found: list[tuple[bytes, int]] = []
+
+            def note(name: bytes, info: Any) -> None:
+                found.append((name, info.type))
+
+            with _readable(self):
+                self._id.links.iterate(note, info=True)
+            self._links_seen = dict(
+                sorted((name.decode("utf-8", "surrogateescape"), kind) for name, kind in found)
+            )
+        return self._links_seen
+
     def keys(self) -> list[str]:
         """See :class:`~mappedviz.nodes.GroupNode`."""
-        with _readable(self):
-            return sorted(name.decode("utf-8", "surrogateescape") for name in self._id)
+        return list(self._links)
 
     def __contains__(self, name: object) -> bool:
         parts = split(name)
@@ -198,13 +239,7 @@ class Hdf5Group(GroupNode):
             parent = self if len(parts) == 1 else self["/".join(parts[:-1])]
         except KeyError:
             return False
-        return isinstance(parent, Hdf5Group) and parent._has(parts[-1])
-
-    def _has(self, name: str) -> bool:
-        if join(self.name, name) in self._file.nodes:
-            return True
-        with _readable(self):
-            return bool(self._id.links.exists(name.encode("utf-8", "surrogateescape")))
+        return isinstance(parent, Hdf5Group) and parts[-1] in parent._links
 
     def __getitem__(self, name: str) -> Hdf5Group | Hdf5Array:
         parts = split(name)
@@ -227,10 +262,9 @@ class Hdf5Group(GroupNode):
     def _open(self, name: str, key: str) -> Hdf5Group | Hdf5Array:
         raw = name.encode("utf-8", "surrogateescape")
         here = _Somewhere(self.store, key)
-        try:
-            kind = self._id.links.get_info(raw).type
-        except (KeyError, RuntimeError):
-            raise self.missing(name) from None
+        kind = self._links.get(name)
+        if kind is None:
+            raise self.missing(name)
         if kind == h5l.TYPE_EXTERNAL:
             with _readable(here):
                 file, target = self._id.links.get_val(raw)
@@ -312,10 +346,19 @@ class Hdf5Array(ArrayNode):
             self._attrs = _Attributes(self, self._id)
         return self._attrs
 
+    @cached_property
+    def _made(self) -> Any:
+        """How the data set was made."""
+        with _readable(self):
+            return self._id.get_create_plist()
+
     @property
     def chunks(self) -> tuple[int, ...] | None:
         """See :class:`~mappedviz.nodes.ArrayNode`."""
-        return None if self._null else self._data.chunks
+        if self._null or self._made.get_layout() != h5d.CHUNKED:
+            return None
+        chunks: tuple[int, ...] = self._made.get_chunk()
+        return chunks
 
     @property
     def codec(self) -> str:
@@ -334,8 +377,8 @@ class Hdf5Array(ArrayNode):
 
     def _filters(self) -> list[tuple[int, tuple[int, ...]]]:
         """The filters in the order of encoding."""
-        plist = self._id.get_create_plist()
-        found = [plist.get_filter(i) for i in range(plist.get_nfilters())]
+        made = self._made
+        found = [made.get_filter(i) for i in range(made.get_nfilters())]
         return [(code, tuple(values)) for code, _, values, _ in found]
 
     def read(self, selection: Any = ()) -> Array:
@@ -347,7 +390,7 @@ class Hdf5Array(ArrayNode):
         with _readable(self):
             text = h5py.check_string_dtype(self._stored)
             if text is not None and text.length is None:
-                values = self._data[selection]
+                values = self._values(selection)
                 if not isinstance(values, np.ndarray):
                     return np.array(values.decode(), dtype=object)
                 # HDF5 hands out C strings, so none holds a zero: all are decoded at once.
@@ -355,10 +398,19 @@ class Hdf5Array(ArrayNode):
                 out = np.empty(values.shape, dtype=object)
                 out.reshape(-1)[:] = decoded[: values.size]
                 return out
-            values = np.asarray(self._data[selection])
+            values = np.asarray(self._values(selection))
         if values.dtype.kind in "SUO" or values.dtype.names:
             return strings(values, self)
         return values.astype(self.dtype, copy=False)
+
+    def _values(self, selection: Any) -> Any:
+        whole = isinstance(selection, tuple) and not selection
+        if not whole or not self.shape or self._stored.subdtype is not None:
+            return self._data[selection]
+        values = np.zeros(self.shape, self._stored)
+        if values.size:  # as h5py does it, without looking at the data set from all sides
+            self._id.read(h5s.ALL, h5s.ALL, values)
+        return values
 
     def chunked(self) -> ChunkedArray:
         """See :class:`~mappedviz.nodes.ArrayNode`."""
@@ -367,8 +419,7 @@ class Hdf5Array(ArrayNode):
             return self._chunked()
 
     def _chunked(self) -> ChunkedArray:
-        plist = self._id.get_create_plist()
-        layout = plist.get_layout()
+        layout = self._made.get_layout()
         key = (self._file.path, self.name)
         size = self._stored.itemsize
         # A type that numpy cannot express exactly (12 bits, odd mantissas) is converted by h5py.
@@ -378,7 +429,7 @@ class Hdf5Array(ArrayNode):
             pipeline = codecs.Pipeline((), self.dtype, _at_least_one(self.shape))
             data = values.tobytes().ljust(pipeline.nbytes, b"\0")
             return StoredArray(key, self.shape, Held(data, self._file.stamp), pipeline)
-        if exact and layout == h5d.CONTIGUOUS and not plist.get_external_count():
+        if exact and layout == h5d.CONTIGUOUS and not self._made.get_external_count():
             return self._contiguous(key)
         if exact and layout == h5d.CHUNKED:
             steps = [codecs.hdf5_step(code, values, size) for code, values in self._filters()]
@@ -388,7 +439,7 @@ class Hdf5Array(ArrayNode):
         lacking = self._lacks_filter()
         if lacking is not None:
             raise self._no_filter(lacking)
-        chunk_shape = self._data.chunks or virtual_chunks(
+        chunk_shape = self.chunks or virtual_chunks(
             self.shape, self.shape, size, VIRTUAL_CHUNK_BYTES
         )
         path, name, store, dtype = self._file.path, self.name, self.store, self.dtype
@@ -415,10 +466,10 @@ class Hdf5Array(ArrayNode):
         offsets, sizes = cut_extents(self.shape, whole, cut, size, offsets, sizes)
         pipeline = codecs.Pipeline((), self._stored, cut)
         source = Extents(self._file.path, self._file.stamp, offsets, sizes, pad=pipeline.nbytes)
-        return StoredArray(key, self.shape, source, pipeline, self._data.fillvalue)
+        return StoredArray(key, self.shape, source, pipeline, self._fill())
 
     def _chunks(self, key: tuple[str, str], steps: tuple[codecs.Step, ...]) -> ChunkedArray:
-        chunk_shape = self._data.chunks
+        chunk_shape = self._made.get_chunk()
         size = self._stored.itemsize
         grid = grid_of(self.shape, chunk_shape)
         infos = self._infos()
@@ -462,7 +513,12 @@ class Hdf5Array(ArrayNode):
             masks if masks.any() else None,
             pad,
         )
-        return StoredArray(key, self.shape, source, pipeline, self._data.fillvalue)
+        return StoredArray(key, self.shape, source, pipeline, self._fill())
+
+    def _fill(self) -> Any:
+        value = np.zeros(1, self._stored)
+        self._made.get_fill_value(value)
+        return value[0]
 
     def _infos(self) -> list[Any]:
         ident = self._id
