@@ -8,6 +8,7 @@ decoded once per window and not once per batch. The order of rows is never chang
 
 from __future__ import annotations
 
+import math
 import operator
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from torch.utils.data._utils.collate import collate, default_collate_fn_map
 
 from mappedviz.batches import RowBatch, Sample
 from mappedviz.errors import RecipeError
+from mappedviz.readers import default_cache_bytes
 
 if TYPE_CHECKING:
     from mappedviz.collection import MappedCollection
@@ -121,6 +123,9 @@ class RowOrder:
         Rows per block and per buffer.
     window
         Batches per window.
+    begin
+        Batches of the second window, from which their number doubles; the first one has one, so
+        that it is soon there.
     seed
         Of the random order; None takes one from torch's generator at every epoch.
     drop_last
@@ -141,6 +146,7 @@ class RowOrder:
         block_size: int = 64,
         buffer_size: int = 16384,
         window: int = _LOOKAHEAD,
+        begin: int = 2,
         seed: int | None = None,
         drop_last: bool = False,
         rank: int = 0,
@@ -160,6 +166,7 @@ class RowOrder:
         self.n_samples = share if n_rows else 0
         per_window = buffer_size if shuffle == "block" else window * batch_size
         self._window = max(1, per_window // batch_size) * batch_size
+        self._begin = min(begin * batch_size, self._window)
 
     def __len__(self) -> int:
         """Batches per epoch."""
@@ -197,7 +204,7 @@ class RowOrder:
         while start < limit:
             yield start, min(start + size, limit)
             start += size
-            size = min(2 * size, self._window)
+            size = min(max(2 * size, self._begin), self._window)
 
     def _draw(self, rng: np.random.Generator, n: int) -> Array:
         assert self._cumulated is not None
@@ -287,13 +294,14 @@ class BatchSampler(Sampler[list[int]]):
         threads = 1 if self.large else torch.get_num_threads()
         pool = ThreadPoolExecutor(threads, "mappedviz-ahead")
         try:
-            planned = (
+            planned: Iterator[_Planned | None] = (
                 self._from_windows(windows, pool) if self.windowed else self._direct(windows, pool)
             )
             waiting: deque[_Planned] = deque()
             for coming in planned:
-                waiting.append(coming)
-                if len(waiting) > threads:
+                if coming is not None:
+                    waiting.append(coming)
+                while len(waiting) > (0 if coming is None else threads):
                     yield waiting.popleft()
             yield from waiting
         finally:  # also when the consumer stops half-way
@@ -311,8 +319,11 @@ class BatchSampler(Sampler[list[int]]):
 
     def _from_windows(
         self, windows: Iterator[Array], pool: ThreadPoolExecutor
-    ) -> Iterator[_Planned]:
-        """The next window is read while batches are cut out of this one."""
+    ) -> Iterator[_Planned | None]:
+        """The next window is read while batches are cut out of this one.
+
+        None: the next batch takes a while, those before it should be handed out.
+        """
         # A thread of its own: its decoding is spread over threads by the chunk cache.
         reader = ThreadPoolExecutor(1, "mappedviz-window")
 
@@ -324,6 +335,8 @@ class BatchSampler(Sampler[list[int]]):
             current = read_next()
             while current is not None:
                 rows, coming = current
+                if not coming.done():
+                    yield None
                 window = coming.result()
                 current = read_next()
                 for start in range(0, len(rows), self.batch_size):
@@ -417,7 +430,9 @@ def dataloader(
         Rows among which a block-shuffled batch is drawn; default: at least 16,384 and 4 batches.
     lookahead
         Batches that are read ahead together where chunks have to be decoded; 0 reads every
-        batch when it is asked for. Default: 64, or fewer if they would take more than 256 MiB.
+        batch when it is asked for. Default: 64, or fewer if they would take more than 256 MiB;
+        as many as take that where every chunk holds many rows and decoded chunks do not all
+        fit in the cache.
     seed
         Of the random order; default: torch's generator, like DataLoader itself.
     drop_last
@@ -469,13 +484,15 @@ def dataloader(
     if weights is not None and shuffle is not None:
         raise _refused("shuffle", "is given with weights", "Weighted rows are drawn at random.")
     if weights is None:
-        for name, value in (("num_samples", num_samples), ("scaler", scaler), ("scheme", scheme)):
-            if value is not None:
-                raise _refused(name, "is given without weights", "Give weights too.")
+        of_weights = {"num_samples": num_samples, "scaler": scaler, "scheme": scheme}
+        for name in (name for name, given in of_weights.items() if given is not None):
+            raise _refused(name, "is given without weights", "Give weights too.")
     rank, world_size = _distributed(rank, world_size)
-    row_bytes = _row_bytes(collection)
+    most = max(1, int(_WINDOW_BYTES // max(1, _row_bytes(collection) * batch_size)))
+    shared = shuffle not in (None, False, "block") or weights is not None
+    shared = shared and _chunks_come_again(collection, most * batch_size)
     if lookahead is None:
-        lookahead = int(min(_LOOKAHEAD, max(1, _WINDOW_BYTES // max(1, row_bytes * batch_size))))
+        lookahead = most if shared else min(_LOOKAHEAD, most)
     if buffer_size is None:
         buffer_size = max(16384, 4 * batch_size)
     order = RowOrder(
@@ -487,6 +504,7 @@ def dataloader(
         block_size=_rows_per_chunk(collection) if block_size is None else block_size,
         buffer_size=buffer_size,
         window=max(1, lookahead),
+        begin=lookahead if shared else 2,
         seed=seed,
         drop_last=drop_last,
         rank=rank,
@@ -583,6 +601,22 @@ def _row_bytes(collection: MappedCollection) -> float:
             total += facts.nnz * (facts.dtype.itemsize + 4)
         rows += facts.shape[0]
     return len(collection.layers_keys) * total / max(rows, 1)
+
+
+def _chunks_come_again(collection: MappedCollection, rows: int) -> bool:
+    """Whether so many rows out of everywhere need about all chunks, of which the cache forgets some.
+
+    Every window then costs about as much as decoding everything, whatever its size.
+    """
+    nbytes = chunks = 0.0
+    for facts in _matrices(collection):
+        if facts.chunks is None:
+            return False
+        values = math.prod(facts.shape) if facts.nnz is None else facts.nnz
+        nbytes += values * (facts.dtype.itemsize + (0 if facts.nnz is None else 4))
+        chunks += values / max(1, math.prod(facts.chunks))
+    cache = collection.cache_bytes
+    return chunks < rows and nbytes > (default_cache_bytes() if cache is None else cache)
 
 
 def _dense_row_bytes(collection: MappedCollection) -> int:

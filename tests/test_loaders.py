@@ -380,3 +380,16 @@ def test_batches_reach_the_gpu(ds):
         moved = mv.to_device(next(iter(loader)), "cuda")
         assert moved["X"].is_cuda
         np.testing.assert_array_equal(moved["X"].cpu().numpy(), ds[:16]["X"])
+
+
+def test_windows_over_chunks_that_would_be_decoded_again_are_large_at_once(tmp_path):
+    path = STORE_KINDS["zarr-v3"](coded_anndata(0, 120, genes=["a", "b", "c"]), tmp_path / "a")
+    sizes, rows = {}, {}
+    for cache_bytes in (0, 1 << 20):
+        ds = MappedCollection(path, obs_keys="origin", cache_bytes=cache_bytes)
+        loader = mv.dataloader(ds, 8, shuffle=True, seed=0)
+        sizes[cache_bytes] = [len(w) for w in loader.batch_sampler.order.windows(0)]
+        rows[cache_bytes] = rows_of(ds, loader)
+    assert sizes[0] == [8, 112]
+    assert sizes[1 << 20] == [8, 16, 32, 64]
+    assert rows[0] == rows[1 << 20]
