@@ -5,8 +5,10 @@ from __future__ import annotations
 import operator
 import os
 import sys
+import weakref
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -227,12 +229,149 @@ class MappedCollection:
         self._set_up(plan, parallel=parallel, cache_bytes=cache_bytes)
         return self
 
+    def subset(self, rows: slice | Sequence[int] | Array) -> Self:
+        """Some of the rows as a collection of their own.
+
+        Stores, joint variables, encoders and the types of batches are those of the whole; lengths,
+        labels, weights and row numbers are those of the part. It reads as fast as a collection that
+        was filtered, and shares decoded chunks with the whole.
+
+        Parameters
+        ----------
+        rows
+            Integers (negative ones count from the end), a slice, or a boolean mask (n_obs,).
+            The rows come in the order of the collection, each once, in whatever order they are
+            named.
+
+        Raises
+        ------
+        IndexError
+            A row is out of range, or the rows are no integers.
+
+        Notes
+        -----
+        The :attr:`recipe` is that of the whole: it says nothing of these rows. What a recipe can
+        say is ``obs_filter``, and the :meth:`split`.
+
+        Examples
+        --------
+        >>> from mappedviz import MappedCollection
+        >>> ds = MappedCollection("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad", obs_keys="cell_type")
+        >>> some = ds.subset(ds.get_merged_labels("cell_type") == "CD8_T")
+        >>> len(some), some.encoders == ds.encoders
+        (250, True)
+        """
+        chosen = np.unique(as_rows(rows, self._offsets[-1]))
+        return self._part(self._plan.take(chosen))
+
+    def split(
+        self,
+        by: str | Literal[False] | None = None,
+        fraction: float | None = None,
+        seed: int | None = None,
+        stratify: str | Sequence[str] | None = None,
+    ) -> tuple[Self, Self]:
+        """Rows for training and rows for validation, as two collections.
+
+        Parameters
+        ----------
+        by
+            Obs key of what must not be on both sides, such as ``"donor"``; loaded or not.
+            False splits single rows. Default: ``split_by`` of the recipe.
+        fraction
+            Share of the rows for validation; default: ``split_fraction`` of the recipe. Whole groups come as
+            near to it as their sizes allow.
+        seed
+            Default: ``split_seed`` of the recipe.
+        stratify
+            Obs key, or several combined, whose labels should have that share each: of single
+            rows to within one, of groups as far as possible.
+
+        Returns
+        -------
+        tuple
+            The training and the validation collection, each a :meth:`subset`. Their recipe is that of
+            this collection with the split that was made, so that saving it keeps the split.
+
+        Raises
+        ------
+        MissingKeyError
+            No store has the key.
+        RecipeError
+            There is only one group, or only one row; the fraction is not between 0 and 1.
+
+        Notes
+        -----
+        Rows without a group label are used for training, never for validation: their group is not
+        known, so nobody can say of a validation row among them that it was not learned from. The
+        fraction is of the rows that have a label.
+
+        A group's side is decided by its name, the seed and the sizes of the groups; the side of a
+        single row by the name of its store's file, its place in there and the seed. The order of stores
+        changes nothing, and both sides have the same encoders.
+
+        Examples
+        --------
+        >>> from mappedviz import MappedCollection
+        >>> ds = MappedCollection("notebooks/data/10x_pbmc68k_reduced.h5ad", obs_keys="bulk_labels")
+        >>> train, validation = ds.split(by="louvain", fraction=0.25)
+        >>> len(train), len(validation)
+        (524, 176)
+        >>> set(train.get_merged_labels("louvain")) & set(validation.get_merged_labels("louvain"))
+        set()
+        """
+        given: dict[str, Any] = {"split_fraction": fraction, "split_seed": seed}
+        changes = {name: value for name, value in given.items() if value is not None}
+        if by is not None:
+            changes["split_by"] = None if by is False else by
+        recipe = self.recipe.replace(**changes)
+        strata = None
+        if stratify is not None:
+            keys = [stratify] if isinstance(stratify, str) else list(stratify)
+            strata = Labels.combine([self._plan.labels_of(key) for key in keys]).codes
+        validation = self._validation(recipe, strata)
+        plan = replace(self._plan, recipe=recipe)
+        parts = [plan.take(np.flatnonzero(side)) for side in (~validation, validation)]
+        return self._part(parts[0]), self._part(parts[1])
+
+    def _validation(self, recipe: Recipe, strata: Array | None) -> Array:
+        """Boolean (n_obs,): which rows are for validation."""
+        from mappedviz import splits
+
+        if recipe.split_by is None:
+            rows = self._plan.rows
+            chances = [
+                splits.chances_of_rows(store.name, store.facts.n_obs, recipe.split_seed)
+                for store in self.stores
+            ]
+            kept = [
+                some if local is None else some[local]
+                for some, local in zip(chances, rows.kept, strict=True)
+            ]
+            return splits.split_rows(np.concatenate(kept), recipe.split_fraction, strata)
+        groups = self._plan.labels_of(recipe.split_by)
+        try:
+            sides = splits.split_groups(
+                groups.codes, groups.categories, recipe.split_fraction, recipe.split_seed, strata
+            )
+        except RecipeError as error:
+            error.key = recipe.split_by
+            raise
+        return np.append(sides, False)[groups.codes]  # the last entry: rows without a group
+
+    def _part(self, plan: Plan) -> Self:
+        part = type(self).__new__(type(self))
+        part._set_up(plan, parallel=self.parallel, cache_bytes=self.cache_bytes)
+        part._reading = self._reading
+        return part
+
     def _set_up(self, plan: Plan, *, parallel: bool, cache_bytes: int | None) -> None:
         self._plan = plan
         self.parallel = bool(parallel)
         self.cache_bytes = cache_bytes
         self._closed = False
         self._reader: Reader | None = None
+        self._reading = _Reading()
         self._offsets: list[int] = plan.rows.offsets.tolist()
         # What ds[i] asks of the plan for every row, looked up once.
         self._sample_keys = [
@@ -241,7 +380,7 @@ class MappedCollection:
 
     def __getstate__(self) -> dict[str, Any]:
         # Addresses, maps and recipe travel to worker processes; handles and caches never.
-        return {**self.__dict__, "_reader": None}
+        return {**self.__dict__, "_reader": None, "_reading": _Reading()}
 
     # --- what it is -------------------------------------------------------------------
 
@@ -287,6 +426,11 @@ class MappedCollection:
     def n_obs_list(self) -> list[int]:
         """Number of rows of each store, filtered."""
         return self._plan.rows.counts
+
+    @property
+    def part_of(self) -> int | None:
+        """Of a :meth:`subset`, the number of rows of the whole; else None."""
+        return self._plan.part_of
 
     @property
     def n_vars(self) -> int | None:
@@ -366,8 +510,10 @@ class MappedCollection:
             for name, value in (("obs_keys", self.obs_keys), ("obsm_keys", self.obsm_keys))
             if value
         )
+        whole = self.part_of
+        n_obs = f"{self.n_obs:,}" if whole is None else f"{self.n_obs:,} of {whole:,}"
         return (
-            f"MappedCollection of {len(self.stores)} stores: {self.n_obs:,} obs × {n_vars} vars "
+            f"MappedCollection of {len(self.stores)} stores: {n_obs} obs × {n_vars} vars "
             f"(join={self.recipe.join!r}, layers_keys={self.layers_keys}{keys})"
         )
 
@@ -485,9 +631,7 @@ class MappedCollection:
             raise ClosedError(
                 "the collection was closed", remedy="Make it again, or read inside the with block."
             )
-        from mappedviz.readers import Reader
-
-        self._reader = Reader(self._plan, self.cache_bytes)
+        self._reader = self._reading.reader(self._plan, self.cache_bytes)
         return self._reader
 
     # --- labels -----------------------------------------------------------------------
@@ -647,6 +791,27 @@ class MappedCollection:
     @staticmethod
     def torch_worker_init_fn(worker_id: int) -> None:
         """Kept for compatibility: worker processes need no preparation."""
+
+
+class _Reading:
+    """What a collection and its subsets share: open matrices and the cache of decoded chunks.
+
+    It holds them weakly: with the last reader, memory comes back.
+    """
+
+    def __init__(self) -> None:
+        self._first: weakref.ref[Reader] | None = None
+
+    def reader(self, plan: Plan, cache_bytes: int | None) -> Reader:
+        """A reader of a plan that has the same stores as the plans before."""
+        from mappedviz.readers import Reader
+
+        first = None if self._first is None else self._first()
+        if first is None:
+            made = Reader(plan, cache_bytes)
+            self._first = weakref.ref(made)
+            return made
+        return first.of(plan)
 
 
 def as_rows(indices: slice | Sequence[int] | Array, n: int) -> Array:

@@ -70,6 +70,26 @@ class RowMap:
         offsets = RowMap.from_counts(counts).offsets
         return RowMap(offsets, tuple(kept))
 
+    def take(self, rows: Array) -> RowMap:
+        """Some of the rows, given as integers in ``[0, len)``, ascending and each once.
+
+        Examples
+        --------
+        >>> RowMap.from_counts([3, 2]).take(np.array([1, 2, 4])).counts
+        [2, 1]
+        """
+        cuts = np.searchsorted(rows, self.offsets)
+        kept = list(self.kept)
+        for s, before in enumerate(self.kept):
+            begin, end = int(self.offsets[s]), int(self.offsets[s + 1])
+            part = rows[cuts[s] : cuts[s + 1]]
+            if len(part) == end - begin:
+                continue
+            local = part - begin
+            dtype = np.min_scalar_type(max(end - begin - 1, 0))
+            kept[s] = local.astype(dtype) if before is None else before[local]
+        return RowMap(RowMap.from_counts(np.diff(cuts).tolist()).offsets, tuple(kept))
+
     def __len__(self) -> int:
         return int(self.offsets[-1])
 

@@ -11,7 +11,7 @@ import difflib
 import pickle
 import zlib
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -56,6 +56,10 @@ class CodedKey:
         """Codes, or labels with NaN where missing, of some rows."""
         return self.table[self.labels.codes[indices]]
 
+    def take(self, rows: Array) -> CodedKey:
+        """Of some rows; encoder and table stay."""
+        return replace(self, labels=replace(self.labels, codes=self.labels.codes[rows]))
+
     def sample(self, index: int) -> Any:
         """The code or label of one row as a native scalar, NaN where missing."""
         code = self.labels.codes.item(index)  # Python's own numbers: asked for row by row
@@ -94,6 +98,11 @@ class NumericKey:
         values[self.missing[indices]] = np.nan
         return values
 
+    def take(self, rows: Array) -> NumericKey:
+        """Of some rows; the type of a batch stays, whether or not one of them is missing."""
+        missing = None if self.missing is None else self.missing[rows]
+        return replace(self, values=self.values[rows], missing=missing)
+
     def sample(self, index: int) -> Any:
         """The number of one row as a native scalar, NaN where missing."""
         if self.missing is not None and self.missing[index]:
@@ -120,6 +129,8 @@ class Plan:
         Store columns -> joint columns; None for ``join=None``.
     obs
         The obs keys asked for.
+    part_of
+        Where these are some of the rows that the recipe selects: their number.
     """
 
     recipe: Recipe
@@ -127,6 +138,7 @@ class Plan:
     rows: RowMap
     join: VarJoin | None
     obs: dict[str, ObsKey]
+    part_of: int | None = None
     _other_labels: dict[str, Labels] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -137,6 +149,23 @@ class Plan:
     def __setstate__(self, state: dict[str, Any]) -> None:
         stores = pickle.loads(zlib.decompress(state["stores"]))  # noqa: S301 - of a pickle already
         self.__dict__.update(state, stores=stores)
+
+    def take(self, rows: Array) -> Plan:
+        """The same plan for some of its rows, ascending and each once.
+
+        Stores, variables and encoders stay, also where no row of theirs is left: what is made of
+        one part fits the other.
+        """
+        return replace(
+            self,
+            rows=self.rows.take(rows),
+            obs={key: column.take(rows) for key, column in self.obs.items()},
+            part_of=len(self.rows) if self.part_of is None else self.part_of,
+            _other_labels={
+                key: replace(labels, codes=labels.codes[rows])
+                for key, labels in self._other_labels.items()
+            },
+        )
 
     def labels_of(self, key: str) -> Labels:
         """The labels of any obs key of all rows, alias and relabelling applied.

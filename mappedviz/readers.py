@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 import time
@@ -112,6 +113,14 @@ class Reader:
         self._of_store: list[list[tuple[Any, ...]] | None] = [None] * len(plan.stores)
         self._checked = [0.0] * len(plan.stores)  # when, for rows that are read singly
         self._lock = threading.Lock()
+        self._first: Reader | None = None
+
+    def of(self, plan: Plan) -> Reader:
+        """A reader of other rows of the same stores: open matrices and chunks are shared."""
+        other = copy.copy(self)
+        other.plan = plan
+        other._first = self._first or self  # what is shared lives as long as one of them
+        return other
 
     def open(self, store: int, column: _Columns) -> Matrix | Array:
         """The matrix (or, for odd obsm elements, whole array) of one store, opened once."""

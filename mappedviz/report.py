@@ -781,7 +781,11 @@ def collection_html(ds: MappedCollection) -> str:
     tables += [_encoder_table(key, encoder) for key, encoder in ds.encoders.items()]
     joined = "each its own" if ds.n_vars is None else f"{ds.n_vars:,}"
     n = len(ds.stores)
-    verdict = f"MappedCollection of {n:,} {'store' if n == 1 else 'stores'}: {ds.n_obs:,} cells × {joined} genes"
+    whole = "" if ds.part_of is None else f" of {ds.part_of:,}"
+    verdict = (
+        f"MappedCollection of {n:,} {'store' if n == 1 else 'stores'}: "
+        f"{ds.n_obs:,}{whole} cells × {joined} genes"
+    )
     return fragment(
         verdict=verdict,
         summary=f"join={ds.recipe.join!r}, layers_keys={listed(ds.layers_keys)}"
