@@ -59,6 +59,7 @@ class Plan:
     block: int
     buffer: int
     quiet: float | None = None
+    touch: float = 0.0
 
     @property
     def warm(self) -> generate.Shape:
@@ -115,6 +116,7 @@ def make_job(plan: Plan, case: Case, contender: Contender) -> Record:
         "seed": 0,
         "seconds": plan.seconds,
         "limit": max(60.0, 10 * plan.seconds),
+        "touch": int(plan.touch * 1e9),
         **case.job,
         **contender.job,
         "options": contender.options,
@@ -277,6 +279,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="X",
         help="wait until others use at most X processors, and repeat what they disturb",
     )
+    add(
+        "--touch",
+        type=float,
+        default=0.0,
+        metavar="GB",
+        help="memory used and freed just before each clock starts: for virtual machines whose host"
+        " takes free memory away",
+    )
     add("--out", type=Path, help="write DIR/benchmark.json and DIR/benchmark.md")
     add("--smoke", action="store_true", help="tiny, ours only: does every case run?")
     return parser
@@ -320,6 +330,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         block=args.block,
         buffer=args.buffer,
         quiet=args.quiet,
+        touch=args.touch,
     )
     found = machine()
     if found["load"][0] > 0.5:
@@ -337,7 +348,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "shape": dataclasses.asdict(shape),
         "collection": generate.write_facts(args.data, shape, formats),
         "settings": {"repeats": plan.repeats, "seconds": plan.seconds, "block": plan.block}
-        | {"buffer": plan.buffer},
+        | {"buffer": plan.buffer, "touch": plan.touch},
         "records": records,
         "targets": report.judge(chosen, records),
     }
