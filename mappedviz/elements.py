@@ -198,6 +198,15 @@ def column_names(frame: GroupNode | ArrayNode) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ordered + keys))
 
 
+def _has_column(frame: GroupNode | ArrayNode, name: str) -> bool:
+    """Whether a name is among :func:`column_names`, without listing all of them."""
+    if isinstance(frame, ArrayNode):
+        return name in column_names(frame)
+    index = frame.attrs.get("_index")
+    none = ("__categories", "_index", "index") if index is None else ("__categories", index)
+    return name not in none and "/" not in name and name in frame
+
+
 def read_index(frame: GroupNode | ArrayNode) -> Array:
     """The index of an obs or var element: objects (n,) of type str."""
     if isinstance(frame, ArrayNode):
@@ -245,7 +254,7 @@ def read_column(
     ElementError
         The column is malformed: wrong length, codes outside the categories, unknown encoding.
     """
-    if name not in column_names(frame):
+    if not _has_column(frame, name):
         raise MissingKeyError(
             f"no column {name!r} among {list(column_names(frame))[:20]}",
             store=frame.store,
@@ -263,7 +272,7 @@ def read_column(
         )
     else:
         node = frame[name]
-        shared = _shared_categories(frame, name)
+        shared = _shared_categories(frame, name) if isinstance(node, ArrayNode) else None
         if isinstance(node, ArrayNode) and shared is not None:
             ordered = bool(shared.attrs.get("ordered", False))
             column = _categorical(node, node.read(), *_read_values(shared), ordered=ordered)
@@ -385,10 +394,21 @@ def _read_values(node: GroupNode | ArrayNode) -> tuple[Array, Array | None]:
     raise _malformed(node, f"has the encoding {encoding!r}, which is not known as a column")
 
 
+def all_text(values: Array) -> bool:
+    """Whether all objects are of type str: quicker than to look whether each is missing.
+
+    Examples
+    --------
+    >>> all_text(np.array(["a", "b"], dtype=object)), all_text(np.array(["a", None]))
+    (True, False)
+    """
+    return set(map(type, values.tolist())) <= {str}
+
+
 def _plain(data: Array, missing: Array | None) -> Column:
     if data.dtype == object:
-        absent = np.array([value is None or value != value for value in data], dtype=bool)
-        if absent.any():
+        absent = _absent(data)
+        if absent is not None:
             missing = absent if missing is None else missing | absent
     elif data.dtype.kind == "f":
         absent = np.isnan(data)
@@ -396,6 +416,14 @@ def _plain(data: Array, missing: Array | None) -> Column:
     elif data.dtype.kind not in "iub":
         raise ElementError(f"columns of {data.dtype} are not supported")
     return Column(_kind(data.dtype), data=data, missing=missing)
+
+
+def _absent(values: Array) -> Array | None:
+    """Mask of the objects that are None or NaN; None where there are none."""
+    if all_text(values):
+        return None
+    absent = np.array([value is None or value != value for value in values], dtype=bool)
+    return absent if absent.any() else None
 
 
 def _categorical(
@@ -414,7 +442,7 @@ def _categorical(
             f"has codes from {codes.min()} to {codes.max()} for {len(categories)} categories",
         )
     if missing is None and categories.dtype == object:
-        missing = np.array([c is None or c != c for c in categories], dtype=bool)
+        missing = _absent(categories)
     elif missing is None and categories.dtype.kind == "f":
         missing = np.isnan(categories)
     if missing is not None and missing.any():  # a missing category is no category

@@ -163,6 +163,8 @@ def split(name: object) -> list[str] | None:
     """
     if not isinstance(name, str) or not name:
         return None
+    if name.isidentifier():  # nearly all are
+        return [name]
     parts = name.strip("/").split("/")
     if any(part in ("", ".", "..") or "\0" in part or "\\" in part for part in parts):
         return None

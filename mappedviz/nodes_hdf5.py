@@ -165,12 +165,13 @@ class _Attributes(Mapping[str, Any]):
     def _read(self, name: str) -> Any:
         attribute = h5a.open(self._id, name.encode("utf-8", "surrogateescape"))
         kind = attribute.get_type()
-        text = isinstance(kind, h5t.TypeStringID) and kind.is_variable_str()
-        if text and attribute.shape == ():  # nearly all are such texts; h5py takes thrice as long
-            value = np.empty((), _TEXT)
-            attribute.read(value, _TEXT_TYPE)
-            found: bytes = value.item()
-            return found.decode("utf-8", "surrogateescape")
+        if isinstance(kind, h5t.TypeStringID) and kind.is_variable_str():
+            shape = attribute.shape
+            if shape is not None and len(shape) < 2:  # nearly all are; h5py takes twice as long
+                values = np.empty(shape, _TEXT)
+                attribute.read(values, _TEXT_TYPE)
+                texts = [text.decode("utf-8", "surrogateescape") for text in values.flat]
+                return texts if shape else texts[0]
         return self._plain(self._raw[name])
 
     def _plain(self, value: Any) -> Any:
@@ -235,13 +236,18 @@ class Hdf5Group(GroupNode):
         parts = split(name)
         if parts is None:
             return False
+        if len(parts) == 1:
+            return parts[0] in self._links
         try:
-            parent = self if len(parts) == 1 else self["/".join(parts[:-1])]
+            parent = self["/".join(parts[:-1])]
         except KeyError:
             return False
         return isinstance(parent, Hdf5Group) and parts[-1] in parent._links
 
     def __getitem__(self, name: str) -> Hdf5Group | Hdf5Array:
+        known = self._file.nodes.get(join(self.name, name))
+        if known is not None:
+            return known
         parts = split(name)
         if parts is None:
             raise self.missing(name)
@@ -364,7 +370,7 @@ class Hdf5Array(ArrayNode):
     def codec(self) -> str:
         """See :class:`~mappedviz.nodes.ArrayNode`."""
         names = []
-        for number, values in self._filters():
+        for number, values in self._filters:
             step = codecs.hdf5_step(number, values, self._stored.itemsize)
             names.append(step.name if step else codecs.hdf5_filter_name(number))
         return "+".join(reversed(names)) or "none"
@@ -375,6 +381,7 @@ class Hdf5Array(ArrayNode):
         with _readable(self):
             return int(self._id.get_storage_size())
 
+    @cached_property
     def _filters(self) -> list[tuple[int, tuple[int, ...]]]:
         """The filters in the order of encoding."""
         made = self._made
@@ -385,8 +392,15 @@ class Hdf5Array(ArrayNode):
         """See :class:`~mappedviz.nodes.ArrayNode`."""
         if self._null:
             return np.array(None, dtype=object)
-        if self._lacks_filter():
-            return self._read_ourselves(selection)
+        try:
+            return self._read(selection)
+        except ElementError:
+            if all(h5z.filter_avail(number) for number, _ in self._filters):
+                raise
+            lacking = self._lacks_filter()
+        return self._read(selection) if lacking is None else self._read_ourselves(selection)
+
+    def _read(self, selection: Any) -> Array:
         with _readable(self):
             text = h5py.check_string_dtype(self._stored)
             if text is not None and text.length is None:
@@ -432,7 +446,7 @@ class Hdf5Array(ArrayNode):
         if exact and layout == h5d.CONTIGUOUS and not self._made.get_external_count():
             return self._contiguous(key)
         if exact and layout == h5d.CHUNKED:
-            steps = [codecs.hdf5_step(code, values, size) for code, values in self._filters()]
+            steps = [codecs.hdf5_step(code, values, size) for code, values in self._filters]
             known = [step for step in steps if step is not None]
             if len(known) == len(steps):
                 return self._chunks(key, tuple(reversed(known)))
@@ -543,7 +557,7 @@ class Hdf5Array(ArrayNode):
 
     def _lacks_filter(self) -> int | None:
         """The number of a filter that the data need and HDF5 does not have."""
-        for number, _ in self._filters():
+        for number, _ in self._filters:
             if not h5z.filter_avail(number):
                 with suppress(ImportError):
                     import_module("hdf5plugin")  # registers its filters

@@ -27,6 +27,7 @@ from mappedviz.elements import (
     ColumnFacts,
     MatrixFacts,
     ObsmFacts,
+    all_text,
     column_facts,
     column_names,
     frame_length,
@@ -240,6 +241,8 @@ class Store:
                 )
             uns = _group(root, "uns")
             values = read_column(var, column, uns=uns, length=self.facts.n_vars).values()
+            if values.dtype == object and all_text(values):
+                return values
             absent = sum(value != value for value in values)
             if absent:
                 raise ElementError(
