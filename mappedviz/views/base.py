@@ -180,6 +180,13 @@ class View(widgets.VBox):  # type: ignore[misc]
         """Code that makes this table in a script."""
         raise NotImplementedError
 
+    def audit_code(self, expression: str) -> str:
+        """Code for an expression of ``audit``, the audit of this recipe."""
+        return (
+            "import mappedviz as mv\n\n"
+            f"audit = mv.audit(recipe=mv.{self.session.recipe!r})\n{expression}"
+        )
+
     # --- following the session ------------------------------------------------------------
 
     def follow(self) -> None:
@@ -237,6 +244,8 @@ class View(widgets.VBox):  # type: ignore[misc]
                     self._focus()
             except MappedvizError as error:
                 self.message = str(error)
+            except Exception as error:  # one view that cannot be drawn does not stop the others
+                self.message = f"{type(error).__name__}: {error}"
 
     @property
     def message(self) -> str:

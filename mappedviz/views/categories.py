@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from mappedviz.audits import Audit
+    from mappedviz.findings import Finding
     from mappedviz.summaries import LabelTable
 
 _MOST_GROUPS = 60
@@ -55,7 +56,7 @@ class CategoriesView(View):
         Show only classes that contain this text.
     shares
         Each bar as long as the others: which share of a class is in which store.
-    log
+    logarithmic
         Lengths as logarithms; bars are not stacked then.
     selected
         Labels that are selected.
@@ -82,7 +83,7 @@ class CategoriesView(View):
     sort = traitlets.Enum(("count", "name", "stores"), "count")
     search = traitlets.Unicode("")
     shares = traitlets.Bool(False)
-    log = traitlets.Bool(False)
+    logarithmic = traitlets.Bool(False)
     selected = traitlets.Tuple()
     ticked = traitlets.Tuple()
 
@@ -129,7 +130,10 @@ class CategoriesView(View):
         self.absent_text = widgets.Label()
         self.alias_control = dropdown("read it from", "an obs column of those stores")
         self.alias = button("Use this column", "the same key under another name", icon="link")
-        self.absent_box = widgets.VBox([self.absent_text, row(self.alias_control, self.alias)])
+        self.suggested = button("", "what the audit suggests", icon="magic")
+        self.absent_box = widgets.VBox(
+            [self.absent_text, row(self.suggested, self.alias_control, self.alias)]
+        )
         for control, name in (
             (self.key_control, "key"),
             (self.search_control, "search"),
@@ -150,6 +154,7 @@ class CategoriesView(View):
             control.on_click(self._doing(method))
         self.rename.on_click(self._rename)
         self.alias.on_click(self._alias)
+        self.suggested.on_click(self._suggested)
         return [
             self.numbers,
             row(
@@ -213,18 +218,21 @@ class CategoriesView(View):
     def _scale_chosen(self, change: Any) -> None:
         with self.setting():
             self.shares = change["new"] == "shares"
-            self.log = change["new"] == "logarithm"
+            self.logarithmic = change["new"] == "logarithm"
         self.draw()
 
-    @traitlets.observe("top_n", "sort", "search", "shares", "log")
+    @traitlets.observe("top_n", "sort", "search", "shares", "logarithmic")
     @handler
     def _look_changed(self, change: Any) -> None:
         with self.setting():
-            if change["name"] in ("shares", "log") and change["new"]:
-                self.log, self.shares = change["name"] == "log", change["name"] == "shares"
+            if change["name"] in ("shares", "logarithmic") and change["new"]:
+                self.logarithmic, self.shares = (
+                    change["name"] == "logarithmic",
+                    change["name"] == "shares",
+                )
             self.top_control.value, self.sort_control.value = self.top_n, self.sort
             self.search_control.value = self.search
-            scale = "shares" if self.shares else "logarithm" if self.log else "cells"
+            scale = "shares" if self.shares else "logarithm" if self.logarithmic else "cells"
             self.scale_control.value = scale
         self.draw()
 
@@ -304,6 +312,21 @@ class CategoriesView(View):
         self.session.classes = ()
 
     @handler
+    def _suggested(self, _: Any) -> None:
+        fix = self._suggestion(self.audit)
+        if fix is not None:
+            self.session.recipe = self.audit.recipe_with(fix)
+
+    def _suggestion(self, audit: Audit) -> Finding | None:
+        """The finding that knows what the key is called in the other stores."""
+        if self.key != audit.label or not self.session.current:
+            return None
+        for one in audit.findings:
+            if one.id == "label-absent" and one.fix is not None:
+                return one
+        return None
+
+    @handler
     def _alias(self, _: Any) -> None:
         self.read_from(self.alias_control.value)
 
@@ -366,12 +389,14 @@ class CategoriesView(View):
     def _draw_bars(self, labels: LabelTable) -> None:
         top, other, n_other = labels.top(self.top_n, by=self.sort, search=self.search)
         series = series_of(labels.stores)
-        if self.log:
+        if self.logarithmic:
             series = [{"name": "cells", "colour": series_of(["x"])[0]["colour"], "hatch": False}]
         self._ids = Ids(top.index, "c")
 
         def values(counts: Any) -> list[Any]:
-            return [int(counts.sum())] if self.log else of_series(counts.tolist(), len(series))
+            return (
+                [int(counts.sum())] if self.logarithmic else of_series(counts.tolist(), len(series))
+            )
 
         rows = [
             {
@@ -404,7 +429,7 @@ class CategoriesView(View):
         with self.bars.hold_sync():
             self.bars.series = series
             self.bars.mode = "share" if self.shares else "stacked"
-            self.bars.log = self.log
+            self.bars.log = self.logarithmic
             self.bars.rows = rows
 
     def _draw_variants(self, labels: LabelTable) -> None:
@@ -455,11 +480,18 @@ class CategoriesView(View):
             f"{len(without):,} of {len(labels.stores):,} stores have no obs column "
             f"{shown(self.key, 30)!r}: {listed(without, most=3)}. Is it called differently there?"
         )
+        fix = self._suggestion(audit)
+        self.suggested.layout.display = None if fix is not None else "none"
+        if fix is not None:
+            columns = fix.change["obs_alias"][self.key].values()
+            self.suggested.description = (
+                f"Use {listed(list(dict.fromkeys(columns)), most=3, limit=24)}"
+            )
         schema = audit.obs_schema
         counts: dict[str, int] = {}
         for store in without:
             for column, dtype in schema[(store, "dtype")].items():
-                if dtype is not None and _kind(str(dtype)) < 2:
+                if dtype is not None and _kind(str(dtype)) == 0:
                     counts[str(column)] = counts.get(str(column), 0) + 1
         options = [
             (f"{shown(column, 40)} · in {n:,} of them", column)
@@ -499,9 +531,7 @@ class CategoriesView(View):
 
     def code(self) -> str:
         """Code that makes this table in a script."""
-        return (
-            f"audit = mv.audit(recipe={self.session.recipe!r})\naudit.labels({self.key!r}).counts"
-        )
+        return self.audit_code(f"audit.labels({self.key!r}).counts")
 
 
 def _kind(dtype: str) -> Literal[0, 1, 9]:

@@ -176,7 +176,7 @@ class ChecksView(View):
 
     def code(self) -> str:
         """Code that makes these findings in a script."""
-        return f"mv.audit(recipe={self.session.recipe!r}).findings"
+        return self.audit_code("audit.findings")
 
     def _repr_html_(self) -> str:
         from mappedviz.report import findings_html

@@ -497,7 +497,7 @@ class CoverageView(View):
 
     def code(self) -> str:
         """Code that makes this table in a script."""
-        return f"mv.audit(recipe={self.session.recipe!r}).coverage.table"
+        return self.audit_code("audit.coverage.table")
 
 
 def _same_key(one: Any, other: Any) -> bool:

@@ -39,7 +39,7 @@ _VIEWS: dict[str, type[View]] = {
 _KEPT = {
     "shapes": ("top_n",),
     "coverage": ("show", "genes", "top_n"),
-    "categories": ("top_n", "sort", "search", "shares", "log"),
+    "categories": ("top_n", "sort", "search", "shares", "logarithmic"),
     "weights": ("scheme", "scaler", "top_n"),
     "checks": (),
     "handoff": ("batch_size", "shuffle", "validate", "script"),

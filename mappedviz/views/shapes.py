@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
-from mappedviz.texts import names, quantity, shown, size
+from mappedviz.texts import names, quantity, share, shown, size
 from mappedviz.views.base import Ids, Numbers, View, button, handler, row
 from mappedviz.views.charts import Table
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from mappedviz.audits import Audit
 
+_BARS = ("n_obs", "n_vars")
 _COLUMNS = [
     {"id": "store", "label": "store", "align": "left"},
     {"id": "cells", "label": "cells", "align": "right", "bar": True},
@@ -84,29 +85,25 @@ class ShapesView(View):
         table = audit.stores
         some = table.iloc[: self.top_n]
         self._ids = Ids(some.index, "s")
-        good = table[table["status"] == "ok"]
+        bad = int((table["status"] != "ok").sum())
         self.numbers.show(
             [
                 (quantity(len(table)), "stores" if len(table) != 1 else "store"),
                 (quantity(table["n_obs"].sum()), "cells"),
                 (quantity(audit.coverage.inner), "genes in all stores"),
                 (quantity(audit.coverage.outer), "genes in any store"),
-                (size(table["nbytes"].sum()), "on disk"),
-                *(
-                    [(quantity(len(table) - len(good)), "cannot be read")]
-                    * (len(good) < len(table))
-                ),
+                (size(int(table["nbytes"].sum())), "on disk"),
+                *([(quantity(bad), "cannot be read")] if bad else []),
             ]
         )
-        tops = (
-            {name: max(int(table[name].max(skipna=True) or 0), 1) for name in ("n_obs", "n_vars")}
-            if len(good)
-            else {}
-        )
-        rows = []
-        for (store, facts), text in zip(some.iterrows(), names(some.index), strict=True):
-            rows.append({"id": self._ids.of(store), "cells": _cells(facts, text, tops)})
-        self.chart.rows = rows
+        tops = {name: max(int(table[name].sum()) and int(table[name].max()), 1) for name in _BARS}
+        plain = some.astype(object).where(some.notna(), None)
+        self.chart.rows = [
+            {"id": self._ids.of(store), "cells": _cells(facts, text, tops)}
+            for store, facts, text in zip(
+                some.index, plain.to_dict("records"), names(some.index), strict=True
+            )
+        ]
         left = len(table) - len(some)
         self.chart.note = f"The first {len(some):,} of {len(table):,} stores." if left else ""
 
@@ -157,39 +154,38 @@ class ShapesView(View):
 
     def code(self) -> str:
         """Code that makes this table in a script."""
-        return f"mv.audit(recipe={self.session.recipe!r}).stores"
+        return self.audit_code("audit.stores")
 
 
-def _cells(facts: Any, text: str, tops: dict[str, int]) -> list[dict[str, Any]]:
-    also = []
-    if facts["layers"]:
-        also.append("layers " + ", ".join(shown(name, 20) for name in facts["layers"][:4]))
-    if facts["raw"]:
-        also.append("raw")
-    if facts["obsm"]:
-        also.append("obsm " + ", ".join(shown(name, 20) for name in facts["obsm"][:4]))
-    status = str(facts["status"])
-    density = facts["density"]
+def _cells(facts: dict[Any, Any], text: str, tops: dict[str, int]) -> list[dict[str, Any]]:
+    """The cells of one row; None is what is not known of a store that cannot be read."""
+    parts = [
+        "layers " + ", ".join(shown(name, 20) for name in facts["layers"][:4])
+        if facts["layers"]
+        else "",
+        "raw" if facts["raw"] else "",
+        "obsm " + ", ".join(shown(name, 20) for name in facts["obsm"][:4]) if facts["obsm"] else "",
+    ]
+    also = "; ".join(part for part in parts if part)
 
     def number(name: str) -> dict[str, Any]:
         n = facts[name]
-        if n is None or n != n or not tops or str(n) == "<NA>":
+        if n is None:
             return {"text": "–", "value": None}
         return {"text": quantity(n), "value": int(n), "bar": int(n) / tops[name]}
 
-    nbytes = facts["nbytes"]
-    known = str(nbytes) != "<NA>"
+    def words(value: Any, limit: int) -> dict[str, Any]:
+        return {"text": shown(value, limit) if value else "–", "title": shown(value or "", 400)}
+
+    density, nbytes = facts["density"], facts["nbytes"]
     return [
-        {"text": text, "value": text, "title": shown(facts["path"], 300)},
+        {"text": text, "title": shown(facts["path"], 300)},
         number("n_obs"),
         number("n_vars"),
-        {"text": shown(facts["X"] or "–", 40), "value": shown(facts["X"], 40)},
-        {"text": shown(facts["x_scale"] or "–", 24), "value": shown(facts["x_scale"], 24)},
-        {
-            "text": "–" if density != density else f"{100 * density:.2g} %",
-            "value": None if density != density else float(density),
-        },
-        {"text": size(nbytes) if known else "–", "value": int(nbytes) if known else None},
-        {"text": shown("; ".join(also) or "–", 60), "title": shown("; ".join(also), 300)},
-        {"text": shown(status, 40), "value": status[:40], "title": shown(status, 400)},
+        words(facts["X"], 40),
+        words(facts["x_scale"], 24),
+        {"text": share(density), "value": None if density is None else float(density)},
+        {"text": size(nbytes), "value": None if nbytes is None else int(nbytes)},
+        words(also, 60),
+        words(facts["status"], 40),
     ]

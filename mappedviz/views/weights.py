@@ -40,7 +40,7 @@ class WeightsView(View):
     ----------
     use
         Whether rows are drawn by weight: whether the recipe has ``weights_keys``.
-    keys
+    by
         Obs keys that are weighed; several are combined.
     scheme
         ``"uniform"``, ``"inverse"``, ``"scaled"`` or ``"sqrt"``; see
@@ -65,7 +65,7 @@ class WeightsView(View):
     sections: ClassVar = ("weights",)
 
     use = traitlets.Bool(False)
-    keys = traitlets.Tuple()
+    by = traitlets.Tuple()
     scheme = traitlets.Enum(tuple(_SCHEMES), "inverse")
     scaler = traitlets.Float(DEFAULT_SCALER, min=1e-9)
     top_n = traitlets.Int(25, min=1, max=150)
@@ -122,7 +122,7 @@ class WeightsView(View):
         ]
         for control, name in (
             (self.use_control, "use"),
-            (self.keys_control, "keys"),
+            (self.keys_control, "by"),
             (self.scheme_control, "scheme"),
             (self.scaler_control, "scaler"),
         ):
@@ -146,20 +146,20 @@ class WeightsView(View):
         recipe = self.session.recipe
         self.use = bool(recipe.weights_keys)
         if recipe.weights_keys:
-            self.keys = recipe.weights_keys
+            self.by = recipe.weights_keys
             self.scheme = recipe.weights_scheme or (
                 "inverse" if recipe.weights_scaler is None else "scaled"
             )
             if recipe.weights_scaler is not None:
                 self.scaler = recipe.weights_scaler
         else:
-            kept = tuple(key for key in self.keys if key in recipe.obs_keys)
-            self.keys = kept or recipe.obs_keys[:1]
+            kept = tuple(key for key in self.by if key in recipe.obs_keys)
+            self.by = kept or recipe.obs_keys[:1]
         self._controls()
 
     def _controls(self) -> None:
-        known = dict.fromkeys([*self.session.recipe.obs_keys, *self.keys])
-        offer(self.keys_control, [(shown(key, 40), key) for key in known], self.keys, several=True)
+        known = dict.fromkeys([*self.session.recipe.obs_keys, *self.by])
+        offer(self.keys_control, [(shown(key, 40), key) for key in known], self.by, several=True)
         self.keys_control.rows = min(max(len(known), 1), 4)
         self.use_control.value = self.use
         self.scheme_control.value = self.scheme
@@ -169,12 +169,12 @@ class WeightsView(View):
 
     # --- controls -> recipe ----------------------------------------------------------------
 
-    @traitlets.observe("use", "keys", "scheme", "scaler")
+    @traitlets.observe("use", "by", "scheme", "scaler")
     @handler
     def _weights_changed(self, change: Any) -> None:
         if self.use:
             self.session.edit(
-                weights_keys=self.keys,
+                weights_keys=self.by,
                 weights_scheme=self.scheme,
                 weights_scaler=self.scaler if self.scheme == "scaled" else None,
             )
@@ -203,7 +203,7 @@ class WeightsView(View):
     def _draw(self, audit: Audit) -> None:
         self.bars.rows, self.grid.rows = [], []
         self.numbers.show([])
-        if not self.keys:
+        if not self.by:
             self.message = "Choose a label first: weights are those of its classes."
             return
         found = self._weights(audit)
@@ -265,7 +265,7 @@ class WeightsView(View):
         for name, facts in self.schemes().iterrows():
             words = _SCHEMES[str(name)]
             if name == "scaled":
-                words += f", s = {self.scaler:,.3g}"
+                words += f", s = {self.scaler:,.10g}"
             rows.append(
                 {
                     "id": str(name),
@@ -292,7 +292,7 @@ class WeightsView(View):
 
     def _weights(self, audit: Audit) -> WeightTable:
         scheme: Any = self.scheme
-        return audit.weights(list(self.keys), scheme, self.scaler if scheme == "scaled" else None)
+        return audit.weights(list(self.by), scheme, self.scaler if scheme == "scaled" else None)
 
     def weights(self) -> WeightTable:
         """See :class:`mappedviz.weighting.WeightTable`."""
@@ -300,7 +300,7 @@ class WeightsView(View):
 
     def schemes(self) -> pd.DataFrame:
         """The schemes side by side: see :func:`mappedviz.weighting.compare_schemes`."""
-        return self.audit.schemes(list(self.keys), self.scaler)
+        return self.audit.schemes(list(self.by), self.scaler)
 
     def table(self) -> pd.DataFrame:
         """A row a class: n, weight, share_before, share_after, draws_per_cell."""
@@ -314,13 +314,10 @@ class WeightsView(View):
 
     def code(self) -> str:
         """Code that makes this table in a script."""
-        given = [repr(list(self.keys)), f"scheme={self.scheme!r}"]
+        given = [repr(list(self.by)), f"scheme={self.scheme!r}"]
         if self.scheme == "scaled":
             given.append(f"scaler={self.scaler!r}")
-        return (
-            f"audit = mv.audit(recipe={self.session.recipe!r})\n"
-            f"audit.weights({', '.join(given)}).table"
-        )
+        return self.audit_code(f"audit.weights({', '.join(given)}).table")
 
 
 def _number(value: Any, text: str | None = None) -> dict[str, Any]:

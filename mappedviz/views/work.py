@@ -93,8 +93,11 @@ class Work:
                         return
                     self._thread = None
                     if error is None:
-                        done(result)
-                    else:
+                        try:
+                            done(result)
+                        except Exception as caught:  # nobody would see it on this thread
+                            error = caught
+                    if error is not None:
                         failed(error)
 
             self._thread = threading.Thread(target=run, name="mappedviz-work", daemon=True)
