@@ -363,11 +363,13 @@ def audit(
         those of the recipe.
     label, batch, group
         Obs keys: of the class, of the batch, and of what must not be on both sides of a split
-        (a donor). Without a recipe, label and batch become its ``obs_keys``.
+        (a donor; default: ``split_by`` of the recipe). Without a recipe, label and batch become
+        its ``obs_keys``.
     recipe
         What you want to train on. Default: an inner join of X.
     split
-        Obs key of a split into train and test; default: a column that is called so.
+        Obs key of a split into train and test; default: a column that is called so. Where the
+        recipe says ``split_by``, that is the split that is looked at.
     deep
         Read all rows of X, to find cells that are in two stores under different names.
     progress
@@ -405,6 +407,7 @@ def audit(
     recipe = _recipe(paths, label, batch, recipe, request)
     if label is None and recipe.encoded_keys:
         label = recipe.encoded_keys[0]
+    group = recipe.split_by if group is None else group
     wanted, failed = _expanded(recipe.paths)
     wants = Wants(
         columns=_columns(recipe, [label, batch, group, split]),
@@ -484,7 +487,13 @@ def _expanded(paths: Sequence[str]) -> tuple[list[str], dict[str, Exception]]:
 def _columns(recipe: Recipe, keys: Iterable[str | None]) -> frozenset[str]:
     """Names of the obs columns whose rows the audit will look at."""
     names: set[str] = set()
-    for key in {*recipe.obs_keys, *recipe.obs_filter, *keys}:
+    for key in {
+        *recipe.obs_keys,
+        *recipe.obs_filter,
+        *recipe.weights_keys,
+        recipe.split_by,
+        *keys,
+    }:
         if key is None:
             continue
         alias = recipe.obs_alias.get(key)

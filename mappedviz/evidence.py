@@ -12,6 +12,7 @@ import numpy.typing as npt
 from mappedviz.errors import MissingKeyError, RecipeError
 from mappedviz.labels import Labels, Scheme, scheme_of
 from mappedviz.plan import filter_masks
+from mappedviz.splits import split_groups
 from mappedviz.summaries import (
     Coverage,
     LabelTable,
@@ -76,6 +77,7 @@ class Evidence:
         self.names = display_names(self.paths)
         self._labels: dict[str, LabelTable] = {}
         self._merged: dict[str, Labels] = {}
+        self._sides: dict[int, Array] = {}  # of the groups, by seed
 
     @property
     def readable(self) -> list[tuple[str, Scan]]:
@@ -225,6 +227,31 @@ class Evidence:
             renames = dict(self.recipe.relabel.get(key, ()))
             self._merged[key] = labels.relabel(renames) if renames else labels
         return self._merged[key]
+
+    def sides(self, seed: int | None = None) -> Array:
+        """Boolean (n_rows,): which rows the split of the recipe would set aside for validation.
+
+        Parameters
+        ----------
+        seed
+            In place of the recipe's own.
+
+        Raises
+        ------
+        RecipeError
+            The recipe names no group, or there are too few.
+        """
+        recipe = self.recipe
+        if recipe.split_by is None:
+            raise RecipeError(
+                "names no group", key="split_by", remedy="Split single rows, or name an obs key."
+            )
+        seed = recipe.split_seed if seed is None else seed
+        if seed not in self._sides:
+            groups = self.merged(recipe.split_by)
+            chosen = split_groups(groups.codes, groups.categories, recipe.split_fraction, seed)
+            self._sides[seed] = chosen
+        return np.append(self._sides[seed], False)[self.merged(recipe.split_by).codes]
 
     def crosstab(self, rows: str, columns: str) -> pd.DataFrame:
         """Rows with each pair of labels of two obs keys: DataFrame of int."""

@@ -291,6 +291,13 @@ FINDS = {
         [{"obs": {"ct": LABELS, "b": LABELS}}], {"label": "ct", "batch": "b"}),
     "group-leak": ([{"obs": {"donor": ["d"] * 24, "split": LABELS}}], {"group": "donor"}),
     "group-in-stores": ([{"obs": {"d": ["d"] * 24}}, {"obs": {"d": ["d"] * 24}}], {"group": "d"}),
+    "recipe-keys": ([{}], {"weights_keys": ["cell_type", "nowhere"], "split_by": "donor"}),
+    "split-groups": ([{"obs": {"d": ["d"] * 24}}], {"split_by": "d"}),
+    "split-unlabelled": ([{"obs": {"d": LABELS}}, {"obs": {"ct": LABELS}}], {"split_by": "d"}),
+    "split-share": ([{"obs": {"d": LABELS}}], {"split_by": "d"}),
+    "split-classes": (
+        [{"obs": {"d": [f"d{i // 6}" for i in range(24)], "ct": ["T"] * 12 + ["B"] * 12}}],
+        {"label": "ct", "split_by": "d", "split_fraction": 0.5, "split_seed": 1}),
     "same-cells": ([{}, {}], {}),
     "same-rows": ([{}, {"obs_names": [f"x{i}" for i in range(24)]}], {"deep": True}),
     "same-cells-twice": ([{"obs_names": ["a"] * 24}], {}),
@@ -363,10 +370,81 @@ def test_a_good_collection_passes_and_nothing_passes_by_not_applying(tmp_path):
     audit = quiet(made(tmp_path, GOOD), "ct", "b", "donor")
     assert ids(audit) == []
     assert audit.verdict == "This collection can be trained on: nothing was found against it."
-    assert {one.id for one in audit.not_applicable} == {"same-rows", "zero-filling", "join-refused"}
+    not_asked = {"recipe-keys", "split-groups", "split-unlabelled", "split-share", "split-classes"}
+    not_asked |= {"same-rows", "zero-filling", "join-refused"}
+    assert {one.id for one in audit.not_applicable} == not_asked
     assert set(audit.passed) | {one.id for one in audit.not_applicable} == set(CHECKS)
     assert audit.split == "split"
     assert repr(audit).startswith("Audit of 3 stores: This collection can be trained on")
+
+
+def test_a_good_split_passes(tmp_path):
+    """The recipe splits by what must not be on both sides: columns called "split" mean nothing then."""
+    leaking = [
+        {**one, "obs": {**one["obs"], "split": ["train", "test"] * 60}, "store": i}
+        for i, one in enumerate(GOOD)
+    ]
+    paths = made(tmp_path, leaking)
+    before = quiet(paths, "ct", "b", "donor")
+    (finding,) = found(before, "group-leak")
+    assert finding.number == 6
+    assert finding.code == "recipe = recipe.replace(split_by='donor')"
+    recipe = finding.fix.replace(weights_keys="ct", split_fraction=1 / 3)
+    for group in (None, "donor"):
+        audit = quiet(None, "ct", "b", group, recipe=recipe)
+        assert ids(audit) == []
+        assert audit.group == "donor"
+        assert {"group-leak", "group-in-stores", "recipe-keys", "split-groups", "split-share",
+                "split-unlabelled", "split-classes"} <= set(audit.passed)  # fmt: skip
+    again = mv.Audit.from_json(audit.to_json())
+    assert again.recipe == recipe
+
+
+def test_groups_that_a_split_by_another_key_has_on_both_sides(tmp_path):
+    samples = np.repeat(["s1", "s2", "s3", "s4"], 6)
+    donors = np.repeat(["d1", "d2", "d2", "d2"], 6)
+    paths = made(tmp_path, [{"obs": {"sample": samples, "donor": donors}}])
+    request = {"split_by": "sample", "split_fraction": 0.3}
+    (finding,) = found(quiet(paths, group="donor", **request), "group-leak")
+    assert "1 of 2 groups ('donor')" in finding.message
+    assert "the split by 'sample'" in finding.message
+    audit = quiet(None, group="donor", recipe=finding.fix)
+    assert "group-leak" in audit.passed
+    train, validation = audit.collection().split()
+    assert {len(train), len(validation)} == {6, 18}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_audit_judges_the_split_that_is_made(tmp_path, seed):
+    """Filter, alias and new names included: what is said of a split is true of the engine's."""
+    stores = [
+        {"obs": {"who" if i else "donor": [f"d{(k * 7 + i) % 9}" for k in range(24)],
+                 "ct": [f"c{(k + i) // 5}" for k in range(24)]}}
+        for i in range(3)
+    ]  # fmt: skip
+    request = {
+        "obs_keys": ["ct"],
+        "obs_alias": {"person": ["who", "donor"]},
+        "relabel": {"person": {"d1": "d0", "d2": None}},
+        "obs_filter": {"ct": ["c0", "c1", "c2", "c3"]},
+        "split_by": "person",
+        "split_seed": seed,
+        "split_fraction": 0.3,
+    }
+    audit = quiet(made(tmp_path, stores), "ct", recipe=None, **request)
+    train, validation = audit.collection().split()
+    (finding,) = found(audit, "split-unlabelled")
+    missing = sum(str(v) == "nan" for v in train.get_merged_labels("person"))
+    assert finding.number == missing
+    counts = [np.unique(part.get_merged_labels("ct").astype(str)) for part in (train, validation)]
+    single = np.setxor1d(*counts)
+    findings = found(audit, "split-classes")
+    assert sum(finding.number for finding in findings) == len(single)
+    for name in single:
+        side = "training" if name in counts[0] else "validation"
+        assert f"'{name}' ({side})" in findings[0].message
+    share = len(validation) / (len(train) + len(validation) - missing)
+    assert bool(found(audit, "split-share")) == (abs(share - 0.3) > 0.05)
 
 
 def test_without_label_and_group_their_checks_do_not_apply(tmp_path):

@@ -5,7 +5,7 @@ To add one, write a function in one of these modules and decorate it with
 :class:`~mappedviz.findings.NotApplicableError` where there is nothing to look at.
 """
 
-from mappedviz.checks import bias, files, genes, labels, values
+from mappedviz.checks import bias, files, genes, labels, splitting, values
 from mappedviz.findings import CHECKS
 
-__all__ = ["CHECKS", "bias", "files", "genes", "labels", "values"]
+__all__ = ["CHECKS", "bias", "files", "genes", "labels", "splitting", "values"]

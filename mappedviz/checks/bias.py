@@ -1,11 +1,9 @@
-"""Checks of what training would be biased by: rare classes, weights, batches, leaks, repeats."""
+"""Checks of what training would be biased by: rare classes, weights, batches, repeats."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from mappedviz.findings import Found, NotApplicableError, check
 from mappedviz.labelling import cramers_v
@@ -133,52 +131,6 @@ def class_in_one_batch(e: Evidence) -> Iterator[Found]:
             },
             stores=stores,
             number=len(classes),
-        )
-
-
-@check("group-leak", "error", "Split by group, so that none is on both sides.")
-def group_leak(e: Evidence) -> Iterator[Found]:
-    """{n} of {all} groups ({group!r}) are in more than one part of {split!r}: what a model remembers of
-    them counts as if it had learned it.
-    """
-    if e.group is None:
-        raise NotApplicableError("no group was named")
-    if not e.has(e.group):
-        raise NotApplicableError(f"no store has the group {e.group!r}")
-    if e.split is None or not e.has(e.split):
-        raise NotApplicableError("no obs column with a split was named")
-    table = e.crosstab(e.group, e.split)
-    several = (table > 0).sum(axis=1) > 1
-    if several.any():
-        yield Found(
-            {
-                "n": int(several.sum()),
-                "all": len(table),
-                "group": e.group,
-                "split": e.split,
-            },
-            number=int(several.sum()),
-        )
-
-
-@check("group-in-stores", "info", "Split by group, not by store.")
-def group_in_stores(e: Evidence) -> Iterator[Found]:
-    """{n} of {all} groups ({group!r}) are in more than one store: a split by store would have them on
-    both sides.
-    """
-    if e.group is None:
-        raise NotApplicableError("no group was named")
-    if not e.has(e.group):
-        raise NotApplicableError(f"no store has the group {e.group!r}")
-    table = e.labels(e.group)
-    several = table.n_stores > 1
-    if several.any():
-        here = np.isin(table.rows[0], np.flatnonzero(several.to_numpy()))
-        stores = [table.stores[i] for i in np.unique(table.rows[1][here]).tolist()]
-        yield Found(
-            {"n": int(several.sum()), "all": len(several), "group": e.group},
-            stores=stores,
-            number=int(several.sum()),
         )
 
 
