@@ -28,7 +28,8 @@ demo:
 	@$(BIN)/python -m mappedviz.demo
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term $(PYTEST)
+	@scripts/chromium.sh
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term $(PYTEST)
 	$(if $(PYTEST),,$(BIN)/python scripts/engine_coverage.py)
 
 lint:

@@ -148,17 +148,18 @@ const ticks = (low, high, whole) => {
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high * 1.0001; i++) all.push(+(i * step).toPrecision(12));
   return all;
 };
-const short = (value) => value.toLocaleString("en", { notation: "compact", maximumSignificantDigits: 3 });
+const short = (value) => (Math.abs(value) < 10000 ? figures(value)
+  : value.toLocaleString("en", { notation: "compact", maximumSignificantDigits: 3 }));
 
 // == bars ==
 KINDS.bars = {
   traits: ["rows", "series", "mode", "log", "unit", "marks_label"],
   start(model, root) {
     const legend = make("div", { class: "mv-legend", "aria-hidden": "true" });
-    const box = make("div", { class: "mv-bars" }), axis = make("div", { class: "mv-axis", "aria-hidden": "true" });
-    const note = make("div", { class: "mv-note" });
-    const grid = make("div", { class: "mv-grid" }), units = label("", "mv-units");
-    root.append(legend, make("div", { class: "mv-scroll" }, make("div", { class: "mv-frame" }, grid, box, axis, units)), note);
+    const box = make("div", { class: "mv-bars" }), grid = make("div", { class: "mv-grid" });
+    const axis = make("div", { class: "mv-ticks" }), units = label("", "mv-units"), note = make("div", { class: "mv-note" });
+    root.append(legend, make("div", { class: "mv-scroll" }, make("div", { class: "mv-frame" }, grid, box,
+      make("div", { class: "mv-axis", "aria-hidden": "true" }, axis, units))), note);
     const tip = tooltip(root);
     let rows = new Map(), series = [], shared = false;
     const unit = () => model.get("unit");
@@ -204,7 +205,7 @@ KINDS.bars = {
       const low = log ? 10 ** Math.floor(Math.log10(Math.min(...values, high))) / 2 : 0;
       const along = log ? (v) => (v > 0 ? Math.log(v / low) / Math.log(high / low) : 0) : (v) => v / high;
       const points = log ? Array.from({ length: Math.floor(Math.log10(high / low)) + 1 }, (_, i) => 2 * low * 10 ** i).filter((v) => v <= high)
-        : ticks(0, high, values.every(Number.isInteger));
+        : ticks(0, high, !shared && values.every(Number.isInteger));
 
       root.setAttribute("aria-label", model.get("title"));
       root.setAttribute("role", "group");
@@ -230,8 +231,9 @@ KINDS.bars = {
         { left: percent(along(v)) })));
       units.textContent = shared ? "" : unit();
       const marked = model.get("marks_label") && drawn.some((row) => row.marks.length);
-      legend.replaceChildren(...(series.length > 1 ? series.map((one, i) => make("span", { class: "mv-pair", "data-i": i }, swatch(one), label(one.name))) : []),
-        marked ? make("span", { class: "mv-pair" }, make("span", { class: "mv-mark" }), label(model.get("marks_label"))) : null);
+      const keys = series.length > 1 ? series.map((one, i) => make("span", { class: "mv-pair", "data-i": i }, swatch(one), label(one.name))) : [];
+      if (marked) keys.push(make("span", { class: "mv-pair" }, make("span", { class: "mv-mark" }), label(model.get("marks_label"))));
+      legend.replaceChildren(...keys);
       note.textContent = all.length > MOST ? `${figures(all.length - MOST)} more are not drawn` : "";
     };
   },
@@ -242,7 +244,7 @@ KINDS.curve = {
   traits: ["points", "xlabel", "ylabel"],
   start(model, root) {
     const plot = make("div", { class: "mv-curve" });
-    root.append(plot);
+    root.append(make("div", { class: "mv-plot" }, plot));
     const tip = tooltip(root);
     let points = [], x0 = 0, x1 = 1, top = 1;
     const across = (x) => percent(x1 > x0 ? (x - x0) / (x1 - x0) : 0.5);
@@ -283,7 +285,7 @@ KINDS.curve = {
         place(make("span", { class: "mv-tick mv-left" }, short(y)), { top: up(y) }),
       ]);
       if (points.length) {
-        for (const x of ticks(x0, x1, xs.every(Number.isInteger)))
+        for (const x of xs.length > 12 ? ticks(x0, x1, xs.every(Number.isInteger)) : xs)
           parts.push(place(make("span", { class: "mv-tick mv-below" }, short(x)), { left: across(x) }));
         parts.push(make("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none" },
           make("polygon", { points: `${path[0].split(",")[0]},100 ${path.join(" ")} ${path.at(-1).split(",")[0]},100` }),
@@ -292,8 +294,8 @@ KINDS.curve = {
       if (i >= 0) parts.push(place(make("div", { class: "mv-guide" }), { left: across(xs[i]) }));
       if (points.length <= 40) points.forEach(([x, y], n) =>
         parts.push(place(make("div", { class: n === i ? "mv-dot mv-on" : "mv-dot" }), { left: across(x), top: up(y) })));
-      if (i >= 0) parts.push(place(label(counted(ys[i], ""), "mv-chip"), { left: across(xs[i]) }));
-      parts.push(label(model.get("xlabel"), "mv-tick mv-x"), label(model.get("ylabel"), "mv-tick mv-y"));
+      parts.push(label(model.get("xlabel"), "mv-tick mv-x"), i < 0 ? label(model.get("ylabel"), "mv-tick mv-y")
+        : place(label(counted(ys[i], model.get("ylabel")), "mv-chip"), { left: across(xs[i]), translate: "-" + across(xs[i]) }));
       plot.replaceChildren(...parts);
       root.classList.toggle("mv-able", able());
       plot.tabIndex = able() ? 0 : -1;
@@ -315,9 +317,11 @@ KINDS.table = {
     const table = make("table", {}, make("thead", {}, head), body);
     root.append(make("div", { class: "mv-scroll" }, table), note);
     const tip = tooltip(root);
+    // What a cell has to add, or its whole text where that is cut off.
     body.addEventListener("pointermove", ({ target, clientX, clientY }) => {
-      const cell = target.closest("[data-title]");
-      if (cell) tip.show(clientX, clientY, cell.dataset.title, []);
+      const cell = target.closest("td"), cut = cell?.firstChild.scrollWidth > cell?.firstChild.clientWidth;
+      const text = cell?.dataset.title || (cut && cell.textContent);
+      if (text) tip.show(clientX, clientY, text, []);
       else tip.hide();
     });
     const rowsOf = chooser(model, root, body);
@@ -328,18 +332,19 @@ KINDS.table = {
       model.set("sort", next ? [id, next] : []);
       model.save_changes();
     };
-    const key = (cell) => cell.value ?? (cell.text || null);
     const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b
       : String(a).localeCompare(String(b), "en", { numeric: true }));
 
     return (onlySelected) => {
       if (onlySelected) return rowsOf.mark();
       const columns = model.get("columns"), [by, way] = model.get("sort");
-      const held = document.activeElement?.dataset?.sort, column = columns.findIndex(({ id }) => id === by);
+      const held = document.activeElement?.dataset.sort, nth = columns.findIndex(({ id }) => id === by);
       const rows = model.get("rows").slice(0, MOST);
-      // What has no value comes last, whichever way.
-      if (column >= 0) rows.sort((one, other) => {
-        const a = key(one.cells[column]), b = key(other.cells[column]);
+      // By value, or by text in a column without values. What has none comes last, whichever way.
+      const valued = rows.some((row) => row.cells[nth]?.value != null);
+      const key = ({ cells }) => (valued ? cells[nth]?.value : cells[nth]?.text || null) ?? null;
+      if (nth >= 0) rows.sort((one, other) => {
+        const a = key(one), b = key(other);
         if (a === null || b === null) return (a === null) - (b === null);
         return way === "descending" ? compare(b, a) : compare(a, b);
       });
@@ -412,8 +417,15 @@ KINDS.code = {
         await navigator.clipboard.writeText(model.get("text"));
       } catch {
         // Not allowed, or no clipboard in this page: select, and copy as people do.
+        const put = (event) => {
+          event.clipboardData.setData("text/plain", model.get("text"));
+          event.preventDefault();
+          event.stopPropagation();
+        };
         getSelection().selectAllChildren(code);
+        document.addEventListener("copy", put, { once: true, capture: true });
         done = document.execCommand("copy");
+        document.removeEventListener("copy", put, true);
       }
       said.textContent = button.textContent = done ? "Copied" : "Press Ctrl+C";
       clearTimeout(later);
@@ -427,7 +439,7 @@ KINDS.code = {
       const text = model.get("text"), nodes = [];
       let end = 0;
       if (["python", "json"].includes(model.get("language"))) for (const match of text.matchAll(parts)) {
-        nodes.push(text.slice(end, match.index), make(match[1] ? "i" : match[2] ? "q" : "b", {}, match[0]));
+        nodes.push(text.slice(end, match.index), make(match[1] ? "i" : match[2] ? "em" : "b", {}, match[0]));
         end = match.index + match[0].length;
       }
       code.replaceChildren(...nodes, text.slice(end));

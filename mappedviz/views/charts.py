@@ -45,7 +45,8 @@ def _module(*names: str) -> str:
 
 
 def _style(*names: str) -> str:
-    return "\n".join(_CSS[name] for name in ("common", *names))
+    style = "".join(_CSS[name] for name in ("common", *names))
+    return re.sub(r"(?<=[{};:,])\s+|\s+(?=\{)", "", style)
 
 
 def _number(value: Any, what: str) -> float | int | None:
@@ -58,7 +59,9 @@ def _number(value: Any, what: str) -> float | int | None:
         raise traitlets.TraitError(f"{what}: {value!r} is no number.")
     if math.isinf(value):
         raise traitlets.TraitError(f"{what}: {value!r} cannot be drawn.")
-    return None if math.isnan(value) else value
+    if math.isnan(value):
+        return None
+    return int(value) if value == int(value) else value
 
 
 def _text(value: Any, what: str) -> str:

@@ -1,0 +1,394 @@
+"""The charts in JupyterLab, Notebook 7 and Voila: by mouse, by keyboard, by ear, and in the dark."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+
+import pytest
+from playwright.sync_api import expect
+
+SETUP = """
+import random
+import ipywidgets as widgets
+from mappedviz.views.charts import Bars, Code, Curve, KeyGuard, Matrix, Table
+
+STORES = ["pbmc3k", "pbmc68k", "breast_immune"]
+SERIES = [{"name": n, "colour": c} for n, c in zip(STORES, ["#0072b2", "#e69f00", "#009e73"])]
+LABELS = ["T cells", "B cells", "NK cells", "(missing)"]
+COUNTS = [[700, 500, 0], [300, 0, 25], [100, 80, 60], [0, 0, 9]]
+
+def rows(counts=COUNTS):
+    return [{"id": str(i), "label": label, "values": row, "text": f"{sum(row):,}"}
+            for i, (label, row) in enumerate(zip(LABELS, counts))]
+
+def said(chart, *names):
+    '''The chart, and a line that says what Python knows of it.'''
+    line = widgets.Label()
+    def tell(_=None):
+        line.value = "; ".join(f"{name}={','.join(getattr(chart, name))}" for name in names)
+    chart.observe(tell, list(names))
+    tell()
+    return widgets.VBox([chart, line])
+"""
+BARS = """
+bars = Bars(title="Cells by label", unit="cells", series=SERIES, rows=rows(), selectable="many")
+said(bars, "selected")
+"""
+TABLE = """
+table = Table(
+    title="Stores", selectable="one", note="2 more stores are not shown",
+    columns=[
+        {"id": "store", "label": "store"},
+        {"id": "cells", "label": "cells", "align": "right", "bar": True, "title": "rows of X"},
+        {"id": "status", "label": "status"},
+    ],
+    rows=[
+        {"id": s, "cells": [{"text": s}, {"text": t, "value": n, "bar": (n or 0) / 68579}, {"text": w}]}
+        for s, t, n, w in [
+            ("pbmc3k", "2,700", 2700, "ok"), ("broken", "–", None, "cannot be read"),
+            ("pbmc68k", "68,579", 68579, "ok"), ("tiny", "9", 9, "ok"),
+        ]
+    ],
+)
+said(table, "sort", "selected")
+"""
+CURVE = """
+curve = Curve(title="Genes kept", xlabel="in at least k stores", ylabel="genes", selectable="one",
+              points=[[1, 32738], [2, 17880], [3, 13722], [4, 9104], [5, 1838]])
+said(curve, "selected")
+"""
+MATRIX = """
+matrix = Matrix(title="Cells by label and store", selectable="one",
+                rows=[{"id": str(i), "label": label} for i, label in enumerate(LABELS)],
+                columns=[{"id": s, "label": s} for s in STORES],
+                values=[[n / sum(row) if n else None for n in row] for row in COUNTS],
+                texts=[[f"{n:,}" for n in row] for row in COUNTS])
+said(matrix, "selected")
+"""
+CODE = """
+code = Code(title="Recipe", text='import mappedviz as mv\\n\\nds = mv.MappedCollection(["a.h5ad"])  # one\\n')
+code
+"""
+OTHERS = """
+widgets.VBox([
+    Bars(title="Shares", mode="share", series=SERIES, rows=rows(), unit="cells"),
+    Bars(title="Leave one out", series=[{"name": ""}], unit="genes", marks_label="with it",
+         rows=[{"id": "a", "label": "lung", "values": [17880], "text": "17,880", "marks": 9104},
+               {"id": "b", "label": "pbmc", "values": [9300], "text": "9,300", "marks": 9104}]),
+    Bars(title="Draws", mode="grouped", log=True, unit="cells",
+         series=[{"name": "before"}, {"name": "after", "colour": "#e69f00", "hatch": True}],
+         rows=[{"id": str(i), "label": n, "values": [10 ** i, 500]} for i, n in enumerate(LABELS)]),
+])
+"""
+# What is read by whom: the text of each chart, its roles and states.
+ARIA_BARS = """
+- group "Cells by label":
+  - listbox "Cells by label":
+    - 'option "T cells: 1,200 cells; pbmc3k 700, pbmc68k 500"'
+    - 'option "B cells: 325 cells; pbmc3k 300, breast_immune 25" [selected]'
+    - 'option "NK cells: 240 cells; pbmc3k 100, pbmc68k 80, breast_immune 60"'
+    - 'option "(missing): 9 cells; breast_immune 9"'
+"""
+ARIA_TABLE = """
+- grid "Stores":
+  - rowgroup:
+    - row:
+      - columnheader "store":
+        - button "store"
+      - columnheader "cells":
+        - button "cells"
+      - columnheader "status":
+        - button "status"
+  - rowgroup:
+    - row "pbmc68k 68,579 ok":
+      - gridcell "pbmc68k"
+      - gridcell "68,579"
+      - gridcell "ok"
+    - row "pbmc3k 2,700 ok"
+    - row "tiny 9 ok" [selected]
+    - row "broken – cannot be read"
+- text: 2 more stores are not shown
+"""
+ARIA_MATRIX = """
+- grid "Cells by label and store":
+  - rowgroup:
+    - row
+  - rowgroup:
+    - row "T cells 700 500 0":
+      - rowheader "T cells"
+      - gridcell "700"
+      - gridcell "500"
+      - gridcell "0"
+    - row "B cells 300 0 25" [selected]
+    - row "NK cells 100 80 60"
+    - row "(missing) 0 0 9"
+"""
+
+
+@pytest.fixture(scope="module")
+def lab(jupyter_module):
+    """One notebook with every chart. The first cells are numbered as below."""
+    notebook = jupyter_module.lab(SETUP, BARS, TABLE, CURVE, MATRIX, CODE, OTHERS)
+    notebook.page.set_viewport_size({"width": 1000, "height": 2400})
+    notebook.run_all()
+    before = notebook.sources()
+    yield notebook
+    # Whatever was clicked and typed: the cells are what they were.
+    assert notebook.sources() == before
+
+
+def test_bars_by_mouse(lab):
+    area = lab.output(1)
+    option = area.get_by_role("option")
+    expect(option).to_have_count(4)
+    option.nth(1).click()
+    expect(area.locator(".widget-label")).to_have_text("selected=1")
+    option.nth(3).click()
+    expect(area.locator(".widget-label")).to_have_text("selected=1,3")
+    option.nth(3).click()
+    expect(area.locator(".widget-label")).to_have_text("selected=1")
+    expect(area.get_by_role("group", name="Cells by label")).to_match_aria_snapshot(ARIA_BARS)
+
+
+def test_bars_tell_what_is_under_the_pointer(lab):
+    area = lab.output(1)
+    area.locator(".mv-fill").nth(1).hover()
+    tip = area.locator(".mv-tip")
+    expect(tip).to_be_visible()
+    expect(tip).to_have_text(re.compile(r"T cells\s*pbmc68k\s*500 cells\s+·\s+42 %"))
+    lab.page.mouse.move(5, 5)
+    expect(tip).to_be_hidden()
+    # A store's name in the legend shows where that store is.
+    area.locator(".mv-legend .mv-pair").nth(2).hover()
+    expect(area.locator(".mv-hot")).to_have_count(3)
+    lab.page.mouse.move(5, 5)
+
+
+def test_bars_by_keyboard(lab):
+    area, page = lab.output(1), lab.page
+    option, line = area.get_by_role("option"), area.locator(".widget-label")
+    option.nth(1).focus()
+    page.keyboard.press("Escape")
+    expect(line).to_have_text("selected=")
+    page.keyboard.press("Home")
+    expect(option.nth(0)).to_be_focused()
+    expect(area.locator(".mv-tip")).to_contain_text("pbmc68k")
+    page.keyboard.press("Space")
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowUp")
+    expect(option.nth(2)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(line).to_have_text("selected=0,2")
+    # One stop for the Tab key, where it was left.
+    expect(area.locator("[tabindex='0']")).to_have_count(1)
+    expect(option.nth(2)).to_have_attribute("tabindex", "0")
+    page.keyboard.press("Tab")
+    expect(option.nth(2)).not_to_be_focused()
+    option.nth(2).focus()
+    # Letters that are commands of the notebook, and digits that make headings of cells.
+    page.keyboard.type("ddyrmbax1z")
+    page.keyboard.press("Escape")
+    expect(line).to_have_text("selected=")
+
+
+def test_python_draws_and_selects(lab):
+    area = lab.output(1)
+    lab.execute("bars.put(rows=rows()[::-1], selected=['3', '0'])")
+    expect(area.get_by_role("option").first).to_have_accessible_name(
+        "(missing): 9 cells; breast_immune 9"
+    )
+    expect(area.get_by_role("option", selected=True)).to_have_count(2)
+    lab.execute(
+        "bars.selected = []; bars.rows = rows(); bars.mode = 'share'; bars.selectable = 'none'"
+    )
+    expect(area.get_by_role("listitem")).to_have_count(4)
+    area.get_by_role("listitem").first.click()
+    assert lab.execute("print(bars.selected)").strip() == "[]"
+    lab.execute("bars.put(mode='stacked', selectable='many')")
+    expect(area.get_by_role("option")).to_have_count(4)
+
+
+def test_no_more_than_200_rows_are_drawn(lab):
+    area = lab.output(1)
+    lab.execute(
+        "bars.rows = [{'id': str(i), 'label': f'label {i}', 'values': [1, i, 2]} for i in range(1500)]"
+    )
+    expect(area.get_by_role("option")).to_have_count(200)
+    expect(area.get_by_text("1,300 more are not drawn")).to_be_visible()
+    lab.execute("bars.rows = rows()")
+    expect(area.get_by_role("option")).to_have_count(4)
+
+
+def test_focus_stays_where_it_was_when_rows_change(lab):
+    option = lab.output(1).get_by_role("option")
+    option.nth(2).focus()
+    lab.execute("bars.rows = rows()[::-1]")
+    expect(option.nth(1)).to_have_accessible_name(re.compile("NK cells"))
+    expect(option.nth(1)).to_be_focused()
+    lab.execute("bars.rows = rows()")
+
+
+def test_table_is_sorted_in_the_browser(lab):
+    area, page = lab.output(2), lab.page
+    row, line = area.locator("tbody tr"), area.locator(".widget-label")
+    header = area.get_by_role("columnheader")
+    area.get_by_role("button", name="cells").click()
+    expect(line).to_have_text("sort=cells,descending; selected=")
+    expect(header.nth(1)).to_have_attribute("aria-sort", "descending")
+    expect(row).to_contain_text(["pbmc68k", "pbmc3k", "tiny", "broken"])
+    row.nth(2).click()
+    expect(line).to_have_text("sort=cells,descending; selected=tiny")
+    expect(area.locator(".mv")).to_match_aria_snapshot(ARIA_TABLE)
+    # Enter on the heading, which keeps the focus; what has no number stays last.
+    area.get_by_role("button", name="cells").focus()
+    page.keyboard.press("Enter")
+    expect(header.nth(1)).to_have_attribute("aria-sort", "ascending")
+    expect(row).to_contain_text(["tiny", "pbmc3k", "pbmc68k", "broken"])
+    expect(area.get_by_role("button", name="cells")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(line).to_have_text("sort=; selected=tiny")
+    expect(row).to_contain_text(["pbmc3k", "broken", "pbmc68k", "tiny"])
+    row.nth(3).focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Space")
+    expect(line).to_have_text("sort=; selected=pbmc68k")
+    lab.execute("table.sort = ['store', 'ascending']")
+    expect(row).to_contain_text(["broken", "pbmc3k", "pbmc68k", "tiny"])
+
+
+def test_curve(lab):
+    area, page = lab.output(3), lab.page
+    line, slider = area.locator(".widget-label"), area.get_by_role("slider")
+    expect(slider).to_have_attribute("aria-valuetext", "none marked")
+    slider.click()
+    expect(line).to_have_text("selected=3")
+    expect(slider).to_have_attribute("aria-valuetext", "in at least k stores 3: 13,722 genes")
+    page.keyboard.press("ArrowRight")
+    expect(line).to_have_text("selected=4")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowLeft")
+    expect(line).to_have_text("selected=1")
+    page.keyboard.press("End")
+    expect(area.get_by_text("1,838 genes")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(line).to_have_text("selected=")
+    lab.execute("curve.selected = ['2']")
+    expect(slider).to_have_attribute("aria-valuenow", "2")
+
+
+def test_matrix(lab):
+    area = lab.output(4)
+    area.get_by_role("row").nth(2).click()
+    expect(area.locator(".widget-label")).to_have_text("selected=1")
+    expect(area.locator(".mv")).to_match_aria_snapshot(ARIA_MATRIX)
+    lab.page.keyboard.press("ArrowDown")
+    lab.page.keyboard.press("Enter")
+    expect(area.locator(".widget-label")).to_have_text("selected=2")
+
+
+@pytest.mark.parametrize("clipboard", [True, False])
+def test_code_is_copied(lab, clipboard):
+    area, page = lab.output(5), lab.page
+    page.evaluate("navigator.clipboard.writeText('before')")
+    if not clipboard:
+        page.evaluate(
+            "() => { navigator.clipboard.writeText = () => Promise.reject(new DOMException('no')); }"
+        )
+    lab.execute(f"code.text = 'print({int(clipboard)})\\n'")
+    expect(area.locator("pre")).to_have_text(f"print({int(clipboard)})\n")
+    area.get_by_role("button", name="Copy").click()
+    expect(area.locator("[aria-live]")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == f"print({int(clipboard)})\n"
+    expect(area.get_by_role("button", name="Copy", exact=True)).to_be_visible()
+
+
+# Text against what is painted behind it, as WCAG computes it.
+CONTRAST = """() => {
+    const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+    const rgba = (colour) => {
+        canvas.clearRect(0, 0, 1, 1);
+        canvas.fillStyle = colour;
+        canvas.fillRect(0, 0, 1, 1);
+        const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
+        return [r, g, b, a / 255];
+    };
+    const over = (top, below) => [0, 1, 2].map((i) => top[i] * top[3] + below[i] * (1 - top[3]));
+    const behind = (node) => {
+        if (!node) return [255, 255, 255];
+        const colour = rgba(getComputedStyle(node).backgroundColor);
+        return colour[3] === 1 ? colour.slice(0, 3) : over(colour, behind(node.parentElement));
+    };
+    const light = (colour) => colour.map((c) => c / 255)
+        .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    const found = [];
+    for (const chart of document.querySelectorAll(".mv")) {
+        const walk = document.createTreeWalker(chart, NodeFilter.SHOW_TEXT);
+        while (walk.nextNode()) {
+            const node = walk.currentNode.parentElement;
+            if (!walk.currentNode.data.trim() || !node.checkVisibility()) continue;
+            const paper = behind(node), ink = over(rgba(getComputedStyle(node).color), paper);
+            const [dark, bright] = [light(paper), light(ink)].sort((a, b) => a - b);
+            found.push([(bright + 0.05) / (dark + 0.05), walk.currentNode.data]);
+        }
+    }
+    return found;
+}"""
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_text_is_read_with_ease(lab, jupyter_module, dark):
+    lab.execute("bars.selected = ['1']; curve.selected = ['3']; matrix.selected = ['1']")
+    lab.execute("table.put(selected=['tiny'], sort=['cells', 'descending'])")
+    lab.page.mouse.move(5, 5)
+    with lab.theme(dark):
+        expect(lab.output(1).get_by_role("option", selected=True)).to_have_count(1)
+        expect(lab.output(4).get_by_role("row", selected=True)).to_have_count(1)
+        found = lab.page.evaluate(CONTRAST)
+        jupyter_module.picture(lab.page, f"charts-{'dark' if dark else 'light'}")
+    assert len(found) > 80
+    assert [(round(ratio, 2), text) for ratio, text in found if ratio < 4.5] == []
+
+
+def test_update_is_quick(lab, capsys):
+    """25 categories of 8 stores: from setting the trait in Python to the new bars in the page."""
+    lab.execute(
+        "rng = random.Random(0); eight = [{'name': f'store_{i}', 'colour': '#0072b2'} for i in range(8)]\n"
+        "def many(): return [{'id': str(i), 'label': f'CD{i} positive, alpha-beta T cell', "
+        "'values': [rng.randrange(1, 90_000) for _ in eight], 'text': f'{rng.randrange(10**6):,}'} for i in range(25)]\n"
+        "bars.put(series=eight, rows=many())"
+    )
+    expect(lab.output(1).get_by_role("option")).to_have_count(25)
+    # The clocks are one clock: the kernel runs on this machine.
+    lab.page.evaluate(
+        """() => {
+            window.drawn = [];
+            const now = () => performance.timeOrigin + performance.now();
+            new MutationObserver(() => {
+                document.querySelector(".mv-bars").offsetHeight;  // laid out
+                window.drawn.push(now());
+            }).observe(document.querySelector(".mv-bars"), { childList: true });
+        }"""
+    )
+    told = lab.execute(
+        "import json, time\n"
+        "set_at = []\n"
+        "for _ in range(15):\n"
+        "    new = many(); time.sleep(0.3); set_at.append(time.time() * 1000); bars.rows = new\n"
+        "print(json.dumps(set_at), len(json.dumps(bars.rows).encode()))"
+    )
+    times, size = told.rsplit(maxsplit=1)
+    lab.page.wait_for_function("window.drawn.length >= 15")
+    drawn = lab.page.evaluate("window.drawn")
+    took = [done - start for start, done in zip(json.loads(times), drawn, strict=True)]
+    with capsys.disabled():
+        print(
+            f"\n25 categories x 8 stores: {statistics.median(took):.0f} ms to the page "
+            f"(best {min(took):.0f}, worst {max(took):.0f}), {int(size):,} bytes"
+        )
+    lab.execute("bars.put(series=SERIES, rows=rows())")
+    # The machine may be busy with other tests: the best says what the code can do.
+    assert min(took) < 120
+    assert int(size) < 10_000
