@@ -21,7 +21,9 @@ HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _MARKERS = ("zarr.json", ".zgroup", ".zarray")
 
 
-def open_root(path: str | os.PathLike[str]) -> AbstractContextManager[GroupNode]:
+def open_root(
+    path: str | os.PathLike[str], kind: StoreKind | None = None
+) -> AbstractContextManager[GroupNode]:
     """Open a store for looking around in it; nothing is ever written.
 
     Parameters
@@ -29,6 +31,8 @@ def open_root(path: str | os.PathLike[str]) -> AbstractContextManager[GroupNode]
     path
         A ``.h5ad`` file, a ``.zarr`` directory or a ``.zarr.zip`` archive. What it is is found
         out from its contents, not from its name.
+    kind
+        What :func:`store_kind` said, where it was asked already.
 
     Returns
     -------
@@ -46,7 +50,7 @@ def open_root(path: str | os.PathLike[str]) -> AbstractContextManager[GroupNode]
     ...     root.keys(), root["obs/n_counts"].read()
     (['obs'], array([3, 1]))
     """
-    kind = store_kind(path)
+    kind = kind or store_kind(path)
     if kind == "h5ad":
         from mappedviz.nodes_hdf5 import open_hdf5
 

@@ -28,6 +28,7 @@ from mappedviz.chunks import (
     StoredArray,
     cut_extents,
     grid_of,
+    os_error,
     pread,
     read_rows,
     virtual_chunks,
@@ -68,6 +69,8 @@ def open_hdf5(path: str) -> Iterator[GroupNode]:
 
 
 def _cannot_open(path: str, error: OSError) -> StoreError:
+    if isinstance(error, (FileNotFoundError, PermissionError)):
+        return os_error(error, path)
     text = str(error)
     if "truncated" in text or "addr overflow" in text:
         return StoreError(

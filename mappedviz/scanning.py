@@ -22,6 +22,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 from mappedviz.errors import StoreError
 from mappedviz.scans import (
     VOCABULARY,
+    Names,
     Scan,
     ScanCancelledError,
     Wants,
@@ -233,6 +234,7 @@ class _Worker:
         assert self.process.stdout is not None
         self.stdin: IO[bytes] = self.process.stdin
         self.stdout: IO[bytes] = self.process.stdout
+        self.names: dict[bytes, Names] = {}
         self._send(wants)
 
     def _send(self, what: Any) -> None:
@@ -244,8 +246,13 @@ class _Worker:
         try:
             self._send(path)
             scan: Scan = pickle.load(self.stdout)  # noqa: S301 - written by our own child
+            names: dict[str | None, Names | bytes] = pickle.load(self.stdout)  # noqa: S301
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             raise EOFError from error
+        for column, found in names.items():
+            if isinstance(found, Names):
+                self.names[found.key] = found
+            scan.names[column] = found if isinstance(found, Names) else self.names[found]
         return scan
 
     def end(self) -> None:
@@ -263,18 +270,24 @@ def serve() -> None:
     os.dup2(2, 1)  # what a library prints is no reply
     requests = sys.stdin.buffer
     wants = pickle.load(requests)  # noqa: S301 - written by our own parent
+    told: set[bytes] = set()
     while True:
         try:
             path = pickle.load(requests)  # noqa: S301 - as above
         except EOFError:
             return
         scan = read_store(path, wants)
+        # Many stores have the same names, which are most of what is read: they travel once.
+        found, scan.names = scan.names, {}
         try:
             reply = pickle.dumps(scan, protocol=5)
         except Exception as error:  # an exception of some library that cannot travel
             scan = Scan(path, error=StoreError(str(scan.error or error), store=path), wants=wants)
-            reply = pickle.dumps(scan, protocol=5)
+            reply, found = pickle.dumps(scan, protocol=5), {}
+        names = {column: one.key if one.key in told else one for column, one in found.items()}
+        told.update(one.key for one in found.values())
         replies.write(reply)
+        pickle.dump(names, replies, protocol=5)
         replies.flush()
 
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
 from typing import Any, TypeAlias, cast
@@ -25,7 +25,7 @@ from mappedviz.errors import ElementError, MappedvizError, MissingKeyError
 from mappedviz.labels import Label, as_label
 from mappedviz.matrices import Part, gather_csr
 from mappedviz.nodes import ArrayNode, GroupNode, open_root
-from mappedviz.stores import PathLike, Store
+from mappedviz.stores import Kind, PathLike, Store
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -51,15 +51,21 @@ class Names:
     ----------
     values
         Objects (n_vars,) of type str.
+    key
+        Equal for equal names in the same order.
     codes
-        int32 (n_vars,): positions in the vocabulary that all names of this process share.
-    unique
-        Whether no name is repeated.
+        int32 (n_vars,): positions in the vocabulary that all names of this process share; empty
+        as long as they are not shared.
     """
 
     values: Array
-    codes: Array
-    unique: bool
+    key: bytes
+    codes: Array = field(default_factory=lambda: np.empty(0, np.int32))
+
+    @classmethod
+    def of(cls, values: Array) -> Names:
+        """Names that are not shared yet."""
+        return cls(values, digest(values))
 
     def __len__(self) -> int:
         return len(self.values)
@@ -242,15 +248,16 @@ class Wants:
 class _LateRoot(GroupNode):
     """The root of a store, which is opened when something is asked of it."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, kind: Kind) -> None:
         self.store = path
         self.name = ""
+        self.kind: Kind = kind
         self._opened = ExitStack()
         self._root: GroupNode | None = None
 
     def _node(self) -> GroupNode:
         if self._root is None:
-            self._root = self._opened.enter_context(open_root(self.store))
+            self._root = self._opened.enter_context(open_root(self.store, self.kind))
         return self._root
 
     @property
@@ -282,12 +289,16 @@ class ScannedStore(Store):
     def __init__(self, path: PathLike) -> None:
         self._names: dict[tuple[str | None, bool], Array | Exception] = {}
         self._columns: dict[str, Column | Exception] = {}
-        self._held: _LateRoot | None = _LateRoot(os.path.abspath(os.fspath(path)))
+        self._held: _LateRoot | None = None
         try:
             super().__init__(path)
         except BaseException:
             self.release()
             raise
+
+    def _locate(self, path: PathLike) -> None:
+        super()._locate(path)
+        self._held = _LateRoot(self.path, self.kind)
 
     @contextmanager
     def session(self) -> Iterator[GroupNode]:
@@ -295,7 +306,7 @@ class ScannedStore(Store):
         if self._held is not None:
             yield self._held
             return
-        root = self._held = _LateRoot(self.path)
+        root = self._held = _LateRoot(self.path, self.kind)
         try:
             yield root
         finally:
@@ -432,9 +443,8 @@ def _read_var(scan: Scan, store: ScannedStore, root: GroupNode) -> None:
             if column is None or not isinstance(error, ElementError) or "missing" not in str(error):
                 scan.broken[key] = error
             continue
-        n = len(set(values.tolist()))
-        if column is None or n > 0.9 * len(values):
-            scan.names[column] = Names(values, np.empty(0, np.int32), n == len(values))
+        if column is None or len(set(values.tolist())) > 0.9 * len(values):
+            scan.names[column] = Names.of(values)
 
 
 def _text_columns(root: GroupNode) -> list[str]:
@@ -691,13 +701,12 @@ class Vocabulary:
 
     def intern(self, names: Names) -> Names:
         """The same names with their codes; one object for all stores that have them alike."""
-        key = digest(names.values)
         with self._lock:
-            if key not in self._lists:
+            if names.key not in self._lists:
                 code_of = self._code_of
                 codes = [code_of.setdefault(name, len(code_of)) for name in names.values.tolist()]
-                self._lists[key] = Names(names.values, np.array(codes, np.int32), names.unique)
-            return self._lists[key]
+                self._lists[names.key] = replace(names, codes=np.array(codes, np.int32))
+            return self._lists[names.key]
 
     @property
     def names(self) -> Array:

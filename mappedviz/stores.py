@@ -172,7 +172,10 @@ class Store:
             yield opened
             return
         # HDF5 serves one thread at a time anyway, and h5py has crashed with several of them.
-        with _one_in_hdf5() if self.kind == "h5ad" else nullcontext(), open_root(self.path) as root:
+        with (
+            _one_in_hdf5() if self.kind == "h5ad" else nullcontext(),
+            open_root(self.path, self.kind) as root,
+        ):
             self._here.root = root
             try:
                 yield root

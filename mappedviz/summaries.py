@@ -194,7 +194,7 @@ def _identifier(scan: Scan, recipe: Recipe) -> Names | None:
         values = store.read_var_names(column)
     except Exception:  # the plan says what is wrong
         return None
-    names = VOCABULARY.intern(Names(values, np.empty(0, np.int32), len(set(values)) == len(values)))
+    names = VOCABULARY.intern(Names.of(values))
     scan.names[column] = names
     return names
 

@@ -146,10 +146,10 @@ def test_a_file_that_makes_the_library_spin_is_given_up(tmp_path, monkeypatch):
                         sys.meta_path.remove(self)
                         import mappedviz.nodes as nodes
                         real = nodes.open_root
-                        def open_root(path):
+                        def open_root(path, *kind):
                             while "spin" in str(path):
                                 pass
-                            return real(path)
+                            return real(path, *kind)
                         nodes.open_root = open_root
             sys.meta_path.insert(0, Spin())
             """
