@@ -1,13 +1,15 @@
 """Figures of the audit: a table in, matplotlib Axes out.
 
 Every function takes one of the audit's tables and draws into the axes it is given, or into a
-``Figure`` of its own. pyplot is never used, so no figure stays open. What is drawn is asserted
-on the artists in the tests: the width of a bar is the number in the table.
+``Figure`` of its own, and a notebook shows what they return. pyplot is never used, so no figure
+stays open. What is drawn is asserted on the artists in the tests: the width of a bar is the number
+in the table.
 """
 
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_rgb, to_rgba
 from matplotlib.figure import Figure
@@ -29,7 +32,6 @@ from mpl_toolkits.axes_grid1 import make_axes_locatable  # type: ignore[import-u
 from mappedviz.texts import MISSING, names, pattern_words, quantity, share
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.text import Text
 
     from mappedviz.summaries import Coverage, LabelTable, WeightTable
@@ -591,6 +593,20 @@ def render(ax: Axes, format: Literal["svg", "png"] = "svg", dpi: float = 144) ->
     return sink.getvalue()
 
 
+class _Shown(Axes):
+    """An axes that a notebook shows as the picture it is in.
+
+    pyplot does so for its own figures, and keeps them open. One of these is shown where it is the
+    value of a cell, and belongs to nobody else.
+    """
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        # Twice as many dots as it takes on the screen: sharp where these are small.
+        picture = render(self, "png", dpi=2 * mpl.rcParams["figure.dpi"])
+        width, height = struct.unpack(">II", picture[16:24])
+        return picture, {"width": width // 2, "height": height // 2}
+
+
 # ------------------------------------------------------------------------------- words
 
 
@@ -630,7 +646,7 @@ def _start(ax: Axes | None, *, rows: float, theme: ThemeName) -> tuple[Axes, The
     width = mpl.rcParams["figure.figsize"][0]
     figure = Figure(figsize=(width, max(0.9 + 0.27 * rows, 1.6)), facecolor=paper)
     FigureCanvasAgg(figure)
-    ax = figure.add_subplot()
+    ax = figure.add_subplot(axes_class=_Shown)
     if theme in _THEMES:
         ax.set_facecolor(paper)
     return ax, _THEMES.get(theme) or _suits(ax)

@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from PIL import Image
 
 from mappedviz import plots
 from mappedviz.summaries import Coverage, LabelTable
@@ -327,6 +328,20 @@ def test_draws_into_axes_of_the_user(drawing):
     assert ax is right
     assert not left.patches
     figure.savefig(io.BytesIO(), format="png")
+
+
+def test_a_notebook_shows_what_is_returned():
+    """As the value of a cell: a picture, with twice the dots. Axes of the user have a figure of theirs."""
+    from IPython.core.formatters import DisplayFormatter
+
+    ax = plots.plot_shapes(stores_table(STORES))
+    data, metadata = DisplayFormatter().format(ax)
+    shown = metadata["image/png"]
+    assert 400 < shown["width"] < 1000
+    with Image.open(io.BytesIO(data["image/png"])) as picture:
+        assert picture.size == pytest.approx((2 * shown["width"], 2 * shown["height"]), abs=1)
+    given = plots.plot_shapes(stores_table(STORES), Figure().add_subplot())
+    assert "image/png" not in DisplayFormatter().format(given)[0]
 
 
 def test_the_same_figure_is_the_same_picture():
