@@ -245,7 +245,7 @@ class Reader:
             return out
         if len(parts) <= self._most_files:
             indptr, indices, data = gather_csr(parts, n, n_cols, dtype, empty=self.buffers.empty)
-            return sp.csr_matrix((data, indices, indptr), shape=(n, n_cols), copy=False)
+            return _csr(indptr, indices, data, n_cols)
         pieces = []
         for some in _batched(parts, self._most_files):
             here = np.concatenate([part.out_rows for part in some])
@@ -349,6 +349,20 @@ class Window:
 
 def _batched(parts: list[Part], n: int) -> Iterator[list[Part]]:
     return (parts[i : i + n] for i in range(0, len(parts), n))
+
+
+def _csr(indptr: Array, indices: Array, data: Array, n_cols: int) -> sp.csr_matrix:
+    """Arrays as a matrix, without a copy.
+
+    scipy's constructor takes slices of reused buffers for what is left of a larger array, and
+    copies them.
+    """
+    shape = (len(indptr) - 1, n_cols)
+    if len(data) >= 2**31:
+        return sp.csr_matrix((data, indices, indptr), shape=shape, copy=False)
+    matrix = sp.csr_matrix(shape, dtype=data.dtype)
+    matrix.indptr, matrix.indices, matrix.data = indptr.astype(np.int32), indices, data
+    return matrix
 
 
 def _kept(values: Any) -> Any:
