@@ -63,6 +63,7 @@ from mappedviz.layout import (
     NO_MEMORY,
     OK,
     READ_AHEAD,
+    RECOUNT,
     REMAP,
     SHORT,
     UNREADABLE,
@@ -762,11 +763,25 @@ def build_csr(dtype: Any) -> dict[str, Callable[..., Any]]:
 
     @jit_later
     def csr(
-        descriptors, rows, parts, slots, n_out, n_cols, longest, indptr, indices, data, error
-    ):  # fmt: skip
+        descriptors,
+        rows,
+        parts,
+        slots,
+        n_out,
+        n_cols,
+        longest,
+        order,
+        n_order,
+        indptr,
+        indices,
+        data,
+        error,
+    ):
         """Rows in the order of the output; how many values, or a code.
 
-        `slots` has the position in `rows` of every row of the output, -1 for an empty one.
+        `slots` has the position in `rows` of every row of the output, -1 for an empty one. `order`,
+        where it is not 0, names the rows of the output in the order in which they are read;
+        `indptr` has to be filled then, and RECOUNT says that it does not fit.
         """
         scratch = _scratch(longest, 16 * n_cols + 64)
         if scratch == 0:
@@ -774,25 +789,36 @@ def build_csr(dtype: Any) -> dict[str, Callable[..., Any]]:
         local = _at(rows, np.int64)
         part = _at(parts, np.int32)
         slot = _at(slots, np.int64)
+        turns = _at(order, np.int64)
         pointers = _at(indptr, np.int64)
+        columns = _at(indices, np.int32)
+        values = _at(data, dtype)
         n = np.int64(0)
-        pointers[0] = n
+        if order == 0:
+            pointers[0] = n
         run = np.int64(0)
-        for i in range(n_out):
+        for k in range(n_order if order != 0 else n_out):
+            i = turns[k] if order != 0 else np.int64(k)
             s = slot[i]
             if s >= 0:
-                if i >= run:  # rows from here to `run` follow one another in one matrix
-                    run = i + 1
-                    while run < n_out:
-                        before, after = slot[run - 1], slot[run]
+                if k >= run:  # rows from here to `run` follow one another in one matrix
+                    run = k + 1
+                    while run < (n_order if order != 0 else n_out):
+                        before = slot[turns[run - 1] if order != 0 else run - 1]
+                        after = slot[turns[run] if order != 0 else run]
                         if after < 0 or part[after] != part[s] or local[after] != local[before] + 1:
                             break
                         run += 1
+                if order != 0:
+                    n = pointers[i]
+                    end = pointers[i + 1]
+                    # What is behind the row may be there already, and is written to.
+                    behind_column, behind_value = columns[end], values[end]
                 d = _at(descriptors + part[s] * np.int64(N_FIELDS * 8), np.int64)
                 got = csr_row(
                     d,
                     local[s],
-                    run - i - 1,
+                    run - k - 1,
                     n_cols,
                     indices + n * 4,
                     data + n * item,
@@ -806,9 +832,15 @@ def build_csr(dtype: Any) -> dict[str, Callable[..., Any]]:
                     _free(scratch)
                     return got
                 n += got
-            pointers[i + 1] = n
+                if order != 0:
+                    if n != end:
+                        _free(scratch)
+                        return np.int64(RECOUNT)
+                    columns[end], values[end] = behind_column, behind_value
+            if order == 0:
+                pointers[i + 1] = n
         _free(scratch)
-        return n
+        return pointers[n_out]
 
     return {"csr": csr}
 

@@ -56,3 +56,4 @@ UNREADABLE = -6  # pread failed
 NO_CHUNK = -7  # a chunk is not in the table
 COLLISION = -8  # values must be summed in their own type first
 NO_MEMORY = -9
+RECOUNT = -10  # a row has not as many values as it was said to have

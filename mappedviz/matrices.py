@@ -153,6 +153,7 @@ class _Opened:
         "columns_file",
         "fixed",
         "held",
+        "lengths",
         "most_chunks",
         "nbytes",
         "pointers",
@@ -181,6 +182,7 @@ class _Opened:
         self.nbytes = sum(array.nbytes for array in held) + 512
         self.checked = 0.0
         self.row_call: tuple[Any, ...] | None = None
+        self.lengths: _Lengths | None = None
 
 
 class Matrix:
@@ -528,7 +530,7 @@ def _resident(matrix: Matrix, pointers: Array, indices: Array, data: Array) -> _
 class _Remap:
     """A remap that was looked at once."""
 
-    __slots__ = ("address", "array", "highest", "injective", "size", "source")
+    __slots__ = ("address", "array", "highest", "injective", "keeps_all", "size", "source")
 
     def __init__(self, remap: Array) -> None:
         array = np.ascontiguousarray(remap, dtype=np.int32)
@@ -538,6 +540,7 @@ class _Remap:
         self.array = array if array is not remap else None  # the caller holds its own
         self.size = len(array)
         self.highest = int(kept.max(initial=-1))
+        self.keeps_all = len(kept) == len(array)
         self.injective = int(not len(kept) or int(np.bincount(kept).max()) == 1)
         if (kept[1:] > kept[:-1]).all():
             self.injective = 2
@@ -1112,33 +1115,98 @@ def _csr(
 ) -> tuple[Array, Array, Array] | None:
     """In one call; None where that cannot be."""
     batch = _Batch(parts, n_cols, target)
+    counted = n_rows >= _WORTH_SORTING and all(
+        part.matrix._opened().values_file is not None for part in parts
+    )
+    if counted:
+        batch.sort()
     part_of = np.empty(len(batch.rows), np.int32)
     slots = np.empty(n_rows, np.int64)
     longest, total, spans = batch.check(n_rows, _address(part_of), _address(slots))
     if spans and not batch.decode(spans):
         return None
-    indptr = np.empty(n_rows + 1, np.int64)
     # One more: an entry is written before it is known whether its column is dropped.
     indices, data = empty((total + 1,), np.int32), empty((total + 1,), target.dtype)
     failed = np.zeros(2, np.int64)
-    n = function("csr", target.kind)(
-        _address(batch.descriptors),
-        _address(batch.rows),
-        _address(part_of),
-        _address(slots),
-        n_rows,
-        n_cols,
-        longest,
-        _address(indptr),
-        _address(indices),
-        _address(data),
-        _address(failed),
-    )
+
+    def run(indptr: Array, order: Array | None) -> int:
+        return function("csr", target.kind)(
+            _address(batch.descriptors),
+            _address(batch.rows),
+            _address(part_of),
+            _address(slots),
+            n_rows,
+            n_cols,
+            longest,
+            0 if order is None else _address(order),
+            0 if order is None else len(order),
+            _address(indptr),
+            _address(indices),
+            _address(data),
+            _address(failed),
+        )
+
+    lengths = [_Lengths.of(part, n_cols) for part in parts] if counted else []
+    known = _pointers(parts, lengths, n_rows) if counted else None
+    indptr = np.empty(n_rows + 1, np.int64) if known is None else known
+    n = layout.RECOUNT if known is None else run(indptr, batch.out_rows)
+    if n == layout.RECOUNT:
+        n = run(indptr, None)
+        for part, one in zip(parts, lengths, strict=False):
+            if n >= 0:
+                one.counts[part.rows] = np.diff(indptr)[part.out_rows]
     if n == layout.COLLISION:
         return None
     if n < 0:
         raise batch.error(n, *failed.tolist())
     return indptr, indices[:n], data[:n]
+
+
+@dataclass(slots=True, eq=False)
+class _Lengths:
+    """How many values the rows of a matrix in a file have in the output, as far as it is known.
+
+    Where it is, rows can be read in the order of the file, and each be written to its place. A
+    number may be wrong, but never above that of the values stored: memory is as large as these.
+
+    Attributes
+    ----------
+    remap, n_cols
+        What that depends on.
+    counts
+        Per row; the highest number of its type where nothing is known yet.
+    """
+
+    remap: Array | None
+    n_cols: int
+    counts: Array
+
+    @classmethod
+    def of(cls, part: Part, n_cols: int) -> _Lengths:
+        """Those of a part, kept with its matrix."""
+        matrix, remap = part.matrix, part.remap
+        opened = matrix._opened()
+        found = opened.lengths
+        if found is None or found.remap is not remap or found.n_cols != n_cols:
+            n_rows, n_vars = matrix.facts.shape
+            dtype = np.uint16 if n_vars < 2**16 - 1 else np.uint32
+            if remap is None or _looked_at(remap, n_vars, n_cols).keeps_all:
+                counts = np.diff(cast(Array, opened.pointers)).astype(dtype)
+            else:
+                counts = np.full(n_rows, np.iinfo(dtype).max, dtype)
+            found = opened.lengths = cls(remap, n_cols, counts)
+        return found
+
+
+def _pointers(parts: list[Part], lengths: list[_Lengths], n_rows: int) -> Array | None:
+    """Row pointers of the output, where the length of every row is known."""
+    pointers = np.zeros(n_rows + 1, np.int64)
+    for part, one in zip(parts, lengths, strict=True):
+        counts = one.counts[part.rows]
+        if (counts == np.iinfo(counts.dtype).max).any():
+            return None
+        pointers[1:][part.out_rows] = counts
+    return np.cumsum(pointers, out=pointers)
 
 
 def _pieces(part: Part, n_cols: int, dtype: np.dtype[Any]) -> Iterable[Part]:

@@ -220,6 +220,7 @@ def cases(draw):
         "parts": draw(st.lists(part, min_size=1, max_size=4)),
         "cache": draw(st.sampled_from([0, 1 << 10, 1 << 22])),
         "threads": draw(st.sampled_from([1, 1, 1, 2])),
+        "sorted_from": draw(st.sampled_from([1, 256])),
     }
 
 
@@ -301,11 +302,44 @@ def test_csr_rows_are_those_of_the_slow_route(case):
                 indptr, indices, _, n_vars = source
                 ones = (indptr, indices, np.ones(len(indices), bool), n_vars)
                 there[part.out_rows] = slow_route(ones, part.rows, part.remap, n_cols, bool)
-        indptr, indices, data = gather_csr(parts, n_out, n_cols, dtype)
-        assert (indptr.dtype, indices.dtype, data.dtype) == (np.int64, np.int32, dtype)
-        np.testing.assert_array_equal(indptr, np.concatenate([[0], np.cumsum(there.sum(1))]))
-        np.testing.assert_array_equal(indices, np.nonzero(there)[1])  # ascending, none twice
-        np.testing.assert_array_equal(data, expected[there])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(matrices, "_WORTH_SORTING", case["sorted_from"])
+            for _ in range(2):  # then the lengths of the rows are known
+                indptr, indices, data = gather_csr(parts, n_out, n_cols, dtype)
+                assert (indptr.dtype, indices.dtype, data.dtype) == (np.int64, np.int32, dtype)
+                np.testing.assert_array_equal(indptr, [0, *np.cumsum(there.sum(1))])
+                np.testing.assert_array_equal(indices, np.nonzero(there)[1])  # none twice
+                np.testing.assert_array_equal(data, expected[there])
+
+
+@pytest.mark.parametrize("how", ["permuted", "ascending", "identity"])
+def test_rows_are_read_in_the_order_of_the_file_once_their_lengths_are_known(tmp_path, cache, how):
+    rng = np.random.default_rng(0)
+    source = csr_of(rng, 900, 60, "f4", "i4", tidy=True)
+    matrix = sparse_matrix(tmp_path / "a.bin", *source, cache, chunks=(50, 70))
+    remap, n_cols = None, 60
+    if how != "identity":
+        remap, n_cols = np.full(60, -1, np.int32), 40
+        kept = rng.permutation(60)[:40]
+        remap[np.sort(kept) if how == "ascending" else kept] = np.arange(40)
+    known = []
+    for _ in range(3):
+        rows = rng.permutation(np.r_[rng.integers(0, 900, 500), 100:200, 100:150])
+        out_rows = rng.permutation(700)[: len(rows)]
+        expected = np.zeros((700, n_cols), "f4")
+        expected[out_rows] = slow_route(source, rows, remap, n_cols, "f4")
+        indptr, indices, data = gather_csr([Part(matrix, rows, out_rows, remap)], 700, n_cols, "f4")
+        found = np.zeros_like(expected)
+        found[np.repeat(np.arange(700), np.diff(indptr)), indices] = data
+        np.testing.assert_array_equal(found, expected)
+        counts = matrix._opened().lengths.counts
+        known.append(int((counts < np.iinfo(counts.dtype).max).sum()))
+    assert known[0] == 900 if how == "identity" else 300 < known[0] < known[2]
+    # What is known wrongly does no harm.
+    counts[:] = np.minimum(counts, rng.integers(0, 9, 900))
+    again = gather_csr([Part(matrix, rows, out_rows, remap)], 700, n_cols, "f4")
+    for one, other in zip(again, (indptr, indices, data), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("index", [np.int32, np.int64])
