@@ -4,6 +4,22 @@
 // == module ==
 const KINDS = {};
 
+// Keys pressed inside of a box do not run the notebook's commands, which are single letters that
+// delete cells; saving still does. JupyterLab listens when the box has been asked, Notebook 7
+// before: a mark on what has the focus makes it look away.
+const guard = (box) => {
+  const saves = (event) => (event.ctrlKey || event.metaKey) && event.key === "s";
+  const stop = (event) => saves(event) || event.stopPropagation();
+  const mark = (event) =>
+    box.contains(event.target) && event.target.toggleAttribute("data-lm-suppress-shortcuts", !saves(event));
+  box.addEventListener("keydown", stop);
+  addEventListener("keydown", mark, true);
+  return () => {
+    box.removeEventListener("keydown", stop);
+    removeEventListener("keydown", mark, true);
+  };
+};
+
 export default {
   render({ model, el }) {
     const kind = KINDS[model.get("kind")];
@@ -11,10 +27,7 @@ export default {
     const root = make("div", { class: "mv" });
     // A page without Jupyter's colours follows the system's.
     if (!getComputedStyle(document.body).getPropertyValue("--jp-layout-color0")) root.classList.add("mv-system");
-    // Keys meant for a chart do not run the notebook's commands; saving still does.
-    root.addEventListener("keydown", (event) => {
-      if (!((event.ctrlKey || event.metaKey) && event.key === "s")) event.stopPropagation();
-    });
+    const free = guard(root);
     el.append(root);
     const draw = kind.start(model, root);
     // Traits that change together are drawn once.
@@ -29,7 +42,10 @@ export default {
     }]);
     for (const [name, call] of heard) model.on(name, call);
     draw(false);
-    return () => heard.forEach(([name, call]) => model.off(name, call));
+    return () => {
+      free();
+      heard.forEach(([name, call]) => model.off(name, call));
+    };
   },
 };
 
@@ -114,7 +130,7 @@ const chooser = (model, root, box, enter, leave = () => {}) => {
     mark();
     if (target.matches(":focus-visible")) enter?.(target);
   });
-  box.addEventListener("focusout", leave);
+  box.addEventListener("focusout", ({ relatedTarget }) => box.contains(relatedTarget) || leave());
   box.addEventListener("keydown", (event) => {
     const { target, key } = event, all = items(), i = all.indexOf(target), last = all.length - 1;
     if (i < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -223,7 +239,7 @@ KINDS.bars = {
         const head = [grouped ? "" : counted(sum, unit()), row.text === figures(sum) ? "" : row.text].filter(Boolean).join(", ");
         return make("div", { class: "mv-row", role: able ? "option" : "listitem", "data-id": row.id,
           "aria-label": `${row.label}: ${[head, parts.join(", ")].filter(Boolean).join("; ")}` },
-        label(row.label), make("div", { class: "mv-track" }, ...bars, ...marks), make("span", { class: "mv-value" }, row.text));
+        label(row.label), make("div", { class: "mv-track" }, ...bars, ...marks), label(row.text, "mv-label mv-value"));
       });
       rowsOf.fill(nodes);
       grid.replaceChildren(...points.map((v) => place(make("div", { class: "mv-rule" }), { left: percent(along(v)), width: "1px", top: 0, bottom: 0 })));
@@ -351,7 +367,7 @@ KINDS.table = {
       table.setAttribute("aria-label", model.get("title"));
       table.setAttribute("role", model.get("selectable") === "none" ? "table" : "grid");
       head.replaceChildren(...columns.map((column) => {
-        const button = make("button", { type: "button", "data-sort": column.id, title: column.title || null, dir: "auto" }, column.label);
+        const button = make("button", { type: "button", "data-sort": column.id, title: column.title || null }, label(column.label));
         button.addEventListener("click", () => turn(column));
         return make("th", { scope: "col", class: column.align === "right" ? "mv-right" : null, "aria-sort": column.id === by ? way : "none" }, button);
       }));
@@ -391,7 +407,7 @@ KINDS.matrix = {
       rowsOf.fill(rows.slice(0, MOST).map((row, i) => make("tr", { "data-id": row.id },
         make("th", { scope: "row" }, label(row.label)),
         ...columns.map((_, j) => {
-          const value = values[i]?.[j], cell = make("td", {}, texts[i]?.[j] ?? (value == null ? "–" : figures(value)));
+          const value = values[i]?.[j], cell = make("td", { dir: "auto" }, texts[i]?.[j] ?? (value == null ? "–" : figures(value)));
           if (value != null) {
             cell.className = "mv-cell";
             cell.style.setProperty("--shade", Math.min(1, Math.max(0, value)));
@@ -449,24 +465,19 @@ KINDS.code = {
 };
 
 // == guard ==
-// A focused dropdown in JupyterLab hands its keys to the notebook's commands: typing turned cells
-// into raw text. Keys pressed inside the box that holds the guard end there.
+// In the box that holds it; it is drawn before it is put there.
 KINDS.guard = {
   guard(el) {
-    const stop = (event) => {
-      if (!((event.ctrlKey || event.metaKey) && event.key === "s")) event.stopPropagation();
-    };
-    let box, timer;
+    let free, timer;
     const look = () => {
-      box = el.isConnected ? el.parentElement.closest(".widget-box") ?? el.parentElement : null;
-      if (box) box.addEventListener("keydown", stop);
+      if (el.isConnected) free = guard(el.parentElement.closest(".widget-box") ?? el.parentElement);
       else timer = setTimeout(look, 50);
     };
     el.style.display = "none";
     look();
     return () => {
       clearTimeout(timer);
-      box?.removeEventListener("keydown", stop);
+      free?.();
     };
   },
 };

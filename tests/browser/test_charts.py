@@ -9,6 +9,8 @@ import statistics
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.jupyter import CURRENT
+
 SETUP = """
 import random
 import ipywidgets as widgets
@@ -392,3 +394,145 @@ def test_update_is_quick(lab, capsys):
     # The machine may be busy with other tests: the best says what the code can do.
     assert min(took) < 120
     assert int(size) < 10_000
+
+
+# ------------------------------------------------------------------------ other places
+@pytest.mark.parametrize("face", ["notebook", "voila"])
+def test_charts_elsewhere(jupyter, face):
+    """Notebook 7 and Voila draw all of them, and a click reaches Python."""
+    cells = (SETUP, BARS, TABLE, CURVE, MATRIX, CODE, OTHERS)
+    if face == "voila":
+        page = jupyter.voila(*cells)
+    else:
+        notebook = jupyter.notebook(*cells)
+        notebook.run_all()
+        page = notebook.page
+    page.set_viewport_size({"width": 1000, "height": 1800})
+    expect(page.locator(".mv")).to_have_count(8)
+    page.get_by_role("option", name="B cells").first.click()
+    expect(page.locator(".widget-label").first).to_have_text("selected=1")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    expect(page.locator(".widget-label").first).to_have_text("selected=1,2")
+    page.get_by_role("button", name="cells", exact=True).click()
+    expect(page.locator("tbody tr").first).to_contain_text("pbmc68k")
+    assert [(text, ratio) for ratio, text in page.evaluate(CONTRAST) if ratio < 4.5] == []
+    jupyter.picture(page, f"charts-{face}")
+
+
+def test_without_jupyters_colours_the_system_decides(jupyter):
+    """A dark system, and a page that knows no theme."""
+    page = jupyter.voila(SETUP, BARS, TABLE, CODE)
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator(".mv")).to_have_count(3)
+    assert page.locator(".mv-system").count() == 0
+    # As it would be drawn there: the names of Jupyter's colours mean nothing.
+    page.evaluate(
+        """() => {
+            document.documentElement.style.colorScheme = "light dark";
+            for (const chart of document.querySelectorAll(".mv")) {
+                chart.classList.add("mv-system");
+                for (const name of ["--jp-ui-font-color1", "--jp-layout-color0", "--jp-brand-color1"])
+                    chart.style.setProperty(name, "initial");
+                chart.style.background = "Canvas";
+            }
+        }"""
+    )
+    found = page.evaluate(CONTRAST)
+    assert [(text, ratio) for ratio, text in found if ratio < 4.5] == []
+    jupyter.picture(page, "charts-system-dark")
+
+
+GUARDED = """
+dropdown = widgets.Dropdown(options=["alpha", "beta", "delta", "yankee"], description="key")
+select = widgets.Select(options=["alpha", "beta", "delta"], description="labels")
+radio = widgets.RadioButtons(options=["inner", "outer"], description="join")
+text = widgets.Text(description="search")
+button = widgets.Button(description="Apply")
+widgets.VBox([widgets.HBox([dropdown, select]), radio, text, button, KeyGuard()])
+"""
+
+
+@pytest.mark.parametrize("face", ["lab", "notebook"])
+def test_keys_stay_in_the_box(jupyter, face):
+    """Commands of the notebook are single letters: none runs while a control has the focus."""
+    notebook = jupyter.open(face, SETUP, "kept = 1", GUARDED, "print('after')")
+    notebook.run_all()
+    page, before = notebook.page, notebook.sources()
+    controls = {
+        "dropdown": page.locator(".widget-dropdown select"),
+        "select": page.locator(".widget-select select"),
+        "radio": page.get_by_role("radio", name="inner"),
+        "text": page.locator(".widget-text input"),
+        "button": page.get_by_role("button", name="Apply"),
+    }
+    for control in controls.values():
+        control.focus()
+        # delete, raw, markdown, above, below, cut, paste, headings, move, collapse
+        page.keyboard.type("ddrmyabxv12")
+        for key in ("Escape", "Home", "End", "Shift+M", "ArrowUp", "ArrowDown"):
+            page.keyboard.press(key)
+        expect(control).to_be_focused() if control is not controls["radio"] else None
+        assert notebook.sources() == before
+    # And they do what they are for.
+    controls["text"].fill("CD4")
+    controls["dropdown"].focus()
+    page.keyboard.type("de")
+    assert notebook.execute("print(text.value, dropdown.value)").split() == ["CD4", "delta"]
+    # Outside of the box, the keys are the notebook's again.
+    notebook.activate(1)
+    page.keyboard.press("b")
+    page.wait_for_function(f"{CURRENT}.content.widgets.length === {len(before) + 1}")
+
+
+HOSTILE = """
+NAMES = [
+    "<script>window.hacked = 1</script>", "<img src=x onerror='window.hacked = 2'>",
+    "</style><svg onload='window.hacked = 3'>", "javascript:window.hacked=4", "שלום עולם", "\\u202egnp.exe",
+    "n" * 300, "n" * 299 + "x", r"$\\frac{$", "{{ 7 * 7 }}", "__proto__", "constructor", "", " ", "a\\nb",
+]
+N = len(NAMES)
+line = widgets.Label()
+bars = Bars(title=NAMES[1], unit=NAMES[0], series=[{"name": n} for n in NAMES[:4]], selectable="many",
+            rows=[{"id": n, "label": n, "values": [1, 2, 3, 4], "text": n, "title": n} for n in NAMES])
+table = Table(title=NAMES[1], note=NAMES[1], selectable="many",
+              columns=[{"id": n, "label": n, "title": n, "bar": True} for n in NAMES[:4]],
+              rows=[{"id": n, "cells": [{"text": n, "title": n, "bar": 0.5}] * 4} for n in NAMES])
+matrix = Matrix(title=NAMES[1], columns=[{"id": n, "label": n} for n in NAMES[:5]], selectable="many",
+                rows=[{"id": n, "label": n} for n in NAMES], values=[[0.5] * 5] * N, texts=[NAMES[:5]] * N)
+curve = Curve(title=NAMES[1], xlabel=NAMES[0], ylabel=NAMES[1], points=[[1, 2], [2, 1]], selectable="one")
+code = Code(title=NAMES[1], text="\\n".join(NAMES))
+bars.observe(lambda change: setattr(line, "value", str([NAMES.index(n) for n in change.new])), "selected")
+widgets.VBox([bars, line, table, matrix, curve, code])
+"""
+
+
+def test_no_name_runs_as_a_script(jupyter):
+    """Names straight from a file, none of them made harmless before."""
+    notebook = jupyter.lab(SETUP, HOSTILE)
+    page = notebook.page
+    page.set_viewport_size({"width": 1000, "height": 2600})
+    notebook.run_all()
+    area = notebook.output(1)
+    option = area.get_by_role("option")
+    expect(option).to_have_count(15)
+    for i in range(15):
+        option.nth(i).click()  # the tooltip shows them too
+        expect(area.locator(".mv-tip").first).to_be_visible()
+    expect(area.locator(".widget-label")).to_have_text(str(list(range(15))))
+    for chart in (
+        area.locator("tbody td").nth(1),
+        area.locator(".mv-cell").nth(1),
+        area.get_by_role("slider"),
+    ):
+        chart.hover()
+    area.get_by_role("button", name="<script>").click()
+    expect(area.locator("th[aria-sort=ascending]")).to_have_count(1)
+    assert area.locator(".mv :is(script, img, iframe, object, a, link, style)").count() == 0
+    assert page.evaluate("window.hacked") is None
+    # A name stays in its own line and column.
+    heights = area.locator(".mv-bars .mv-row").evaluate_all(
+        "rows => rows.map((row) => row.offsetHeight)"
+    )
+    assert max(heights) == min(heights)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
