@@ -100,7 +100,12 @@ class CoverageView(View):
         self.show_control = widgets.ToggleButtons(
             options=list(SHOWS), description="", style={"button_width": "auto"}
         )
-        self.curve = Curve(title="Genes in at least k stores", xlabel="k stores", ylabel="genes")
+        self.curve = Curve(
+            title="Genes in at least k stores",
+            xlabel="k stores",
+            ylabel="genes",
+            selectable="one",
+        )
         self.bars = Bars(title="Genes", unit="genes", selectable="one")
         self.grid = Table(title="Genes per store", selectable="many")
         self.search_control = widgets.Textarea(

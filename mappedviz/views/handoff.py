@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pprint
 import threading
 import time
+from ast import literal_eval
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -31,6 +34,7 @@ _ORDERS = {"true random": True, "blocks, shuffled": "block", "in order": False}
 _DTYPES = ("", "float32", "float16", "float64", "int32")
 _SECONDS = 1.0
 _MOST_CLASSES = 15
+_WIDTH = 84
 
 
 @dataclass(frozen=True)
@@ -576,14 +580,18 @@ class HandoffView(View):
 
 
 def _laid_out(recipe: Recipe) -> str:
-    """The recipe as code, a line a field."""
-    parts = [
-        recipe.code_of(one.name)
-        for one in fields(recipe)
-        if getattr(recipe, one.name) != one.default
-    ]
-    inside = "".join(f"    {part},\n" for part in parts)
-    return f"recipe = mv.Recipe(\n{inside})" if parts else "recipe = mv.Recipe()"
+    """The recipe as code, a line a field; long values take several."""
+    lines = []
+    for one in fields(recipe):
+        if getattr(recipe, one.name) != one.default:
+            code = recipe.code_of(one.name)
+            if len(code) > _WIDTH:
+                name, _, value = code.partition("=")
+                with suppress(ValueError):  # nan and inf are no literals
+                    pretty = pprint.pformat(literal_eval(value), width=_WIDTH, sort_dicts=False)
+                    code = f"{name}={pretty}".replace("\n", "\n    " + " " * (len(name) + 1))
+            lines.append(f"    {code},\n")
+    return f"recipe = mv.Recipe(\n{''.join(lines)})" if lines else "recipe = mv.Recipe()"
 
 
 def _quoted(text: Any) -> str:

@@ -106,7 +106,9 @@ def test_from_opening_to_training(jupyter, spelled, face):
     before = notebook.sources()
     expect(page.locator(".widget-tab")).to_match_aria_snapshot(ARIA)
     tab(page, "Labels")
-    page.locator(".widget-dropdown select").locator("visible=true").first.select_option(label="kind")
+    page.locator(".widget-dropdown select").locator("visible=true").first.select_option(
+        label="kind"
+    )
     ticks = page.get_by_role("row", name=re.compile("T cell .*T-cells"))
     ticks.click()
     click(page, "Merge ticked")
@@ -121,9 +123,9 @@ def test_from_opening_to_training(jupyter, spelled, face):
     tab(page, "Hand-off")
     expect(page.get_by_text("weights=True")).to_be_visible()
     click(page, "Take a first batch")
-    expect(page.get_by_text(re.compile("first batch in .* s: X \\(384, 30\\) float32"))).to_be_visible(
-        timeout=60_000
-    )
+    expect(
+        page.get_by_text(re.compile("first batch in .* s: X \\(384, 30\\) float32"))
+    ).to_be_visible(timeout=60_000)
     assert notebook.sources() == before
     printed = notebook.execute(TRAIN)
     assert printed.splitlines() == ["['B cell', 'NK', 'T cell'] True", "('kind',) sqrt"]
@@ -276,7 +278,9 @@ def test_voila(jupyter, spelled):
     expect(page.get_by_role("tab", name="Stores").first).to_be_visible(timeout=60_000)
     tab(page, "Labels")
     expect(page.get_by_role("option", name=re.compile("^NK: 24 cells"))).to_be_visible()
-    page.locator(".widget-dropdown select").locator("visible=true").first.select_option(label="donor")
+    page.locator(".widget-dropdown select").locator("visible=true").first.select_option(
+        label="donor"
+    )
     expect(page.get_by_role("option", name=re.compile("^d1: 192 cells"))).to_be_visible()
     jupyter.picture(page, "explorer-voila")
 
@@ -333,5 +337,7 @@ def test_a_change_is_drawn_in_time(jupyter, tmp_path):
         )
         times.append(waited)
     assert min(times) > 0
-    print(f"a change is drawn after {sorted(times)[len(times) // 2]:.0f} ms: {[round(t) for t in times]}")
+    print(
+        f"a change is drawn after {sorted(times)[len(times) // 2]:.0f} ms: {[round(t) for t in times]}"
+    )
     assert min(times) < 120
