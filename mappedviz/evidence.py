@@ -269,7 +269,6 @@ class Evidence:
 
     def _shared(self, hashes: Sequence[Array | None]) -> pd.DataFrame:
         import pandas as pd
-        from scipy import sparse
 
         names = [name for name, _ in self.readable]
         there = [
@@ -285,6 +284,10 @@ class Evidence:
         every = np.concatenate(unique)
         codes, values = pd.factorize(every)
         several = np.bincount(codes, minlength=len(values))[codes] > 1
+        if not several.any():
+            return pd.DataFrame(columns=columns)
+        from scipy import sparse  # takes a while, and most collections have no such cells
+
         ones = np.ones(int(several.sum()), dtype=np.int32)
         has = sparse.csr_matrix(
             (ones, (store[several], codes[several])), shape=(len(unique), len(values))

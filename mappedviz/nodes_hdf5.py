@@ -141,8 +141,13 @@ class _Identified:
         self.id = ident
 
 
-_TEXT = np.dtype(h5py.string_dtype())
+_TEXT: np.dtype[Any] = np.dtype(h5py.string_dtype())
 _TEXT_TYPE = h5t.py_create(_TEXT)
+
+
+def _is_text(kind: Any) -> bool:
+    """Whether a type of HDF5 is a string of variable length."""
+    return isinstance(kind, h5t.TypeStringID) and bool(kind.is_variable_str())
 
 
 class _Attributes(Mapping[str, Any]):
@@ -167,14 +172,17 @@ class _Attributes(Mapping[str, Any]):
 
     def _read(self, name: str) -> Any:
         attribute = h5a.open(self._id, name.encode("utf-8", "surrogateescape"))
-        kind = attribute.get_type()
-        if isinstance(kind, h5t.TypeStringID) and kind.is_variable_str():
-            shape = attribute.shape
-            if shape is not None and len(shape) < 2:  # nearly all are; h5py takes twice as long
-                values = np.empty(shape, _TEXT)
-                attribute.read(values, _TEXT_TYPE)
-                texts = [text.decode("utf-8", "surrogateescape") for text in values.flat]
-                return texts if shape else texts[0]
+        kind, shape = attribute.get_type(), attribute.shape
+        # Nearly all are of these kinds; h5py takes twice as long.
+        if shape is not None and len(shape) < 2 and _is_text(kind):
+            values = np.empty(shape, _TEXT)
+            attribute.read(values, _TEXT_TYPE)
+            texts = [text.decode("utf-8", "surrogateescape") for text in values.flat]
+            return texts if shape else texts[0]
+        if shape is not None and isinstance(kind, h5t.TypeIntegerID | h5t.TypeEnumID):
+            values = np.empty(shape, kind.dtype)
+            attribute.read(values)
+            return plain(values)
         return self._plain(self._raw[name])
 
     def _plain(self, value: Any) -> Any:
@@ -338,9 +346,16 @@ class Hdf5Array(ArrayNode):
             return h5py.Dataset(self._id)
 
     @cached_property
-    def _stored(self) -> np.dtype[Any]:
+    def _kind(self) -> Any:
         with _readable(self):
-            dtype: np.dtype[Any] = self._id.dtype
+            return self._id.get_type()
+
+    @cached_property
+    def _stored(self) -> np.dtype[Any]:
+        if _is_text(self._kind):
+            return _TEXT
+        with _readable(self):
+            dtype: np.dtype[Any] = self._kind.dtype
             return dtype
 
     @cached_property
@@ -405,8 +420,7 @@ class Hdf5Array(ArrayNode):
 
     def _read(self, selection: Any) -> Array:
         with _readable(self):
-            text = h5py.check_string_dtype(self._stored)
-            if text is not None and text.length is None:
+            if _is_text(self._kind):
                 values = self._values(selection)
                 if not isinstance(values, np.ndarray):
                     return np.array(values.decode(), dtype=object)
@@ -426,7 +440,8 @@ class Hdf5Array(ArrayNode):
             return self._data[selection]
         values = np.zeros(self.shape, self._stored)
         if values.size:  # as h5py does it, without looking at the data set from all sides
-            self._id.read(h5s.ALL, h5s.ALL, values)
+            kind = _TEXT_TYPE if self._stored is _TEXT else None
+            self._id.read(h5s.ALL, h5s.ALL, values, kind)
         return values
 
     def chunked(self) -> ChunkedArray:

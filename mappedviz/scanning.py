@@ -221,6 +221,7 @@ class _Worker:
 
     def __init__(self, wants: Wants) -> None:
         environment = {
+            "OPENBLAS_NUM_THREADS": "1",  # numpy would start as many as there are processors
             **os.environ,
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         }

@@ -434,7 +434,7 @@ def _kept(scan: Scan, key: str, read: Callable[[], Any]) -> Any:
 
 
 def _read_var(scan: Scan, store: ScannedStore, root: GroupNode) -> None:
-    for column in (None, *_text_columns(root)):
+    for column in (None, *_text_columns(store, root)):
         key = "var_names" if column is None else f"var/{column}"
         try:
             values = store.read_var_names(column)
@@ -447,12 +447,12 @@ def _read_var(scan: Scan, store: ScannedStore, root: GroupNode) -> None:
             scan.names[column] = Names.of(values)
 
 
-def _text_columns(root: GroupNode) -> list[str]:
+def _text_columns(store: Store, root: GroupNode) -> list[str]:
     """Columns of var that may identify a variable: text, not all alike."""
     var = root["var"]
     uns = _uns(root)
     names = []
-    for name in _column_names(var):
+    for name in store.facts.var_columns:
         try:
             facts = column_facts(var, name, uns=uns)
         except Exception:  # noqa: S112 - reading it says what is wrong, if anybody reads it
@@ -466,12 +466,6 @@ def _text_columns(root: GroupNode) -> list[str]:
 def _uns(root: GroupNode) -> GroupNode | None:
     node = root["uns"] if "uns" in root else None  # noqa: SIM401 - a GroupNode has no get()
     return node if isinstance(node, GroupNode) else None
-
-
-def _column_names(frame: GroupNode | ArrayNode) -> tuple[str, ...]:
-    from mappedviz.elements import column_names
-
-    return column_names(frame)
 
 
 def _n_categories(dtype: str) -> int:
