@@ -599,13 +599,18 @@ class MappedCollection:
         reader = self._reader or self._open_reader()
         return reader.batch(rows, sparse=sparse)
 
-    def read_window(self, indices: Sequence[int] | Array, *, sparse: bool = False) -> Window:
+    def read_window(
+        self, indices: Sequence[int] | Array, *, sparse: bool = False, batch_size: int = 0
+    ) -> Window:
         """Many rows read at once, from which batches are cut: every chunk is decoded once.
 
         Parameters
         ----------
         indices, sparse
             As for :meth:`read_rows`.
+        batch_size
+            Rows of the batches, if that is known: large ones may then be read from the decoded
+            chunks themselves.
 
         Returns
         -------
@@ -614,7 +619,7 @@ class MappedCollection:
         """
         rows = as_rows(indices, self._offsets[-1])
         reader = self._reader or self._open_reader()
-        return reader.window(rows, sparse=sparse)
+        return reader.window(rows, sparse=sparse, batch_size=batch_size)
 
     @property
     def stored_plainly(self) -> bool:

@@ -329,7 +329,9 @@ class BatchSampler(Sampler[list[int]]):
 
         def read_next() -> tuple[Array, Future[Window]] | None:
             rows = next(windows, None)
-            return None if rows is None else (rows, reader.submit(self.source.read_window, rows))
+            if rows is None:
+                return None
+            return rows, reader.submit(self.source.read_window, rows, self.batch_size)
 
         try:
             current = read_next()
@@ -377,9 +379,9 @@ class Batches(Dataset[Any]):
         """Read the batch of these rows."""
         return self.collection.read_rows(rows, sparse=self.sparse)
 
-    def read_window(self, rows: Array) -> Window:
+    def read_window(self, rows: Array, batch_size: int) -> Window:
         """Read many rows at once, from which batches are cut."""
-        return self.collection.read_window(rows, sparse=self.sparse)
+        return self.collection.read_window(rows, sparse=self.sparse, batch_size=batch_size)
 
 
 def dataloader(

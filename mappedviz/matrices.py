@@ -35,7 +35,7 @@ from mappedviz.layout import N_FIELDS, N_FIXED
 from mappedviz.native import function
 from mappedviz.nodes import ArrayNode, GroupNode
 
-__all__ = ["Matrix", "Part", "gather_csr", "gather_dense", "gather_row"]
+__all__ = ["Matrix", "Part", "decode_ahead", "gather_csr", "gather_dense", "gather_row"]
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -660,8 +660,8 @@ class _Batch:
             raise self.error(code, p, row)
         return longest, total, spans
 
-    def decode(self, spans: int) -> bool:
-        """Get the chunks that are not read by the loop; False where they are too many for one step."""
+    def wanted(self, spans: int) -> tuple[list[tuple[ChunkedArray, Array]], Array, int]:
+        """The chunks that are not read by the loop, all their numbers, and their bytes."""
         ids = np.empty(spans, np.int64)
         n_ids = function("plan")(
             _address(self.descriptors),
@@ -676,7 +676,6 @@ class _Batch:
         fields = [layout.D_TABLE, layout.D_IDS, layout.D_COUNT]
         fields += [layout.I_TABLE, layout.I_IDS, layout.I_COUNT]
         wants: list[tuple[ChunkedArray, Array]] = []
-        cache: ChunkCache | None = None
         n_bytes = 0
         for part, row in zip(self.parts, table[:, fields].tolist(), strict=True):
             matrix = part.matrix
@@ -686,11 +685,19 @@ class _Batch:
             ):
                 if not at and count and array is not None:
                     wants.append((array, ids[first : first + count]))
-                    cache = matrix._cache
                     n_bytes += count * _chunk_nbytes(array)
+        return wants, ids, n_bytes
+
+    def cache(self) -> ChunkCache:
+        """That of the matrices that have one."""
+        return next(part.matrix._cache for part in self.parts if part.matrix._cache is not None)
+
+    def decode(self, spans: int) -> bool:
+        """Get the chunks that are not read by the loop; False where they are too many for one step."""
+        wants, ids, n_bytes = self.wanted(spans)
         if not wants:
             return True
-        assert cache is not None
+        cache, table = self.cache(), self.descriptors
         if n_bytes > max(cache.max_bytes // 4, _STEP_BYTES) and len(self.rows) > 1:
             return False
         chunks = cache.get_many_of(wants)
@@ -801,6 +808,39 @@ def _blocks(part: Part, width: int, itemsize: int) -> Iterable[tuple[Array, Arra
     size = max(1, _STEP_BYTES // max(1, width * itemsize))
     for begin in range(0, len(part.rows), size):
         yield part.rows[begin : begin + size], part.out_rows[begin : begin + size]
+
+
+def decode_ahead(
+    parts: Sequence[Part], n_cols: int, dtype: Any, *, most_chunks: int
+) -> list[Any] | None:
+    """Decode the chunks that rows are in, if it is better to read batches of these rows from there.
+
+    That is so where the rows make good use of the chunks, and where the cache has room for them.
+
+    Parameters
+    ----------
+    parts, n_cols, dtype
+        As of :func:`gather_csr`; all matrices are sparse.
+    most_chunks
+        More than these are too many to be looked up for a batch.
+
+    Returns
+    -------
+    list or None
+        What has to be held for so long; None where nothing was decoded.
+    """
+    batch = _Batch(parts, n_cols, _target(dtype))
+    _, total, spans = batch.check(1 + max(int(part.out_rows.max(initial=0)) for part in parts))
+    if not spans:
+        return None
+    wants, _, n_bytes = batch.wanted(spans)
+    if not wants:
+        return None
+    used = total * (4 + max(part.matrix.facts.dtype.itemsize for part in parts))
+    few = sum(len(chunks) for _, chunks in wants) <= most_chunks
+    if not few or n_bytes > min(batch.cache().max_bytes // 4, 4 * used):
+        return None
+    return batch.cache().get_many_of(wants)
 
 
 # ------------------------------------------------------------------------------------- dense

@@ -24,6 +24,7 @@ from mappedviz.matrices import (
     TRUST_SECONDS,
     Matrix,
     Part,
+    decode_ahead,
     gather_csr,
     gather_dense,
     gather_row,
@@ -182,17 +183,45 @@ class Reader:
             }
         return self._complete(columns, rows, store)
 
-    def window(self, rows: Array, *, sparse: bool) -> Window:
-        """Many rows of the collection at once, each read once and in the order of the files."""
+    def window(self, rows: Array, *, sparse: bool, batch_size: int = 0) -> Window:
+        """Many rows of the collection at once, each read once and in the order of the files.
+
+        Where batches of `batch_size` rows are better read from the decoded chunks, only these are
+        made.
+        """
         unique, inverse = np.unique(rows, return_inverse=True)
         store, local = self.plan.rows.locate(unique)
         groups = _by_store(store)
         with _told_by_change([self.plan.stores[s] for s, _ in groups]):
+            chunks = self._decoded(groups, local, batch_size) if batch_size else None
+            if chunks is not None:
+                return Window(self, rows, inverse, {}, sparse, chunks)
             columns = {
                 column.name: _kept(self._column(column, groups, local, column.compact))
                 for column in self.columns
             }
         return Window(self, rows, inverse, columns, sparse)
+
+    def _decoded(
+        self, groups: list[tuple[int, Array]], row: Array, batch_size: int
+    ) -> list[Any] | None:
+        """Decoded chunks of all columns, if batches are to be read from there."""
+        held = []
+        for column in self.columns:
+            if column.obsm:
+                continue
+            if not column.compact or column.shape is None or len(groups) > self._most_files:
+                return None
+            parts = []
+            for store, here in groups:
+                opened = self.open(store, column)
+                assert isinstance(opened, Matrix)  # only obsm elements are whole arrays
+                parts.append(self._part(column, store, opened, row[here], here))
+            found = decode_ahead(parts, column.shape[0], column.dtype, most_chunks=batch_size)
+            if found is None:
+                return None
+            held.append(found)
+        return held
 
     def _complete(self, columns: dict[str, Any], rows: Array, store: Array) -> RowBatch:
         """A batch out of its matrices: the obs keys and the position of the store added."""
@@ -331,17 +360,36 @@ class Reader:
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """Rows that were read together; batches are cut out of them, on any thread."""
+    """Rows that were read together; batches are cut out of them, on any thread.
+
+    Attributes
+    ----------
+    reader
+        What read them.
+    rows
+        The rows, in the order of the batches.
+    inverse
+        Their places in ``columns``.
+    columns
+        By name; of no use where ``chunks`` are held.
+    sparse
+        Whether X and layers come as CSR matrices.
+    chunks
+        Decoded chunks that batches are read from, instead of ``columns``.
+    """
 
     reader: Reader
     rows: Array
     inverse: Array
     columns: dict[str, Any]
     sparse: bool
+    chunks: list[Any] | None = None
 
     def cut(self, start: int, stop: int) -> RowBatch:
         """The batch of the rows from ``start`` to ``stop`` of the window."""
         here = slice(start, stop)
+        if self.chunks is not None:
+            return self.reader.batch(self.rows[here], sparse=self.sparse)
         return self.reader.cut(
             self.columns, self.inverse[here], self.rows[here], sparse=self.sparse
         )

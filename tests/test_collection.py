@@ -861,3 +861,29 @@ def test_what_was_cached_is_freed_with_the_collection_and_not_by_luck(tmp_path, 
         assert cache() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("sparse_batch", [False, True])
+@pytest.mark.parametrize("join", ["inner", "outer"])
+def test_large_batches_of_a_window_are_read_from_decoded_chunks(tmp_path, join, sparse_batch):
+    paths = [
+        STORE_KINDS[kind](coded_anndata(i, 60, genes=GENES[i]), tmp_path / str(i))
+        for i, kind in enumerate(["zarr-v3", "h5ad-gzip"])
+    ]
+    ds = MappedCollection(paths, obs_keys="cell_type", join=join)
+    rows = np.random.default_rng(0).permutation(len(ds))
+    decoded = ds.read_window(rows, sparse=sparse_batch, batch_size=64)
+    compact = ds.read_window(rows, sparse=sparse_batch)
+    assert decoded.chunks is not None
+    assert compact.chunks is None
+    # Few rows of each chunk, or no room for chunks: the rows alone are kept.
+    assert ds.read_window(rows[:2], batch_size=64).chunks is None
+    assert ds.read_window(rows, batch_size=1).chunks is None
+    small = MappedCollection(paths, obs_keys="cell_type", join=join, cache_bytes=0)
+    assert small.read_window(rows, batch_size=64).chunks is None
+    for start in (0, 64):
+        one, other = (window.cut(start, start + 64) for window in (decoded, compact))
+        np.testing.assert_array_equal(dense(one["X"]), dense(other["X"]))
+        np.testing.assert_array_equal(dense(one["X"]), ds[rows[start : start + 64]]["X"])
+        assert one["X"].dtype == other["X"].dtype
+        np.testing.assert_array_equal(one["cell_type"], other["cell_type"])
