@@ -53,7 +53,8 @@ def categories(n: int, n_stores: int) -> list[dict]:
 def test_what_the_browser_runs_is_small(kind):
     """Saved notebooks hold it once a chart."""
     widget = kind()
-    assert len(str(widget._esm).encode()) + len(str(getattr(widget, "_css", "")).encode()) < 15_000
+    assert len(str(widget._esm).encode()) < 12_000
+    assert len(str(getattr(widget, "_css", "")).encode()) < 4_000
 
 
 @pytest.mark.parametrize("kind", KINDS)

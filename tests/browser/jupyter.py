@@ -28,9 +28,12 @@ OVERRIDES = {
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
 }
-# What Notebook 7 and Voila raise and ask for by themselves, also with an empty notebook.
-KNOWN_ERRORS: tuple[str, ...] = ()
-KNOWN_REQUESTS: tuple[str, ...] = ()
+# What Notebook 7 raises and Voila asks for by themselves, with an empty notebook too.
+KNOWN_ERRORS = ("(reading 'schema')", "Command 'filebrowser:open-path' not registered")
+KNOWN_REQUESTS = (
+    "https://cdn.jsdelivr.net/npm/@fortawesome/",
+    "https://cdnjs.cloudflare.com/ajax/libs/mathjax/",
+)
 START_SECONDS = 120
 CURRENT = "window.jupyterapp?.shell.currentWidget"
 
