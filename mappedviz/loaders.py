@@ -8,6 +8,7 @@ decoded once per window and not once per batch. The order of rows is never chang
 
 from __future__ import annotations
 
+import copy
 import math
 import operator
 from collections import deque
@@ -18,12 +19,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from torch.utils.data._utils.collate import collate, default_collate_fn_map
 
 from mappedviz.batches import RowBatch, Sample
 from mappedviz.errors import RecipeError
-from mappedviz.readers import default_cache_bytes
+from mappedviz.readers import default_cache_bytes, one_of_several
 
 if TYPE_CHECKING:
     from mappedviz.collection import MappedCollection
@@ -127,12 +128,14 @@ class RowOrder:
         Batches of the second window, from which their number doubles; the first one has one, so
         that it is soon there.
     seed
-        Of the random order; None takes one from torch's generator at every epoch.
+        Of the random order; None takes one from torch's generator at every epoch, or 0 where several
+        processes have to agree on it.
     drop_last
         Leave out the last batch if it is not full.
     rank, world_size
-        This process and the number of processes that share an epoch. Each gets as many rows as the
-        others: some come twice (or with ``drop_last`` not at all) where they do not divide.
+        This process and the number of processes that share an epoch; None asks ``torch.distributed`` at
+        every epoch. Each gets as many rows as the others: some come twice (or with ``drop_last`` not
+        at all) where they do not divide.
     """
 
     def __init__(
@@ -149,8 +152,8 @@ class RowOrder:
         begin: int = 2,
         seed: int | None = None,
         drop_last: bool = False,
-        rank: int = 0,
-        world_size: int = 1,
+        rank: int | None = 0,
+        world_size: int | None = 1,
     ) -> None:
         self.n_rows = n_rows
         self.batch_size = batch_size
@@ -161,29 +164,53 @@ class RowOrder:
         self.rank, self.world_size = rank, world_size
         self.epoch = 0
         self._cumulated = None if weights is None else np.cumsum(weights)
-        total = n_rows if num_samples is None else num_samples
-        share = total // world_size if drop_last else -(-total // world_size)
-        self.n_samples = share if n_rows else 0
+        self._total = (n_rows if num_samples is None else num_samples) if n_rows else 0
         per_window = buffer_size if shuffle == "block" else window * batch_size
         self._window = max(1, per_window // batch_size) * batch_size
         self._begin = min(begin * batch_size, self._window)
+
+    @property
+    def shard(self) -> tuple[int, int]:
+        """Rank and number of the processes that share an epoch: as given, or as ``torch.distributed`` says now.
+
+        A loader is often made before the processes know of each other.
+        """
+        if self.rank is not None and self.world_size is not None:
+            return self.rank, self.world_size
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            return torch.distributed.get_rank(), torch.distributed.get_world_size()
+        return 0, 1
+
+    @property
+    def n_samples(self) -> int:
+        """Rows that this process visits in an epoch."""
+        _, world_size = self.shard
+        return self._total // world_size if self.drop_last else -(-self._total // world_size)
 
     def __len__(self) -> int:
         """Batches per epoch."""
         full, rest = divmod(self.n_samples, self.batch_size)
         return full if self.drop_last or not rest else full + 1
 
+    def again(self, drop_last: bool) -> RowOrder:
+        """The same order, with or without a last batch that is not full."""
+        other = copy.copy(self)
+        other.drop_last = drop_last
+        return other
+
     def windows(self, epoch: int) -> Iterator[Array]:
         """Row numbers of an epoch, window after window; each but the last holds whole batches."""
-        seed = self.seed
+        seed, (rank, world_size) = self.seed, self.shard
+        if seed is None and world_size > 1 and self._cumulated is None:
+            seed = 0  # every process has to draw the same order, to take another part of it
         if seed is None:
             seed = int(torch.empty((), dtype=torch.int64).random_().item())
         rng = np.random.default_rng([seed, epoch])
         limit = len(self) * self.batch_size if self.drop_last else self.n_samples
-        begin = self.rank * self.n_samples
+        begin = rank * self.n_samples
         if self._cumulated is not None:
             # Every process draws for itself: a shared stream would only be drawn to be dropped.
-            rng = np.random.default_rng([seed, epoch, self.rank])
+            rng = np.random.default_rng([seed, epoch, rank])
             for start, stop in self._cuts(limit):
                 yield self._draw(rng, stop - start)
             return
@@ -239,16 +266,19 @@ class _Planned(list[int]):
 
     def __init__(self, rows: Array, coming: Future[RowBatch]) -> None:
         super().__init__(rows.tolist())
-        self.coming = coming
+        self.coming: Future[RowBatch] | None = coming
 
 
-class BatchSampler(Sampler[list[int]]):
+class BatchSampler(DistributedSampler[list[int]]):
     """Batches of row numbers; reads ahead where the rows are read in this process.
 
-    Attributes
+    It is a ``DistributedSampler``, which tells trainers such as Lightning that processes share its epochs
+    already. They may also make it anew, as ``type(sampler)(sampler, batch_size=…, drop_last=…)``.
+
+    Parameters
     ----------
     order
-        The order of rows.
+        The order of rows, or another sampler to make again.
     source
         What the rows are read from.
     ahead
@@ -259,9 +289,28 @@ class BatchSampler(Sampler[list[int]]):
         Whether batches are so large that all threads fill one instead of one each.
     """
 
+    order: RowOrder
+    source: Batches
+    ahead: bool
+    windowed: bool
+    large: bool
+
     def __init__(
-        self, order: RowOrder, source: Batches, *, ahead: bool, windowed: bool, large: bool
+        self,
+        order: RowOrder | BatchSampler,
+        source: Batches | None = None,
+        *,
+        ahead: bool = False,
+        windowed: bool = False,
+        large: bool = False,
+        batch_size: int | None = None,
+        drop_last: bool | None = None,
     ) -> None:
+        if isinstance(order, BatchSampler):
+            again = order.order if drop_last is None else order.order.again(drop_last)
+            source, ahead, windowed, large = order.source, order.ahead, order.windowed, order.large
+            order = again
+        assert source is not None
         self.order = order
         self.source = source
         self.ahead = ahead
@@ -292,7 +341,7 @@ class BatchSampler(Sampler[list[int]]):
                     yield batch.tolist()
             return
         threads = 1 if self.large else torch.get_num_threads()
-        pool = ThreadPoolExecutor(threads, "mappedviz-ahead")
+        pool = ThreadPoolExecutor(threads, "mappedviz-ahead", one_of_several)
         try:
             planned: Iterator[_Planned | None] = (
                 self._from_windows(windows, pool) if self.windowed else self._direct(windows, pool)
@@ -372,8 +421,11 @@ class Batches(Dataset[Any]):
 
     def __getitems__(self, indices: Sequence[int]) -> RowBatch:
         """The batch of these rows, read now or on its way already."""
-        coming = getattr(indices, "coming", None)
-        return coming.result() if coming is not None else self.read(np.asarray(indices))
+        if isinstance(indices, _Planned) and indices.coming is not None:
+            # Taken from it: whoever keeps the numbers shall not keep the rows.
+            coming, indices.coming = indices.coming, None
+            return coming.result()
+        return self.read(np.asarray(indices))
 
     def read(self, rows: Array) -> RowBatch:
         """Read the batch of these rows."""
@@ -382,6 +434,23 @@ class Batches(Dataset[Any]):
     def read_window(self, rows: Array, batch_size: int) -> Window:
         """Read many rows at once, from which batches are cut."""
         return self.collection.read_window(rows, sparse=self.sparse, batch_size=batch_size)
+
+
+class Loader(DataLoader[dict[str, Any]]):
+    """A DataLoader whose ``sampler`` is that of its batches.
+
+    PyTorch would put a ``SequentialSampler`` there, which says nothing of the rows that are drawn, and which
+    trainers would replace by one that shares rows among processes.
+    """
+
+    @property
+    def sampler(self) -> Any:
+        """The sampler of the batches."""
+        return getattr(self.batch_sampler, "sampler", self.batch_sampler)
+
+    @sampler.setter
+    def sampler(self, _: Any) -> None:
+        """What PyTorch would put there is not kept."""
 
 
 def dataloader(
@@ -436,12 +505,13 @@ def dataloader(
         as many as take that where every chunk holds many rows and decoded chunks do not all
         fit in the cache.
     seed
-        Of the random order; default: torch's generator, like DataLoader itself.
+        Of the random order; default: torch's generator, like DataLoader itself, or 0 where several
+        processes share an epoch and have to agree.
     drop_last
         Leave out the last batch if it is not full.
     rank, world_size
-        Share each epoch with other processes, equally; default: those of ``torch.distributed`` where
-        it is initialised.
+        Share each epoch with other processes, equally; default: those of ``torch.distributed`` if it
+        is initialised when the epoch begins.
     num_workers
         Worker processes. Threads of this process are faster for dense batches, which have to be
         copied between processes.
@@ -520,7 +590,7 @@ def dataloader(
         windowed=not collection.stored_plainly,
         large=not sparse and batch_size * _dense_row_bytes(collection) > _LARGE_BATCH,
     )
-    return DataLoader(
+    return Loader(
         source, batch_sampler=sampler, collate_fn=to_tensors, num_workers=num_workers, **options
     )
 
@@ -529,11 +599,9 @@ def _refused(key: str, found: str, remedy: str) -> RecipeError:
     return RecipeError(found, key=key, remedy=remedy)
 
 
-def _distributed(rank: int | None, world_size: int | None) -> tuple[int, int]:
+def _distributed(rank: int | None, world_size: int | None) -> tuple[int | None, int | None]:
     if rank is None and world_size is None:
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            return torch.distributed.get_rank(), torch.distributed.get_world_size()
-        return 0, 1
+        return None, None
     if rank is None or world_size is None or not 0 <= rank < world_size:
         raise _refused(
             "rank, world_size",

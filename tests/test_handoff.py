@@ -1,0 +1,214 @@
+"""From the recipe to a training run: trainers, processes, the script, the command line."""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import sys
+import textwrap
+import weakref
+
+import pytest
+import torch
+from torch.utils.data import DataLoader, DistributedSampler
+
+import mappedviz as mv
+from mappedviz import MappedCollection
+from mappedviz.loaders import RowOrder
+from mappedviz.testing import STORE_KINDS, coded_anndata
+
+
+@pytest.fixture(scope="module", params=["h5ad", "zarr-v3"])
+def ds(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stores")
+    paths = [
+        STORE_KINDS[request.param](
+            coded_anndata(i, 101 + i, genes=["a", "b", "c"], plain=True), folder / str(i)
+        )
+        for i in range(2)
+    ]
+    return MappedCollection(
+        paths, obs_keys=["cell_type", "origin"], encode_labels=["cell_type"]
+    )  # fmt: skip
+
+
+def origins(batches):
+    return [int(origin) for batch in batches for origin in batch["origin"]]
+
+
+# --- what trainers do with a loader ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "order", [{"shuffle": True}, {"shuffle": "block"}, {"weights": "cell_type"}]
+)
+def test_a_trainer_finds_where_to_set_the_epoch(ds, order):
+    """Lightning and Fabric call set_epoch of ``loader.sampler`` and ``loader.batch_sampler.sampler``."""
+    loader = mv.dataloader(ds, 16, seed=1, **order)
+    places = {id(place): place for place in (loader.sampler, loader.batch_sampler.sampler)}
+    epochs = []
+    for epoch in (0, 1, 0):
+        for place in places.values():
+            place.set_epoch(epoch)
+        epochs.append(origins(loader))
+    assert epochs[0] == epochs[2] != epochs[1]
+    assert (loader.batch_size, len(loader), sum(1 for _ in loader)) == (None, 13, 13)
+
+
+def test_a_trainer_sees_that_rows_are_shared_already(ds):
+    """Lightning's ``use_distributed_sampler`` leaves such a loader as it is."""
+    loader = mv.dataloader(ds, 16)
+    assert isinstance(loader, DataLoader)
+    assert isinstance(loader.sampler, DistributedSampler)
+    assert (loader.batch_sampler.batch_size, loader.batch_sampler.drop_last) == (16, False)
+
+
+class Recorder:
+    """What Lightning wraps around a batch sampler while it predicts."""
+
+    def __init__(self, batch_sampler):
+        self.__dict__ = dict(vars(batch_sampler))
+        self.wrapped, self.seen = batch_sampler, []
+
+    def __iter__(self):
+        for batch in self.wrapped:
+            self.seen.append(batch)
+            yield batch
+
+    def __len__(self):
+        return len(self.wrapped)
+
+
+@pytest.mark.parametrize("lookahead", [None, 0])
+@pytest.mark.parametrize("order", [{}, {"shuffle": True}, {"weights": "cell_type"}])
+def test_a_trainer_makes_the_loader_again(ds, order, lookahead):
+    """As Lightning does to predict: the last batch is not dropped, and row numbers are kept."""
+    options = {"seed": 1, "drop_last": True, "lookahead": lookahead, **order}
+    loader = mv.dataloader(ds, 16, **options)
+    before = loader.batch_sampler
+    sampler = Recorder(type(before)(loader.sampler, batch_size=before.batch_size, drop_last=False))
+    again = type(loader)(
+        loader.dataset, batch_sampler=sampler, collate_fn=loader.collate_fn, num_workers=0
+    )
+    assert (len(loader), len(again)) == (12, 13)
+    assert len(list(loader)) == 12
+    assert before.drop_last
+    rows = origins(again)
+    assert rows == origins(mv.dataloader(ds, 16, **{**options, "drop_last": False}))
+    seen = [row for batch in sampler.seen for row in batch]
+    assert rows == ds[seen]["origin"].tolist()
+    # Of the batches only the numbers are kept, and they can be asked for again.
+    assert all(getattr(batch, "coming", None) is None for batch in sampler.seen)
+    assert loader.dataset.__getitems__(sampler.seen[0])["origin"].tolist() == rows[:16]
+    assert again.sampler is sampler
+
+
+def test_the_last_reference_to_a_loader_gives_its_memory_back(ds):
+    part = ds.subset(slice(0, 50))
+    gone = weakref.ref(part)
+    gc.disable()
+    try:
+        loader = mv.dataloader(part, 16)
+        origins(loader)
+        del part, loader
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+# --- several processes -----------------------------------------------------------------------------
+
+
+def test_without_a_seed_processes_agree(ds):
+    parts = [
+        origins(mv.dataloader(ds, 16, shuffle=True, rank=rank, world_size=2)) for rank in (0, 1)
+    ]
+    assert set(parts[0]) | set(parts[1]) == set(ds[:]["origin"].tolist())
+    assert len(parts[0]) == len(parts[1])
+    assert len(set(parts[0]) & set(parts[1])) <= 1  # 203 rows: one comes twice
+    drawn = [
+        origins(mv.dataloader(ds, 16, weights="cell_type", rank=rank, world_size=2))
+        for rank in (0, 1)
+    ]
+    assert drawn[0] != drawn[1]
+
+
+def test_processes_may_come_to_know_of_each_other_later(ds, monkeypatch):
+    """A loader is made before the trainer starts its processes."""
+    order = RowOrder(203, 16, rank=None, world_size=None)
+    loader = mv.dataloader(ds, 16)
+    assert (order.shard, len(order), len(loader)) == ((0, 1), 13, 13)
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    assert (order.shard, order.n_samples, len(order), len(loader)) == ((1, 2), 102, 7, 7)
+    assert origins(loader)[0] == ds[102]["origin"]
+    assert mv.dataloader(ds, 16, rank=0, world_size=1).batch_sampler.order.shard == (0, 1)
+
+
+DDP = """
+    import json, os, sys
+    import torch, torch.distributed as dist
+    import mappedviz as mv
+
+    folder, rank, options = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
+    recipe = mv.Recipe.load(folder + "/recipe.json")
+    train, validation = mv.MappedCollection.from_recipe(recipe).split()
+    loader = mv.dataloader(train, 16, **options)  # before the processes know of each other
+    dist.init_process_group("gloo", init_method=f"file://{folder}/{options}", rank=rank, world_size=2)
+    torch.manual_seed(rank)
+    model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(3, 3))
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-9)
+    epochs, batches = [], []
+    for epoch in range(2):
+        loader.batch_sampler.set_epoch(epoch)
+        batches.append(0)
+        rows = []
+        for batch in loader:
+            loss = torch.nn.functional.cross_entropy(
+                model(batch["X"].float()), batch["cell_type"].clamp(min=0)
+            )
+            optimizer.zero_grad()
+            loss.backward()  # waits for the other process: unequal numbers of batches would hang
+            optimizer.step()
+            batches[-1] += 1
+            rows += batch["origin"].tolist()
+        epochs.append(rows)
+    weights = model.module.weight.detach().double().sum().item()
+    print(json.dumps({"epochs": epochs, "batches": batches, "weights": weights, "n": len(train)}))
+    dist.destroy_process_group()
+"""
+
+
+@pytest.mark.parametrize(
+    "options", [{"shuffle": True}, {"shuffle": "block", "drop_last": True}, {"weights": True}]
+)
+def test_two_processes_train_together(ds, tmp_path, options):
+    if ds.stores[0].kind != "h5ad":
+        pytest.skip("starting processes takes seconds: once is enough")
+    recipe = ds.recipe.replace(weights_keys=["cell_type"], split_by="origin")
+    recipe.save(tmp_path / "recipe.json")
+    code = textwrap.dedent(DDP)
+    arguments = [[str(tmp_path), str(rank), json.dumps(options)] for rank in range(2)]
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, *some], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for some in arguments
+    ]  # fmt: skip
+    ends = [process.communicate(timeout=120) for process in started]
+    assert [process.returncode for process in started] == [0, 0], ends
+    one, other = (json.loads(out) for out, _ in ends)
+    assert one["batches"] == other["batches"]
+    assert one["weights"] == other["weights"]
+    for epoch in range(2):
+        a, b = one["epochs"][epoch], other["epochs"][epoch]
+        assert len(a) == len(b)
+        if "weights" in options:
+            assert a != b
+            continue
+        assert len(set(a) & set(b)) == (0 if options.get("drop_last") else len(a) * 2 - one["n"])
+        if not options.get("drop_last"):
+            assert len({*a, *b}) == one["n"]
+    assert one["epochs"][0] != one["epochs"][1]
