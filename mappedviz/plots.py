@@ -25,7 +25,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_rgb, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from mpl_toolkits.axes_grid1 import make_axes_locatable  # type: ignore[import-untyped]
 
@@ -306,7 +306,8 @@ def plot_categories(
     sums = counts.to_numpy().sum(axis=1)
     order = np.argsort(-counts.to_numpy().sum(axis=0), kind="stable")
     plain = len(counts.columns) <= MOST_STORES
-    own = order if plain else order[: MOST_STORES - 1]
+    # In the order of the table, so that a store has the same colour wherever it is drawn.
+    own = np.sort(order if plain else order[: MOST_STORES - 1])
     ax, look = _start(ax, rows=len(counts), theme=theme)
     scale = np.where(sums > 0, sums, 1.0) if shares else np.ones(len(sums))
     left = np.zeros(len(counts))
@@ -593,7 +594,7 @@ def render(ax: Axes, format: Literal["svg", "png"] = "svg", dpi: float = 144) ->
     return sink.getvalue()
 
 
-class _Shown(Axes):
+class AxesInNotebook(Axes):
     """An axes that a notebook shows as the picture it is in.
 
     pyplot does so for its own figures, and keeps them open. One of these is shown where it is the
@@ -646,7 +647,7 @@ def _start(ax: Axes | None, *, rows: float, theme: ThemeName) -> tuple[Axes, The
     width = mpl.rcParams["figure.figsize"][0]
     figure = Figure(figsize=(width, max(0.9 + 0.27 * rows, 1.6)), facecolor=paper)
     FigureCanvasAgg(figure)
-    ax = figure.add_subplot(axes_class=_Shown)
+    ax = figure.add_subplot(axes_class=AxesInNotebook)
     if theme in _THEMES:
         ax.set_facecolor(paper)
     return ax, _THEMES.get(theme) or _suits(ax)
@@ -712,7 +713,9 @@ def _bar_values(
         )
         label.set_parse_math(False)
     longest = max((len(label.get_text()) for label in ax.texts), default=0)
-    top = max(float(np.max(ends, initial=0.0)), ax.get_xlim()[1] / 1.3 if offset else 0.0)
+    # With two bars a row, those that were drawn before.
+    drawn = [bar.get_width() for bar in ax.patches if isinstance(bar, Rectangle) and offset]
+    top = max(float(np.max(ends, initial=0.0)), *drawn, 0.0)
     ax.set_xlim(0, top * (1.12 + 0.012 * longest) or 1.0)
 
 

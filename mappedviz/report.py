@@ -448,6 +448,7 @@ def _labels(labels: LabelTable, most: int, figures: Figures) -> Section:
     order = np.argsort(-by_store, kind="stable")
     # With as many stores as colours the last colour is a store's, else that of all others.
     own = order if len(order) <= len(STORE_COLOURS) else order[: len(STORE_COLOURS) - 1]
+    own = np.sort(own)  # in the order of the table: the same colours as in every other view
     stores = names(counts.columns[own], 40)
     top = float(values.sum(axis=1).max(initial=0.0)) or 1.0
 

@@ -159,6 +159,15 @@ def test_categories_tells_stores_apart_by_more_than_eight_colours():
     assert len(looks) == 16
 
 
+def test_a_store_has_one_colour_however_many_cells_it_has():
+    table = LabelTable.of(
+        "type", ["a", "b"], [(["T"], np.array([1]), 0), (["T"], np.array([9]), 0)]
+    )
+    ax = plots.plot_categories(table)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b"]
+    assert widths(ax) == [1, 9]
+
+
 def test_categories_as_shares_end_at_one():
     table = label_counts(STORES, CLASSES[:5])
     ax = plots.plot_categories(table, shares=True)
@@ -182,6 +191,16 @@ def test_weights_draws_before_and_after():
     assert widths(ax)[:n] == table.table["share_before"].tolist()
     assert widths(ax)[n:] == table.table["share_after"].tolist()
     assert ax.get_title(loc="left").startswith("effective size 281 cells (0.23 %), 32 % of cells")
+
+
+def test_weights_leave_room_for_the_numbers():
+    """The axis is as long as the longest bar asks for, whichever of the two it is."""
+    limits = []
+    for before, after in ((0.4, 0.1), (0.1, 0.4)):
+        table = pd.DataFrame({"n": [1], "expected": [before], "drawn": [after]}, index=["a"])
+        limits.append(plots.plot_drawn(table).get_xlim()[1])
+    assert limits[0] == pytest.approx(limits[1])
+    assert limits[0] > 0.45
 
 
 def test_weights_adds_the_others_up():
