@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -36,7 +37,15 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = npt.NDArray[Any]
 _KEPT_BUFFERS = 1 << 30  # bytes of output buffers kept for reuse
-_SHARED_OUTPUT = 1 << 24  # bytes of output from which on several threads fill one batch
+_SHARED_OUTPUT = 1 << 24  # bytes of output from which on several threads fill one batch,
+_HELPED_OUTPUT = 1 << 22  # and where no other batch is being read
+
+_thread = threading.local()
+
+
+def one_of_several() -> None:
+    """Say, on a thread that reads batches while others read other ones, that it is one of these."""
+    _thread.one_of_several = True
 
 
 def default_cache_bytes() -> int:
@@ -283,9 +292,11 @@ class Reader:
         return sp.vstack(pieces, format="csr")[order]
 
     def _gather_dense(self, parts: list[Part], out: Array) -> None:
-        threads = self.cache.threads if out.nbytes >= _SHARED_OUTPUT else 1
+        # Others are at other batches, in this process or in those beside it.
+        busy = getattr(_thread, "one_of_several", False) or parent_process() is not None
+        worth = out.nbytes >= (_SHARED_OUTPUT if busy else _HELPED_OUTPUT)
         for some in _batched(parts, self._most_files):
-            gather_dense(some, out, threads=threads)
+            gather_dense(some, out, threads=self.cache.threads if worth else 1)
 
     def _column(
         self, column: _Columns, groups: list[tuple[int, Array]], row: Array, sparse: bool
