@@ -27,3 +27,13 @@ def repository() -> Path:
 def demo_data() -> Path:
     """The folder with the demo collection."""
     return ROOT / "notebooks" / "data"
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say aloud, once more, that tests/browser had no browser to drive."""
+    if any("NO BROWSER" in str(one.longrepr) for one in terminalreporter.stats.get("skipped", [])):
+        terminalreporter.write_line(
+            "NO BROWSER: what notebooks show was NOT tested. Install Chromium: scripts/chromium.sh",
+            red=True,
+            bold=True,
+        )

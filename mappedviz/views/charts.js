@@ -204,8 +204,8 @@ KINDS.bars = {
     legend.addEventListener("pointerover", ({ target }) => faint(target.closest("[data-i]")?.dataset.i));
     legend.addEventListener("pointerleave", () => faint());
     const rowsOf = chooser(model, root, box, (node) => {
-      const { left, bottom } = node.querySelector(".mv-track").getBoundingClientRect();
-      tell(node, left, bottom - 12);
+      const { right, bottom } = node.getBoundingClientRect();
+      tell(node, right, bottom - 12);
     }, tip.hide);
 
     return (onlySelected) => {

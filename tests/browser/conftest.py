@@ -105,12 +105,3 @@ def jupyter(server, context, repository, request) -> Iterator:
 def jupyter_module(server, context, repository, request) -> Iterator:
     """The same for notebooks that the tests of one file share."""
     yield from _notebooks(server, context, repository, request)
-
-
-def pytest_terminal_summary(terminalreporter) -> None:
-    if any("NO BROWSER" in str(one.longrepr) for one in terminalreporter.stats.get("skipped", [])):
-        terminalreporter.write_line(
-            "NO BROWSER: what notebooks show was NOT tested. Install Chromium: scripts/chromium.sh",
-            red=True,
-            bold=True,
-        )
