@@ -631,8 +631,8 @@ def test_weights_are_the_table(ui):
 
 def test_findings_and_their_fixes(ui):
     ui.tab = "checks"
-    assert [row["cells"][1]["value"] for row in ui.checks.grid.rows] == [
-        one.id for one in ui.audit.findings
+    assert [row["cells"][2]["text"] for row in ui.checks.grid.rows] == [
+        one.message for one in ui.audit.findings
     ]
     i = next(i for i, one in enumerate(ui.audit.findings) if one.id == "join-one-store")
     ui.checks.grid.selected = [ui.checks.grid.rows[i]["id"]]

@@ -49,12 +49,23 @@ def handler(method: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
     return guarded
 
 
+class Guard(KeyGuard):
+    """The guard of the keys, and the style that lets long sentences take several lines."""
+
+    _css = """
+    .mv-sentence.widget-label {
+      height: auto; white-space: normal; overflow-wrap: anywhere; line-height: 1.35;
+      padding: 3px 0; min-width: 0;
+    }
+    """
+
+
 class Status(widgets.HBox):  # type: ignore[misc]  # ipywidgets has no types
     """One line: what happens, how far it is, and the buttons that stop it or take it back."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.text = widgets.Label(layout={"flex": "1 1 auto", "min_width": "0"})
+        self.text = sentence(flex="1 1 300px")
         self.bar = widgets.IntProgress(
             layout={"width": "120px"}, description="", tooltip="Stores that were read"
         )
@@ -68,7 +79,7 @@ class Status(widgets.HBox):  # type: ignore[misc]  # ipywidgets has no types
         self.redo.on_click(lambda _: session.redo())
         super().__init__(
             [self.text, self.bar, self.cancel, self.again, self.undo, self.redo],
-            layout={"align_items": "center", "width": "100%"},
+            layout={"align_items": "center", "width": "100%", "flex_flow": "row wrap"},
         )
         session.observe(
             lambda _: self._show(),
@@ -137,11 +148,12 @@ class View(widgets.VBox):  # type: ignore[misc]
         self.session = Session.of(source, label, **options)
         self._setting = True
         self._stale = True
-        self._note = widgets.Label(layout={"display": "none"})
+        self._note = sentence()
+        self._note.layout.display = "none"
         self._pictures: list[Picture] = []
         super().__init__(renderer=renderer, active=active)
         body = self._build()
-        around = [KeyGuard(), *([] if bare else [Status(self.session)])]
+        around = [Guard(), *([] if bare else [Status(self.session)])]
         self.children = [*around, self._note, *body]
         self.session.observe(self._recipe_changed, "recipe")
         self.session.observe(self._audit_changed, "audit")
@@ -333,6 +345,13 @@ def button(text: str, tooltip: str, *, icon: str = "", style: str = "") -> widge
         button_style=style,
         layout={"width": "auto", "flex": "0 0 auto"},
     )
+
+
+def sentence(**layout: str) -> widgets.Label:
+    """A text that takes as many lines as it needs."""
+    label = widgets.Label(layout=layout)
+    label.add_class("mv-sentence")
+    return label
 
 
 def dropdown(description: str, tooltip: str, **given: Any) -> widgets.Dropdown:

@@ -20,6 +20,7 @@ from mappedviz.views.base import (
     of_series,
     offer,
     row,
+    sentence,
     series_of,
 )
 from mappedviz.views.charts import Bars, Table
@@ -112,7 +113,7 @@ class CategoriesView(View):
         self.name_control = widgets.Text(placeholder="one name for them", layout={"width": "200px"})
         self.rename = button("Rename selected", "read all of them as this label", icon="pencil")
         self.unname = button("Original names again", "forget all new names", icon="times")
-        self.variants_title = widgets.Label(style={"font_weight": "600"})
+        self.variants_title = sentence()
         self.grid = Table(
             title="Spellings that may mean the same",
             selectable="many",
@@ -127,7 +128,7 @@ class CategoriesView(View):
             "Merge ticked", "read the ticked spellings as the most frequent one", icon="compress"
         )
         self.variants_box = widgets.VBox([self.variants_title, self.grid, row(self.merge)])
-        self.absent_text = widgets.Label()
+        self.absent_text = sentence()
         self.alias_control = dropdown("read it from", "an obs column of those stores")
         self.alias = button("Use this column", "the same key under another name", icon="link")
         self.suggested = button("", "what the audit suggests", icon="magic")

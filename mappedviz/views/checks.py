@@ -8,7 +8,7 @@ import ipywidgets as widgets
 import traitlets
 
 from mappedviz.texts import listed, quantity, shown
-from mappedviz.views.base import Ids, View, button, handler, row
+from mappedviz.views.base import Ids, View, button, handler, row, sentence
 from mappedviz.views.charts import Code, Table
 
 if TYPE_CHECKING:
@@ -57,17 +57,14 @@ class ChecksView(View):
         self.grid = Table(title="Findings", selectable="one")
         self.grid.columns = [
             {"id": "severity", "label": "severity", "align": "left"},
+            {"id": "fix", "label": "fix", "align": "left", "title": "a recipe can put it right"},
             {"id": "message", "label": "what was found", "align": "left"},
-            {"id": "stores", "label": "stores", "align": "left"},
-            {"id": "fix", "label": "fix", "align": "left"},
         ]
-        wrap = {"width": "100%", "height": "auto"}
-        self.what = widgets.Label(layout=wrap, style={"font_weight": "600"})
-        self.remedy = widgets.Label(layout=wrap)
+        self.what, self.remedy, self.passed = sentence(), sentence(), sentence()
+        self.what.style.font_weight = "600"
         self.change = Code(title="The change of the recipe", language="python")
         self.fix = button("Apply this fix", "change the recipe so", icon="check", style="primary")
         self.detail = widgets.VBox([self.what, self.remedy, self.change, row(self.fix)])
-        self.passed = widgets.Label(layout=wrap)
         self.grid.observe(self._clicked, "selected")
         self.fix.on_click(handler(lambda self, _: self.apply()).__get__(self))
         return [self.grid, self.detail, self.passed]
@@ -79,9 +76,11 @@ class ChecksView(View):
                 "id": self._ids.of(i),
                 "cells": [
                     {"text": _SIGNS[one.severity], "value": _ORDER[one.severity]},
-                    {"text": shown(one.message, 400), "value": one.id},
-                    {"text": listed(one.stores, most=2, limit=24), "value": len(one.stores)},
                     {"text": "yes" if one.fix is not None else "–"},
+                    {
+                        "text": shown(one.message, 300),
+                        "title": f"{one.id}: {listed(one.stores, most=8)}",
+                    },
                 ],
             }
             for i, one in enumerate(audit.findings[:200])

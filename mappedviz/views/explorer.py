@@ -11,9 +11,8 @@ import traitlets
 from mappedviz.audits import Audit
 from mappedviz.errors import RecipeError
 from mappedviz.recipe import Recipe
-from mappedviz.views.base import Status, View
+from mappedviz.views.base import Guard, Status, View
 from mappedviz.views.categories import CategoriesView
-from mappedviz.views.charts import KeyGuard
 from mappedviz.views.checks import ChecksView
 from mappedviz.views.coverage import CoverageView
 from mappedviz.views.handoff import HandoffView
@@ -121,7 +120,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             list(self.views.values()), titles=[view.title for view in self.views.values()]
         )
         self.status = Status(self.session)
-        self.children = [KeyGuard(), self.status, self.tabs]
+        self.children = [Guard(), self.status, self.tabs]
         traitlets.link((self.session, "recipe"), (self, "recipe"))
         traitlets.dlink((self.session, "audit"), (self, "audit"))
         self.session.observe(self._titles, "audit")

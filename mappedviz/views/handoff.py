@@ -16,7 +16,7 @@ import numpy as np
 import traitlets
 
 from mappedviz.texts import names, quantity, share, shown
-from mappedviz.views.base import Ids, Numbers, View, button, dropdown, handler, offer, row
+from mappedviz.views.base import Ids, Numbers, View, button, dropdown, handler, offer, row, sentence
 from mappedviz.views.charts import Bars, Code
 from mappedviz.views.work import CancelledError, Report, Work
 
@@ -253,7 +253,7 @@ class HandoffView(View):
             style="primary",
         )
         self.stop_button = button("Stop", "stop drawing", icon="stop")
-        self.said = widgets.Label(layout={"width": "100%", "height": "auto"})
+        self.said = sentence()
         self.numbers = Numbers()
         self.bars = Bars(title="Classes drawn, and what was expected", unit="%", mode="grouped")
         for control, name in (

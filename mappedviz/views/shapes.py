@@ -187,5 +187,5 @@ def _cells(facts: dict[Any, Any], text: str, tops: dict[str, int]) -> list[dict[
         {"text": share(density), "value": None if density is None else float(density)},
         {"text": size(nbytes), "value": None if nbytes is None else int(nbytes)},
         words(also, 60),
-        words(facts["status"], 40),
+        words(facts["status"], 160),
     ]
