@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from mappedviz.checks import CHECKS
-from mappedviz.errors import MappedvizError, RecipeError, StoreError
+from mappedviz.errors import RecipeError, StoreError
 from mappedviz.evidence import Evidence
 from mappedviz.findings import Finding, NotApplicable, by_severity, changed
 from mappedviz.plan import Plan, make_plan
@@ -408,7 +408,8 @@ def audit(
     if label is None and recipe.encoded_keys:
         label = recipe.encoded_keys[0]
     group = recipe.split_by if group is None else group
-    wanted, failed = _expanded(recipe.paths)
+    failed: dict[str, StoreError] = {}
+    wanted = expand_paths(recipe.paths, failed)
     wants = Wants(
         columns=_columns(recipe, [label, batch, group, split]),
         matrices=recipe.layers_keys,
@@ -471,19 +472,6 @@ def _recipe(
     return recipe.replace(**changes) if changes else recipe
 
 
-def _expanded(paths: Sequence[str]) -> tuple[list[str], dict[str, Exception]]:
-    """Paths of stores, and the patterns and directories without any."""
-    found: list[str] = []
-    failed: dict[str, Exception] = {}
-    for path in paths:
-        try:
-            found += expand_paths([path])
-        except (MappedvizError, OSError) as error:
-            failed[path] = error.with_traceback(None)
-            found.append(path)
-    return found, failed
-
-
 def _columns(recipe: Recipe, keys: Iterable[str | None]) -> frozenset[str]:
     """Names of the obs columns whose rows the audit will look at."""
     names: set[str] = set()
@@ -534,10 +522,13 @@ def judge(recipe: Recipe, scans: Sequence[Scan]) -> tuple[Plan | None, Exception
         *,
         on_error: str,
         timeout: float | None,
+        failed: Mapping[str, StoreError],
     ) -> list[tuple[Store, Any]]:
         opened = []
         for path in paths:
             try:
+                if path in failed:
+                    raise failed[path]
                 opened.append(_look(by_path.get(os.path.abspath(path)), path, look))
             except StoreError:
                 if on_error == "raise":

@@ -95,7 +95,8 @@ class MappedCollection:
     unseen
         A label without a code in a given encoder: ``"error"``, or ``"ignore"`` to code it -1.
     on_error
-        A store that cannot be read: ``"raise"``, or ``"skip"`` it with a warning that lists them.
+        A store that cannot be read, a pattern that matches nothing or a directory without stores:
+        ``"raise"``, or ``"skip"`` it with a warning that lists them.
     cache_bytes
         Memory for decoded chunks, shared by all stores; default: a quarter of the
         memory that this process may use.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mappedviz.errors import MissingKeyError, RecipeError
+from mappedviz.errors import MissingKeyError, RecipeError, StoreError
 from mappedviz.labels import Encoder, Label, Labels, as_label
 from mappedviz.mapping import RowMap, VarJoin, VarNames, strip_versions
 from mappedviz.recipe import Recipe, choose_for_store, store_names
@@ -224,7 +224,12 @@ def make_plan(
     RecipeError
         The recipe speaks of stores that are not there, or there are no stores.
     """
-    paths = expand_paths(recipe.paths) if stores is None else [store.path for store in stores]
+    failed: dict[str, StoreError] = {}
+    paths = (
+        expand_paths(recipe.paths, failed if recipe.on_error == "skip" else None)
+        if stores is None
+        else [store.path for store in stores]
+    )
     if not paths:
         raise RecipeError(
             "names no store", key="path_list", remedy="Give the path of at least one store."
@@ -239,7 +244,7 @@ def make_plan(
         return _Seen(_columns(recipe, keys, store), names)
 
     if stores is None:
-        opened = opening(paths, look, on_error=recipe.on_error, timeout=open_timeout)
+        opened = opening(paths, look, on_error=recipe.on_error, timeout=open_timeout, failed=failed)
     else:
         opened = [(store, _looked(store, look)) for store in stores]
     if not opened:

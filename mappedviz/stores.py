@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from mappedviz.chunks import ChunkCache, FilePool, Stamp
+from mappedviz.chunks import ChunkCache, FilePool, Stamp, os_error
 from mappedviz.elements import (
     Column,
     ColumnFacts,
@@ -358,6 +358,7 @@ def open_stores(
     *,
     on_error: Literal["raise", "skip"] = "raise",
     timeout: float | None = None,
+    failed: Mapping[str, StoreError] | None = None,
 ) -> list[tuple[Store, _T]]:
     """Open stores one after the other and do something with each while its file is open.
 
@@ -374,13 +375,17 @@ def open_stores(
         Seconds that one store may take. A crafted or damaged HDF5 file can make the library
         spin forever, and nothing inside the process can stop it; with a timeout each store is
         first opened in a child process, which can be ended.
+    failed
+        Paths that are known to be no stores, and why: see :func:`expand_paths`.
 
     Returns
     -------
     list of (Store, result)
     """
     wanted = [os.fspath(path) for path in paths]
-    trouble = _rehearse(wanted, timeout) if timeout is not None else {}
+    trouble = dict(failed or {})
+    if timeout is not None:
+        trouble |= _rehearse([path for path in wanted if path not in trouble], timeout)
     opened: list[tuple[Store, _T]] = []
     skipped: list[str] = []
     for path in wanted:
@@ -402,13 +407,18 @@ def open_stores(
     return opened
 
 
-def expand_paths(paths: Iterable[PathLike]) -> list[str]:
+def expand_paths(
+    paths: Iterable[PathLike], failed: dict[str, StoreError] | None = None
+) -> list[str]:
     """Paths of stores: globs and directories of stores are replaced by what they hold, sorted.
 
     Parameters
     ----------
     paths
         Stores, patterns such as ``"data/*.h5ad"``, or directories that hold stores.
+    failed
+        Where given, a pattern that matches nothing and a directory without stores stay as they
+        are, and why is noted here; else that is raised.
 
     Raises
     ------
@@ -423,29 +433,42 @@ def expand_paths(paths: Iterable[PathLike]) -> list[str]:
     found: list[str] = []
     for path in paths:
         text = os.fspath(path)
-        if Path(text).is_dir() and not _root_files(text):
-            inside = sorted(
-                entry.path for entry in os.scandir(text) if entry.name.lower().endswith(_SUFFIXES)
-            )
-            if not inside:
-                raise StoreError(
-                    "is a directory without .h5ad files or .zarr stores",
-                    store=text,
-                    remedy="Name a directory that holds stores, or the stores themselves.",
-                )
-            found.extend(inside)
-        elif not os.path.lexists(text) and glob.has_magic(text):
-            matches = sorted(glob.glob(text, recursive=True))
-            if not matches:
-                raise StoreError(
-                    "matches no file",
-                    store=text,
-                    remedy="Check the pattern and the folder that it starts from.",
-                )
-            found.extend(matches)
-        else:
+        try:
+            found += _stores_at(text)
+        except StoreError as error:
+            if failed is None:
+                raise
+            failed[text] = error.with_traceback(None)
             found.append(text)
     return found
+
+
+def _stores_at(path: str) -> list[str]:
+    """What a path, a directory of stores or a pattern stands for."""
+    inside: list[str] | None = None
+    try:
+        if os.path.isdir(path) and not _root_files(path):
+            inside = [
+                entry.path for entry in os.scandir(path) if entry.name.lower().endswith(_SUFFIXES)
+            ]
+    except OSError as error:
+        raise os_error(error, path) from error
+    if inside is None and (os.path.lexists(path) or not glob.has_magic(path)):
+        return [path]
+    matches = sorted(glob.glob(path, recursive=True) if inside is None else inside)
+    if not matches and inside is None:
+        raise StoreError(
+            "matches no file",
+            store=path,
+            remedy="Check the pattern and the folder that it starts from.",
+        )
+    if not matches:
+        raise StoreError(
+            "is a directory without .h5ad files or .zarr stores",
+            store=path,
+            remedy="Name a directory that holds stores, or the stores themselves.",
+        )
+    return matches
 
 
 def _root_files(path: str) -> list[str]:

@@ -183,8 +183,7 @@ def test_every_broken_store_gets_its_own_finding(tmp_path, name):
     good = write(tmp_path, "good")
     bad = BROKEN[name](adata, tmp_path / "bad")
     audit = quiet([good, bad], on_error="skip")
-    # A directory without any store is refused before stores are skipped.
-    assert audit.fatal == (name in ("directory-named-h5ad", "zarr-without-metadata"))
+    assert not audit.fatal
     assert len(audit.stores) == 2
     assert audit.stores.loc["good.h5ad", "status"] == "ok"
     concerned = [
@@ -225,6 +224,45 @@ def test_patterns_and_directories_without_stores_are_findings(tmp_path):
     assert nothing.fatal
     assert "names no store" in nothing.verdict
     assert len(nothing.stores) == 0
+
+
+def test_patterns_and_directories_without_stores_are_skipped_like_stores(tmp_path):
+    """The audit drops them where the engine does, and both say so in the same words."""
+    good = write(tmp_path, "good")
+    (tmp_path / "empty").mkdir()
+    nothing = [tmp_path / "none*.h5ad", tmp_path / "empty"]
+    with pytest.warns(mv.errors.StoreWarning, match="left out 2 of 3 stores") as told:
+        collection = MappedCollection([*nothing, good], on_error="skip")
+    assert collection.path_list == [str(good)]
+    audit = quiet([*nothing, good], on_error="skip")
+    assert not audit.fatal
+    findings = found(audit, "unreadable-store")
+    assert [finding.stores for finding in findings] == [("none*.h5ad",), ("empty",)]
+    for finding in findings:
+        assert finding.message in str(told[0].message)
+    assert audit.collection().path_list == [str(good)]
+    # One store at least must be left, and with a time limit it is the same.
+    with pytest.warns(mv.errors.StoreWarning), pytest.raises(RecipeError) as refused:
+        MappedCollection(nothing, on_error="skip", open_timeout=20)
+    assert str(refused.value) in [f.message for f in quiet(nothing, on_error="skip").findings]
+
+
+def test_a_folder_that_may_not_be_read_is_a_finding(tmp_path, monkeypatch):
+    from mappedviz import stores
+
+    good = write(tmp_path, "good")
+    (tmp_path / "closed").mkdir()
+
+    def scandir(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(stores.os, "scandir", scandir)
+    audit = quiet([good, tmp_path / "closed"])
+    with pytest.raises(StoreError, match="permission denied") as refused:
+        MappedCollection([good, tmp_path / "closed"])
+    assert audit.fatal
+    assert str(refused.value) in [f.message for f in found(audit, "unreadable-store")]
+    assert not quiet([good, tmp_path / "closed"], on_error="skip").fatal
 
 
 def test_hostile_names_are_text(tmp_path):
