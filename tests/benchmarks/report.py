@@ -120,7 +120,7 @@ def markdown(cases: Sequence[Case], result: Record) -> str:
             " figures with more than 0.2 are too low."
         ),
         "",
-        "| work | who | median | range | × lamindb | × best peer | peak private memory |",
+        "| work | who | median | range | × lamindb | × best peer | peak private memory | others |",
         "|---|---|--:|--:|--:|--:|--:|--:|",
     ]
     for case in cases:
