@@ -54,7 +54,7 @@ def test_what_the_browser_runs_is_small(kind):
     """Saved notebooks hold it once a chart."""
     widget = kind()
     assert len(str(widget._esm).encode()) < 12_000
-    assert len(str(getattr(widget, "_css", "")).encode()) < 4_000
+    assert len(str(getattr(widget, "_css", "")).encode()) < 5_000
 
 
 @pytest.mark.parametrize("kind", KINDS)
