@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import gc
 import json
+import os
+import re
 import subprocess
 import sys
 import textwrap
 import weakref
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
 import mappedviz as mv
-from mappedviz import MappedCollection
+from mappedviz import MappedCollection, Recipe, cli
+from mappedviz.demo import ALIAS, KEY, RELABEL
 from mappedviz.loaders import RowOrder
 from mappedviz.testing import STORE_KINDS, coded_anndata
 
@@ -212,3 +216,63 @@ def test_two_processes_train_together(ds, tmp_path, options):
         if not options.get("drop_last"):
             assert len({*a, *b}) == one["n"]
     assert one["epochs"][0] != one["epochs"][1]
+
+
+# --- what a user does ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def decided(demo_data, tmp_path):
+    """The recipe of two real stores whose classes are of very different sizes, as a file."""
+    return Recipe(
+        paths=[demo_data / name for name in ("10x_pbmc68k_reduced.h5ad", "spectra_breast_immune.h5ad")],
+        obs_keys=KEY,
+        obs_alias=ALIAS,
+        relabel=RELABEL,
+        split_seed=1,
+    ).save(tmp_path / "recipe.json")  # fmt: skip
+
+
+def trained(repository, recipe):
+    """What the example printed: per epoch the loss, the share that is right, the mean over classes."""
+    done = subprocess.run(
+        [sys.executable, repository / "examples" / "train.py", recipe],
+        env={**os.environ, "PYTHONPATH": str(repository)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    line = r"epoch \d: loss ([\d.]+), validation ([\d.]+)% right, mean over classes ([\d.]+)%"
+    return np.array([[float(one) for one in found] for found in re.findall(line, done.stdout)])
+
+
+def test_the_example_learns_and_weights_help_rare_classes(repository, decided):
+    plain = trained(repository, decided)
+    Recipe.load(decided).replace(weights_keys=KEY).save(decided)
+    weighted = trained(repository, decided)
+    for numbers in (plain, weighted):
+        assert numbers.shape == (5, 3)
+        assert (np.diff(numbers[:, 0]) < 0).all()
+        assert numbers[-1, 1] > 70
+    assert weighted[-1, 2] > plain[-1, 2] + 8
+
+
+def test_the_example_is_short(repository):
+    code = (repository / "examples" / "train.py").read_text(encoding="utf-8")
+    assert len([line for line in code.splitlines()[1:] if line.strip()]) <= 30
+
+
+def test_the_command_line_keeps_weights_and_split(decided, capsys):
+    recipe = Recipe.load(decided).replace(
+        weights_keys=KEY, weights_scaler=100, split_by="phase", split_fraction=0.3
+    )
+    recipe.save(decided)
+    assert cli.main(["recipe", "--recipe", str(decided), "-q"]) == cli.OK
+    assert Recipe.from_json(capsys.readouterr().out) == recipe
+    assert cli.main(["audit", "--recipe", str(decided), "-q"]) == cli.OK
+    out = capsys.readouterr().out
+    assert "[split-unlabelled]" in out
+    audit = mv.audit(recipe=recipe, progress=False)
+    assert mv.Audit.from_json(audit.to_json()).recipe == recipe
+    assert repr(recipe).replace("'", "&#39;") in audit._repr_html_()
