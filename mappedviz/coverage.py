@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = npt.NDArray[Any]
 _MOST_PATTERNS = 1_000
-_KINDS = (
-    ("ensembl.version", re.compile(r"ENS[A-Z]*G\d{11}\.\d+")),
-    ("ensembl", re.compile(r"ENS[A-Z]*G\d{11}|FBgn\d{7}|WBGene\d{8}")),
-    ("number", re.compile(r"\d+")),
-    ("symbol", re.compile(r"[A-Za-z][\w.\-@/:()*+ ]*")),
-)
+# The first kind that fits; as one pattern, because tens of thousands of names are looked at.
+_KINDS = {
+    "ensembl_version": r"ENS[A-Z]*G\d{11}\.\d+",
+    "ensembl": r"ENS[A-Z]*G\d{11}|FBgn\d{7}|WBGene\d{8}",
+    "number": r"\d+",
+    "symbol": r"[A-Za-z][\w.\-@/:()*+ ]*",
+}
+_KIND = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _KINDS.items()))
 
 
 def id_kind(names: Sequence[str] | Array) -> str:
@@ -48,9 +50,10 @@ def id_kind(names: Sequence[str] | Array) -> str:
         return "positional"
     votes: dict[str, int] = {}
     for name in some:
-        kind = next((kind for kind, pattern in _KINDS if pattern.fullmatch(name)), "other")
+        match = _KIND.fullmatch(name)
+        kind = "other" if match is None else str(match.lastgroup)
         votes[kind] = votes.get(kind, 0) + 1
-    return max(votes, key=lambda kind: votes[kind])
+    return max(votes, key=lambda kind: votes[kind]).replace("_", ".")
 
 
 _SPECIES = {

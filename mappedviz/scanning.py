@@ -40,6 +40,7 @@ Report: TypeAlias = Callable[[Scan], None]
 #: A process of its own is worth its start for so many stores.
 STORES_PER_WORKER = 60
 _TICK = 0.1
+_BAR_AFTER = 0.5
 _PROGRAM = "from mappedviz.scanning import serve; serve()"
 
 
@@ -194,23 +195,34 @@ def _reporting(total: int, begun: int, progress: Progress) -> Iterator[Callable[
 
         yield step
         return
-    from tqdm.auto import tqdm
+    if not progress:
+        yield lambda: None
+        return
+    begin, done = time.monotonic(), begun
+    bar: Any = None
 
-    with tqdm(
-        total=total,
-        initial=begun,
-        desc="reading stores",
-        unit=" stores",
-        delay=0.5,
-        mininterval=_TICK,
-        disable=not progress,
-        leave=False,
-    ) as bar:
-        yield lambda: _advance(bar)
+    def advance() -> None:
+        nonlocal bar, done
+        done += 1
+        if bar is not None:
+            bar.update()
+        elif time.monotonic() - begin > _BAR_AFTER:
+            from tqdm.auto import tqdm  # takes a while, and most scans are done before
 
+            bar = tqdm(
+                total=total,
+                initial=done,
+                desc="reading stores",
+                unit=" stores",
+                mininterval=_TICK,
+                leave=False,
+            )
 
-def _advance(bar: Any) -> None:
-    bar.update()
+    try:
+        yield advance
+    finally:
+        if bar is not None:
+            bar.close()
 
 
 # --- worker processes -----------------------------------------------------------------------

@@ -268,25 +268,27 @@ def coverage_of(
             distinct.append(found)
         list_of.append(position[id(found)])
     strip = recipe.strip_version
+    there = [scan for _, scan, _ in kept]
+    some = {id(found): found for scan in there for found in scan.names.values()}
+    kinds = {i: id_kind(found.values) for i, found in some.items()}
     return Coverage.of_codes(
         [name for name, _, _ in kept],
         [harmonised.codes(found, strip, False) for found in distinct],
         list_of,
         harmonised.table(strip, False)[1],
-        kinds=[id_kind(strip_versions(one.values) if strip else one.values) for one in distinct],
-        what_if=_what_if([scan for _, scan, _ in kept], harmonised),
+        kinds=[
+            id_kind(strip_versions(one.values)) if strip else kinds[id(one)] for one in distinct
+        ],
+        what_if=_what_if(there, harmonised, kinds),
     )
 
 
-def _what_if(scans: Sequence[Scan], harmonised: _Harmonised) -> pd.DataFrame:
-    """The joins by every identifier that the stores have."""
+def _what_if(
+    scans: Sequence[Scan], harmonised: _Harmonised, kinds: Mapping[int, str]
+) -> pd.DataFrame:
+    """The joins by every identifier that the stores have; `kinds` by the id of their names."""
     import pandas as pd
 
-    kinds: dict[int, str] = {}
-    for scan in scans:
-        for found in scan.names.values():
-            if id(found) not in kinds:
-                kinds[id(found)] = id_kind(found.values)
     rows: list[dict[str, Any]] = []
     for identifier, columns in _identifiers(scans, kinds):
         chosen = [scan.names[column] for scan, column in zip(scans, columns, strict=True)]

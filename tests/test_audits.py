@@ -772,6 +772,16 @@ def test_progress_is_told(several):
     assert told == []
 
 
+def test_a_bar_is_shown_where_it_takes_long(several, monkeypatch, capsys):
+    from mappedviz import scanning
+
+    mv.audit(several[:2], workers=0)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(scanning, "_BAR_AFTER", 0)
+    mv.audit(several, workers=0)
+    assert "reading stores" in capsys.readouterr().err
+
+
 def test_a_store_that_hangs_or_kills_is_listed(several, monkeypatch, tmp_path):
     """The worker is replaced by one that sleeps at one store and dies at another."""
     from mappedviz import scanning
