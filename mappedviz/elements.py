@@ -268,7 +268,7 @@ def read_column(
         column = (
             _categorical(frame, data, *_read_values(cast(GroupNode, uns)[f"{name}_categories"]))
             if legacy
-            else _plain(data, None)
+            else _plain(frame, data, None)
         )
     else:
         node = frame[name]
@@ -276,13 +276,10 @@ def read_column(
         if isinstance(node, ArrayNode) and shared is not None:
             ordered = bool(shared.attrs.get("ordered", False))
             column = _categorical(node, node.read(), *_read_values(shared), ordered=ordered)
-        elif isinstance(node, GroupNode) and node.attrs.get("encoding-type") == "categorical":
-            codes = _array(node, "codes").read()
-            categories = _read_values(node["categories"])
-            ordered = bool(node.attrs.get("ordered", False))
-            column = _categorical(node, codes, *categories, ordered=ordered)
+        elif isinstance(node, GroupNode) and _encoding(node) == "categorical":
+            column = _coded(node)
         else:
-            column = _plain(*_read_values(node))
+            column = _plain(node, *_read_values(node))
     if length is not None and len(column) != length:
         raise ElementError(
             f"has {len(column)} values where the store has {length} rows",
@@ -366,14 +363,7 @@ def _legacy_index(frame: ArrayNode) -> str:
 
 
 def _legacy_field(frame: ArrayNode, name: str) -> Array:
-    return _text(frame.read()[name])
-
-
-def _text(values: Array) -> Array:
-    """Fixed-length strings as objects of type str; other arrays as they are."""
-    if values.dtype.kind == "S":
-        return np.array([value.decode("utf-8") for value in values.tolist()], dtype=object)
-    return values.astype(object) if values.dtype.kind == "U" else values
+    return cast(Array, frame.read()[name])
 
 
 def _read_values(node: GroupNode | ArrayNode) -> tuple[Array, Array | None]:
@@ -381,17 +371,32 @@ def _read_values(node: GroupNode | ArrayNode) -> tuple[Array, Array | None]:
     if isinstance(node, ArrayNode):
         if len(node.shape) != 1:
             raise _malformed(node, f"has {len(node.shape)} dimensions where 1 was expected")
-        return _text(node.read()), None
-    encoding = node.attrs.get("encoding-type")
+        return node.read(), None
+    encoding = _encoding(node)
     if encoding in _NULLABLE:
         values, mask = _array(node, "values"), _array(node, "mask")
-        if values.shape != mask.shape:
+        if values.shape != mask.shape or len(values.shape) != 1:
             raise _malformed(node, f"has values {values.shape} but a mask {mask.shape}")
-        return _text(values.read()), mask.read().astype(bool)
+        return values.read(), mask.read().astype(bool)
     if encoding == "categorical":  # used as an index
-        column = _categorical(node, _array(node, "codes").read(), *_read_values(node["categories"]))
+        column = _coded(node)
         return column.values(), cast(Array, column.codes) < 0
     raise _malformed(node, f"has the encoding {encoding!r}, which is not known as a column")
+
+
+def _coded(node: GroupNode) -> Column:
+    """A categorical of anndata 0.8 and later: codes beside their categories."""
+    codes = _array(node, "codes").read()
+    if "categories" not in node:
+        raise _malformed(node, "has codes, but their categories are not there")
+    ordered = bool(node.attrs.get("ordered", False))
+    return _categorical(node, codes, *_read_values(node["categories"]), ordered=ordered)
+
+
+def _encoding(node: GroupNode | ArrayNode) -> str | None:
+    """What an element says it is; whatever is no text there is known by nobody."""
+    encoding = node.attrs.get("encoding-type")
+    return encoding if encoding is None or isinstance(encoding, str) else repr(encoding)
 
 
 def all_text(values: Array) -> bool:
@@ -405,7 +410,9 @@ def all_text(values: Array) -> bool:
     return set(map(type, values.tolist())) <= {str}
 
 
-def _plain(data: Array, missing: Array | None) -> Column:
+def _plain(node: GroupNode | ArrayNode, data: Array, missing: Array | None) -> Column:
+    if data.ndim != 1:
+        raise _malformed(node, f"has {data.ndim} dimensions where 1 was expected")
     if data.dtype == object:
         absent = _absent(data)
         if absent is not None:
@@ -414,7 +421,7 @@ def _plain(data: Array, missing: Array | None) -> Column:
         absent = np.isnan(data)
         missing = absent if missing is None else missing | absent
     elif data.dtype.kind not in "iub":
-        raise ElementError(f"columns of {data.dtype} are not supported")
+        raise _malformed(node, f"has values of {data.dtype}, which no column can have")
     return Column(_kind(data.dtype), data=data, missing=missing)
 
 
@@ -434,8 +441,11 @@ def _categorical(
     ordered: bool = False,
 ) -> Column:
     codes = codes.astype(np.int64) if codes.dtype.kind == "u" else codes
-    if codes.dtype.kind != "i":
-        raise _malformed(node, f"has codes of {codes.dtype} where integers were expected")
+    if codes.dtype.kind != "i" or codes.ndim != 1:
+        raise _malformed(
+            node,
+            f"has codes of {codes.dtype} in {codes.ndim} dimensions where integers in 1 were expected",
+        )
     if len(codes) and (int(codes.max()) >= len(categories) or int(codes.min()) < -1):
         raise _malformed(
             node,
@@ -477,9 +487,7 @@ def _length(node: GroupNode | ArrayNode) -> int:
     for key in ("values", "codes"):
         if key in node:
             return int(_array(node, key).shape[0])
-    raise _malformed(
-        node, f"has the encoding {node.attrs.get('encoding-type')!r}, which is not known"
-    )
+    raise _malformed(node, f"has the encoding {_encoding(node)!r}, which is not known")
 
 
 # --- matrices -----------------------------------------------------------------------------
@@ -493,7 +501,7 @@ def matrix_facts(node: GroupNode | ArrayNode) -> MatrixFacts | None:
     ElementError
         The element is no matrix, or its parts contradict each other.
     """
-    if node.attrs.get("encoding-type") == "null":
+    if _encoding(node) == "null":
         return None
     if isinstance(node, ArrayNode):
         if len(node.shape) != 2 or node.dtype.kind not in "iufb":
@@ -506,11 +514,11 @@ def matrix_facts(node: GroupNode | ArrayNode) -> MatrixFacts | None:
             codec=node.codec,
             stored_nbytes=node.stored_nbytes,
         )
-    encoding = node.attrs.get("encoding-type", node.attrs.get("h5sparse_format"))
+    encoding = _encoding(node) or str(node.attrs.get("h5sparse_format"))
     if encoding not in _SPARSE:
         raise _malformed(node, f"has the encoding {encoding!r}, which is not a matrix")
     shape = node.attrs.get("shape", node.attrs.get("h5sparse_shape"))
-    if shape is None or len(shape) != 2:
+    if np.shape(shape) != (2,) or np.asarray(shape).dtype.kind not in "iuf":
         raise _malformed(node, f"has the shape {shape!r}, which is not 2-d")
     data, indices, indptr = (_array(node, key) for key in ("data", "indices", "indptr"))
     n_obs, n_vars = int(shape[0]), int(shape[1])
@@ -564,13 +572,13 @@ def read_field(node: ArrayNode, name: str) -> Array:
 
 
 def _obsm_element(node: GroupNode | ArrayNode) -> ObsmFacts | None:
-    if node.attrs.get("encoding-type") == "null":
+    if _encoding(node) == "null":
         return None
     if isinstance(node, ArrayNode):
         if node.dtype.names is None and len(node.shape) >= 1 and node.dtype.kind in "iufb":
             return ObsmFacts("dense", node.shape, node.dtype.newbyteorder("="))
         raise _malformed(node, f"is an array {node.shape} of {node.dtype}, not an embedding")
-    if node.attrs.get("encoding-type") == "dataframe":
+    if _encoding(node) == "dataframe":
         names = column_names(node)
         dtypes = []
         for name in names:
@@ -592,7 +600,7 @@ def read_obsm(node: GroupNode | ArrayNode) -> Array:
     if isinstance(node, ArrayNode):
         values: Array = node.read()
         return values.astype(values.dtype.newbyteorder("="), copy=False)
-    if node.attrs.get("encoding-type") == "dataframe":
+    if _encoding(node) == "dataframe":
         columns = []
         for name in column_names(node):
             column = read_column(node, name)
