@@ -12,23 +12,34 @@ is summed as float32.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import itertools
 import os
 import struct
 import sys
-import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from mappedviz import layout
-from mappedviz.chunks import ChunkCache, ChunkedArray, Direct, FileHandle, StoredArray, os_error
+from mappedviz.chunks import (
+    ChunkCache,
+    ChunkedArray,
+    Direct,
+    FileHandle,
+    StoredArray,
+    default_threads,
+    os_error,
+)
 from mappedviz.elements import MatrixFacts, matrix_facts
 from mappedviz.errors import ElementError, StoreError
 from mappedviz.layout import N_FIELDS, N_FIXED
@@ -943,27 +954,44 @@ def _dense(parts: list[Part], out: Array, target: _Target, threads: int) -> None
 
 def _shared(run: Callable[[int, int], int], n: int, threads: int) -> int:
     """Run over stretches of a batch on several threads; the sum of what they return."""
-    cuts = [n * i // threads for i in range(threads + 1)]
-    results: list[int | BaseException] = [0] * threads
+    n_pieces = min(n, 4 * threads)  # more than threads: some start late
+    cuts = [n * i // n_pieces for i in range(n_pieces + 1)]
+    results: list[int | BaseException] = [0] * n_pieces
+    left = deque(range(n_pieces))
 
-    def work(i: int) -> None:
-        try:
-            results[i] = run(cuts[i], cuts[i + 1])
-        except BaseException as error:
-            results[i] = error
+    def work() -> None:
+        while left:
+            try:
+                i = left.popleft()
+            except IndexError:  # another thread was faster
+                return
+            try:
+                results[i] = run(cuts[i], cuts[i + 1])
+            except BaseException as error:
+                results[i] = error
 
-    helpers = [threading.Thread(target=work, args=(i,)) for i in range(1, threads)]
-    for helper in helpers:
-        helper.start()
-    work(0)
-    for helper in helpers:
-        helper.join()
+    helping: list[Future[None]] = []
+    with contextlib.suppress(RuntimeError):  # Python exits: this thread does it all
+        helping += [_helpers().submit(work) for _ in range(threads - 1)]
+    work()
+    for helper in helping:
+        if not helper.cancel():  # it has begun
+            helper.result()
     total = 0
     for result in results:
         if isinstance(result, BaseException):
             raise result
         total += result
     return total
+
+
+@cache
+def _helpers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(default_threads(), "mappedviz-fill")
+
+
+if hasattr(os, "register_at_fork"):  # threads do not survive it
+    os.register_at_fork(after_in_child=_helpers.cache_clear)
 
 
 def _by_slow_route(part: Part, out: Array) -> None:
