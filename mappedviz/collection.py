@@ -317,7 +317,7 @@ class MappedCollection:
         >>> ds = MappedCollection("notebooks/data/10x_pbmc68k_reduced.h5ad", obs_keys="bulk_labels")
         >>> train, validation = ds.split(by="louvain", fraction=0.25)
         >>> len(train), len(validation)
-        (524, 176)
+        (511, 189)
         >>> set(train.get_merged_labels("louvain")) & set(validation.get_merged_labels("louvain"))
         set()
         """

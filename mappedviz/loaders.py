@@ -410,6 +410,10 @@ class Batches(Dataset[Any]):
     """
 
     def __init__(self, collection: MappedCollection, sparse: bool) -> None:
+        checks = torch.sparse.check_sparse_tensor_invariants
+        if sparse and not checks.is_enabled():
+            # Torch's default, but where nobody says so, it warns about tensors from workers.
+            checks.disable()
         self.collection = collection
         self.sparse = sparse
 

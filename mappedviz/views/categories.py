@@ -69,7 +69,7 @@ class CategoriesView(View):
     >>> import mappedviz as mv
     >>> view = mv.CategoriesView("notebooks/data/pbmc3k_processed.v3sharded.zarr", label="louvain")
     >>> view.table().iloc[:2, 0].to_dict()
-    {'CD4 T cells': 792, 'CD14+ Monocytes': 336}
+    {'CD4 T cells': 1144, 'CD14+ Monocytes': 480}
     >>> view.selected = ("NK cells", "B cells")
     >>> view.keep_selected()
     >>> dict(view.session.recipe.obs_filter)

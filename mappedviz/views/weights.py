@@ -58,7 +58,7 @@ class WeightsView(View):
     >>> view.session.recipe.weights_keys, view.session.recipe.weights_scheme
     (('louvain',), 'sqrt')
     >>> round(view.weights().effective_fraction, 2)
-    0.73
+    0.76
     """
 
     title = "Weights"
