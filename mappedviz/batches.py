@@ -103,7 +103,7 @@ def as_tensor(value: Any) -> Any:
     if hasattr(value, "indptr"):
         if value.indices.dtype != value.indptr.dtype:
             value.indptr = value.indptr.astype(value.indices.dtype)
-        _hear_beta_warning()
+        hear_sparse_warnings()
         return torch.sparse_csr_tensor(
             torch.from_numpy(value.indptr),
             torch.from_numpy(value.indices),
@@ -119,8 +119,8 @@ def as_tensor(value: Any) -> Any:
 
 
 @cache
-def _hear_beta_warning() -> None:
-    """Let torch say once, to nobody, that sparse CSR tensors are in beta."""
+def hear_sparse_warnings() -> None:
+    """Let torch say once, to nobody, that sparse CSR tensors are in beta, and unchecked."""
     import torch
 
     with warnings.catch_warnings():

@@ -22,7 +22,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from torch.utils.data._utils.collate import collate, default_collate_fn_map
 
-from mappedviz.batches import RowBatch, Sample
+from mappedviz.batches import RowBatch, Sample, hear_sparse_warnings
 from mappedviz.errors import RecipeError
 from mappedviz.readers import default_cache_bytes, one_of_several
 
@@ -410,10 +410,8 @@ class Batches(Dataset[Any]):
     """
 
     def __init__(self, collection: MappedCollection, sparse: bool) -> None:
-        checks = torch.sparse.check_sparse_tensor_invariants
-        if sparse and not checks.is_enabled():
-            # Torch's default, but where nobody says so, it warns about tensors from workers.
-            checks.disable()
+        if sparse:
+            hear_sparse_warnings()  # here too, where tensors of worker processes arrive
         self.collection = collection
         self.sparse = sparse
 
