@@ -9,6 +9,8 @@ PYTHON ?=
 PYTEST ?=
 # Options for the benchmark; `make bench BENCH=--help` lists them.
 BENCH ?=
+# Options for JupyterLab, such as LAB="--no-browser --allow-root".
+LAB ?=
 
 .PHONY: help demo test lint format docs lab bench hooks clean
 
@@ -51,7 +53,7 @@ docs:
 
 lab:
 	@$(SETUP) lab
-	$(BIN)/python -m jupyter lab notebooks
+	@$(BIN)/mappedviz lab -- $(LAB)
 
 bench:
 	@$(SETUP) bench

@@ -1,6 +1,6 @@
-"""The command ``mappedviz``: the audit in a terminal and in CI.
+"""The command ``mappedviz``: the audit in a terminal and in CI, and a notebook for some files.
 
-argparse, because the standard library's parser knows all that two commands need; rich for
+argparse, because the standard library's parser knows all that three commands need; rich for
 tables that fit the terminal. Whatever comes from a file is made visible before it is printed,
 so no name can move the cursor or change a colour.
 """
@@ -58,6 +58,17 @@ exit status:
   1  the recipe was written, and training with it would still fail
   2  wrong usage, nothing to read, or a file that cannot be written
 """
+_LAB_EPILOG = """\
+examples:
+  mappedviz lab data/ --label cell_type
+  mappedviz lab a.h5ad b.zarr --label cell_type --no-browser --port 9000
+  mappedviz lab --recipe recipe.json
+  mappedviz lab data/ -- --allow-root --ip=0.0.0.0
+
+The notebook is written to the current folder, as explore.ipynb or, where that is taken,
+explore-2.ipynb and so on. Without PATH and --recipe, the notebooks of mappedviz are opened
+where they are, in a clone of its repository. What follows "--" is for jupyter lab.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,8 +95,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _write_what_the_terminal_cannot(stream)
     given = sys.argv[1:] if arguments is None else list(arguments)
     parser = _parser()
+    # What follows "--" are paths, but for lab, which hands it on.
+    end = given.index("--") if given[:1] == ["lab"] and "--" in given else len(given)
+    given, handed_on = given[:end], given[end + 1 :]
     try:
         options = parser.parse_args(_paths_as_paths(given))
+        options.handed_on = handed_on
         status: int = options.run(options)
         sys.stdout.flush()
     except SystemExit as stop:  # argparse: --help is 0, wrong usage 2
@@ -139,6 +154,13 @@ def _parser() -> argparse.ArgumentParser:
         help="apply the fix of a finding; may be given several times",
     )
     recipe.set_defaults(run=_recipe)
+
+    lab = _command(
+        commands, "lab", "open JupyterLab on a new notebook for these files", _LAB_EPILOG
+    )
+    lab.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    lab.add_argument("--port", type=int, metavar="N", help="port of the server")
+    lab.set_defaults(run=_lab)
     return parser
 
 
@@ -226,6 +248,39 @@ def _recipe(options: argparse.Namespace) -> int:
     return FOUND if fatal else OK
 
 
+def _lab(options: argparse.Namespace) -> int:
+    from mappedviz import lab
+
+    def command(opened: Path) -> list[str]:
+        return lab.lab_command(
+            opened,
+            browser=not options.no_browser,
+            port=options.port,
+            more=options.handed_on,
+        )
+
+    command(Path())  # nothing is written where JupyterLab is missing
+    names = ("label", "batch", "group", "deep")
+    known = {name: value for name in names if (value := getattr(options, name))}
+    if options.paths or options.recipe:
+        opened = lab.make_notebook(options.paths, options.recipe, known)
+    elif known:
+        raise _no_store()
+    else:
+        opened = lab.tutorials() or lab.make_notebook(())
+    if not options.quiet:
+        _say(f"opens {opened}")
+    sys.stdout.flush()
+    lab.become(command(opened))
+    return OK
+
+
+def _no_store() -> RecipeError:
+    return RecipeError(
+        "names no store", key="PATH", remedy="Name files, patterns or folders; see --help."
+    )
+
+
 def _fixed(audit: Audit, fixes: Sequence[str]) -> Recipe:
     known = {finding.id for finding in audit.findings if finding.fix is not None}
     unknown = [fix for fix in fixes if fix not in known]
@@ -245,9 +300,7 @@ def _made(options: argparse.Namespace) -> Audit:
     recipe = Recipe.load(options.recipe) if options.recipe else None
     paths = options.paths or (list(recipe.paths) if recipe else [])
     if not paths:
-        raise RecipeError(
-            "names no store", key="PATH", remedy="Name files, patterns or folders; see --help."
-        )
+        raise _no_store()
     return audit(
         paths,
         label=options.label,
