@@ -141,6 +141,7 @@ class _Identified:
         self.id = ident
 
 
+_NUMBERS = (h5t.TypeIntegerID, h5t.TypeFloatID, h5t.TypeEnumID)
 _TEXT: np.dtype[Any] = np.dtype(h5py.string_dtype())
 _TEXT_TYPE = h5t.py_create(_TEXT)
 
@@ -179,7 +180,7 @@ class _Attributes(Mapping[str, Any]):
             attribute.read(values, _TEXT_TYPE)
             texts = [text.decode("utf-8", "surrogateescape") for text in values.flat]
             return texts if shape else texts[0]
-        if shape is not None and isinstance(kind, h5t.TypeIntegerID | h5t.TypeEnumID):
+        if shape is not None and isinstance(kind, _NUMBERS):
             values = np.empty(shape, kind.dtype)
             attribute.read(values)
             return plain(values)
