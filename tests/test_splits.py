@@ -309,6 +309,19 @@ def test_every_order_on_a_part(ds, order, lookahead):
             assert sorted(rows) == list(range(len(part)))
 
 
+def test_both_parts_are_read_at_the_same_time(ds):
+    """A trainer validates in the middle of an epoch: what is shared is not confused."""
+    parts = ds.split("patient", 0.4)
+    loaders = [mv.dataloader(part, 8, shuffle=True, seed=0) for part in parts]
+    for batches in zip(*loaders, strict=False):
+        for part, batch in zip(parts, batches, strict=True):
+            where = {int(origin): row for row, origin in enumerate(part[:]["origin"])}
+            expected = part[[where[int(origin)] for origin in batch["origin"]]]
+            for got, row in zip(batch["X"], expected["X"], strict=True):
+                np.testing.assert_array_equal(got.numpy(), row)
+            np.testing.assert_array_equal(batch["_store_idx"], expected["_store_idx"])
+
+
 @pytest.mark.parametrize("context", ["fork", "spawn"])
 def test_parts_travel_to_workers(paths, context):
     ds = MappedCollection(paths, obs_keys=KEYS, encode_labels=["cell_type"])
