@@ -137,6 +137,28 @@ def test_an_audit_is_not_made_twice(paths):
     assert not ui.session.busy
 
 
+def test_options_are_for_the_audit_or_the_recipe(paths):
+    """What is asked in passing is part of the recipe, so that it gets to training."""
+    session = Session.of(
+        paths, "cell_type", strip_version=True, workers=0, encode_labels=["cell_type"]
+    )
+    assert session.recipe.strip_version
+    assert session.wait()
+    assert session.current
+    audit = session.audit
+    assert Session.of(audit, workers=0).audit is audit
+    assert Session.of(audit, strip_version=False).recipe == audit.recipe.replace(
+        strip_version=False
+    )
+    assert Session.of(session, dtype="float16") is session
+    assert session.recipe.dtype == "float16"
+    for source in (paths, session):
+        with pytest.raises(TypeError, match="'tabb'"):
+            Session.of(source, tabb=1)
+    with pytest.raises(TypeError, match="made already"):
+        Session.of(session, workers=0)
+
+
 def test_undo_and_redo(ui):
     first = ui.recipe
     ui.coverage.join = "outer"
@@ -358,6 +380,15 @@ def test_views_behind_other_tabs_wait(ui):
     )
 
 
+def test_a_view_of_the_explorer_can_be_shown_alone(ui):
+    assert ui.tab != "coverage"
+    assert ui.coverage.curve.points == []
+    ui.coverage._repr_mimebundle_()
+    assert ui.coverage.curve.points
+    ui.tab = "shapes"
+    assert ui.coverage.active
+
+
 def test_no_html_widget_anywhere(ui):
     for name in ui.views:
         ui.tab = name
@@ -469,6 +500,16 @@ def test_a_pasted_list_of_genes_becomes_the_panel(ui):
     assert ui.coverage.join == "inner"
 
 
+def test_genes_that_are_assigned_are_in_the_field(ui):
+    ui.coverage.genes = ("CD4", "MS4A1")
+    assert ui.coverage.search_control.value == "CD4, MS4A1"
+    ui.coverage.search_control.value = "  CD4 CD4\nLYZ;"
+    assert ui.coverage.genes == ("CD4", "LYZ")
+    assert ui.coverage.search_control.value == "  CD4 CD4\nLYZ;"
+    ui.coverage.genes = ()
+    assert ui.coverage.search_control.value == ""
+
+
 def test_identifiers_become_the_recipe(tmp_path):
     genes = [f"ENSG{i:011d}" for i in range(6)]
     a = write(tmp_path, "a", {"k": ["x"] * 3}, genes=[f"{gene}.3" for gene in genes])
@@ -549,6 +590,13 @@ def test_spellings_are_merged_only_when_ticked(tmp_path):
     view.unname.click()
     assert view.session.wait()
     assert view.session.recipe.relabel == {}
+
+
+def test_a_name_that_was_taken_back_is_no_rename(ui):
+    label = ui.categories.labels().classes[0]
+    ui.categories.relabel({label: "x"})
+    ui.categories.relabel({"x": label})
+    assert label not in dict(ui.recipe.relabel[ui.categories.key])
 
 
 def test_selected_classes_become_the_filter(ui):

@@ -146,6 +146,7 @@ class View(widgets.VBox):  # type: ignore[misc]
     ) -> None:
         chosen = {name: options.pop(name) for name in list(options) if self.has_trait(name)}
         self.session = Session.of(source, label, **options)
+        self.alone = False  # shown by itself, whatever tab it is in as well
         self._setting = True
         self._stale = True
         self._note = sentence()
@@ -307,6 +308,7 @@ class View(widgets.VBox):  # type: ignore[misc]
         )
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        self.alone = self.active = True
         html = self._repr_html_()
         bundle = super()._repr_mimebundle_(**kwargs) or {}
         return {**bundle, "text/html": html, "text/plain": repr(self)}

@@ -269,7 +269,8 @@ class CategoriesView(View):
         """
         pairs = dict(self.session.recipe.relabel.get(self.key, ()))
         pairs = {old: renames.get(new, new) for old, new in pairs.items()}
-        pairs.update({old: new for old, new in renames.items() if old != new})
+        pairs.update(renames)
+        pairs = {old: new for old, new in pairs.items() if old != new}
         everything = {key: dict(some) for key, some in self.session.recipe.relabel.items()}
         self.session.edit(relabel={**everything, self.key: pairs})
 

@@ -271,19 +271,18 @@ class CoverageView(View):
 
     @handler
     def _searched(self, change: Any) -> None:
-        self.genes = tuple(
-            dict.fromkeys(re.split(r"[\s,;]+", change["new"].strip()))
-            if change["new"].strip()
-            else ()
-        )
+        self.genes = _genes_in(change["new"])
 
     @traitlets.observe("genes", "show", "top_n")
     @handler
     def _look_changed(self, change: Any) -> None:
         with self.setting():
             self.show_control.value = self.show
-            if change["name"] == "genes" and self.genes:
-                self.show = self.show_control.value = "search"
+            if change["name"] == "genes":
+                if self.genes:
+                    self.show = self.show_control.value = "search"
+                if _genes_in(self.search_control.value) != self.genes:
+                    self.search_control.value = ", ".join(self.genes)
         self.draw()
 
     # --- drawing ---------------------------------------------------------------------------
@@ -503,6 +502,10 @@ class CoverageView(View):
     def code(self) -> str:
         """Code that makes this table in a script."""
         return self.audit_code("audit.coverage.table")
+
+
+def _genes_in(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(gene for gene in re.split(r"[\s,;]+", text) if gene))
 
 
 def _same_key(one: Any, other: Any) -> bool:

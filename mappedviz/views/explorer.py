@@ -60,7 +60,8 @@ class Explorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     renderer
         ``"widget"`` for charts that can be clicked, ``"mpl"`` for matplotlib's figures.
     **options
-        For :func:`mappedviz.audit`: ``batch``, ``group``, ``workers``, …
+        For :func:`mappedviz.audit`: ``batch``, ``group``, ``workers``, …; and fields of the
+        recipe, such as ``obs_alias``.
 
     Attributes
     ----------
@@ -145,7 +146,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             return
         self.tabs.selected_index = list(_VIEWS).index(self.tab)
         for name, view in self.views.items():
-            view.active = name == self.tab
+            view.active = view.alone or name == self.tab
 
     @traitlets.observe("renderer")
     def _renderer_changed(self, change: Any) -> None:
@@ -261,7 +262,8 @@ def explore(source: Source, label: str | None = None, **options: Any) -> Explore
     label
         Obs key of the class, such as ``"cell_type"``.
     **options
-        ``renderer="mpl"`` for matplotlib's figures; others are for :func:`mappedviz.audit`.
+        ``renderer="mpl"`` for matplotlib's figures; others are for :func:`mappedviz.audit`, or
+        fields of the recipe, such as ``obs_alias``.
 
     Returns
     -------

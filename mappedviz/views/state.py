@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import traitlets
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 #: Whatever a view can be made of.
 Source: TypeAlias = "Session | Audit | MappedCollection | Recipe | PathLike | Iterable[PathLike]"
 _MOST_UNDO = 200
+_OF_AUDIT = ("batch", "group", "split", "deep", "workers", "open_timeout")
 
 
 class Session(traitlets.HasTraits):
@@ -99,33 +101,43 @@ class Session(traitlets.HasTraits):
         label
             Obs key of the class; comes first among the recipe's ``obs_keys``.
         **options
-            For :func:`mappedviz.audit`: ``batch``, ``group``, ``workers``, …
+            For :func:`mappedviz.audit`: ``batch``, ``group``, ``workers``, …; and fields of the
+            recipe, such as ``obs_alias``.
+
+        Raises
+        ------
+        TypeError
+            There is no such option.
         """
         from mappedviz.collection import MappedCollection
 
+        of_recipe = {one.name for one in fields(Recipe)}
+        changes = {name: options.pop(name) for name in list(options) if name in of_recipe}
+        unknown = sorted(set(options) - set(_OF_AUDIT))
+        if unknown:
+            raise TypeError(
+                f"there is no option {unknown[0]!r}; there are {', '.join(_OF_AUDIT)} and the "
+                "fields of a recipe"
+            )
         if isinstance(source, Session):
-            if label is not None:
-                source.edit(obs_keys=_first(label, source.recipe.obs_keys))
+            if options:
+                raise TypeError(f"{sorted(options)} are options of a session that is made already")
+            source.recipe = _asked(source.recipe, label, changes)
             return source
         if isinstance(source, Audit):
-            wanted = source.label if label is None else label
-            keys = (
-                source.recipe.obs_keys if wanted is None else _first(wanted, source.recipe.obs_keys)
-            )
+            recipe = _asked(source.recipe, source.label if label is None else label, changes)
             known = {"batch": source.batch, "group": source.group, "split": source.split}
             options = {**{name: key for name, key in known.items() if key is not None}, **options}
-            if keys == source.recipe.obs_keys:
-                return cls(source.recipe, source, **options)
-            return cls(source.recipe.replace(obs_keys=keys), **options)
+            same = all(options.get(name) == key for name, key in known.items())
+            same = same and recipe == source.recipe and not options.get("deep")
+            return cls(recipe, source if same else None, **options)
         if isinstance(source, MappedCollection):
             recipe = source.recipe
         elif isinstance(source, Recipe):
             recipe = source
         else:
             recipe = Recipe(paths=source)  # type: ignore[arg-type]  # Recipe checks and freezes
-        if label is not None:
-            recipe = recipe.replace(obs_keys=_first(label, recipe.obs_keys))
-        return cls(recipe, **options)
+        return cls(_asked(recipe, label, changes), **options)
 
     # --- the recipe ---------------------------------------------------------------------
 
@@ -301,6 +313,14 @@ class Session(traitlets.HasTraits):
         """The path of a store by its display name."""
         assert self.audit is not None
         return str(self.audit.stores.loc[store, "path"])
+
+
+def _asked(recipe: Recipe, label: str | None, changes: dict[str, Any]) -> Recipe:
+    """The recipe with some fields changed and with the label first."""
+    if label is not None:
+        keys = changes.get("obs_keys", recipe.obs_keys)
+        changes = {**changes, "obs_keys": _first(label, (keys,) if isinstance(keys, str) else keys)}
+    return recipe.replace(**changes)
 
 
 def _first(key: str, keys: Sequence[str]) -> tuple[str, ...]:
