@@ -495,6 +495,8 @@ class HandoffView(View):
         fields = {"by": "split_by", "fraction": "split_fraction", "seed": "split_seed"}
         changes = {fields[name]: options.pop(name) for name in list(options) if name in fields}
         if changes:
+            if changes.get("split_by") is False:  # what the collection calls single rows
+                changes["split_by"] = None
             self.session.recipe = self.session.recipe.replace(**changes)
         self.validate = True
         return self.dataset().split(**options)
