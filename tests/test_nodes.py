@@ -435,18 +435,24 @@ def test_attributes_are_plain_values(tmp_path: Path) -> None:
         attrs["empty"] = np.array([], dtype=h5py.string_dtype())
         attrs["reference"] = file["cats"].ref
         attrs["bools"] = np.array([True, False])
+        attrs["grid"] = np.array([["a", "é"]], dtype=h5py.string_dtype())
+        attrs["floats"] = np.array([], dtype="<f8")
+        kind = h5py.enum_dtype({"RED": 0, "BLUE": 7}, basetype="i1")
+        attrs.create("enum", 7, dtype=kind)
     with open_root(tmp_path / "a.h5ad") as root:
         attrs = root["g"].attrs
-        found = {k: v for k, v in attrs.items() if k not in ("numbers", "bools")}
+        found = {k: v for k, v in attrs.items() if not isinstance(v, np.ndarray)}
         assert found == {
             "str": "é", "bytes": "ab", "int": 3, "bool": True, "float": 0.5, "words": ["a", "é"],
             "fixed": ["a", "b"], "none": None, "empty": [], "reference": "cats",
+            "grid": [["a", "é"]], "enum": 7,
         }  # fmt: skip
         assert type(attrs["int"]) is int
         assert type(attrs["bool"]) is bool
         assert attrs["numbers"].tolist() == [1, 2]
         assert attrs["numbers"].dtype.isnative
         assert attrs["bools"].tolist() == [True, False]
+        assert attrs["floats"].tolist() == []
 
 
 # ------------------------------------------------------------------------------ bad stores
