@@ -319,19 +319,23 @@ def _patterns(
     import pandas as pd
 
     pattern = np.zeros(n, dtype=np.int64)
+    words = []
     for begin in range(0, len(unique), 63):
         word = np.zeros(n, dtype=np.int64)
         for bit, codes in enumerate(unique[begin : begin + 63]):
-            word[codes] |= np.int64(1 << bit)
-        codes, words = pd.factorize(word)
+            word[codes] |= np.int64(1 << (62 - bit))
+        words.append(word)
+        codes, distinct = pd.factorize(word)
         if begin == 0:
             pattern = codes.astype(np.int64)
         else:
-            pattern, _ = pd.factorize(pattern * len(words) + codes)
+            pattern, _ = pd.factorize(pattern * len(distinct) + codes)
     counts = np.bincount(pattern) if n else np.empty(0, np.int64)
     first = np.full(len(counts), n, dtype=np.int64)
     np.minimum.at(first, pattern, np.arange(n))
-    order = np.lexsort((first, -counts))[:_MOST_PATTERNS]
+    # Among equally frequent ones those of the first stores: the codes of the names depend on
+    # which store was read first.
+    order = np.lexsort((*(-word[first] for word in reversed(words)), -counts))[:_MOST_PATTERNS]
     example = first[order]
     of: dict[int, list[int]] = {}
     for store, i in enumerate(list_of.tolist()):

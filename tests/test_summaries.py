@@ -137,6 +137,16 @@ def test_coverage_is_what_sets_say(lists):
     assert coverage.find(sought).to_numpy().tolist() == expected
 
 
+def test_patterns_that_are_equally_frequent_come_in_the_order_of_the_stores():
+    """Not in that of the codes, which depend on which store was read first."""
+    stores = [f"s{i}" for i in range(70)]
+    for codes in (np.arange(70), np.arange(70)[::-1]):
+        lists = [np.array([code]) for code in codes]
+        names = np.array([f"g{code}" for code in np.argsort(codes)], dtype=object)
+        coverage = Coverage.of_codes(stores, lists, list(range(70)), names)
+        assert coverage.patterns["pattern"].tolist() == [(store,) for store in stores]
+
+
 def test_patterns_of_more_stores_than_a_word_has_bits():
     rng = np.random.default_rng(0)
     sets = [set(np.flatnonzero(rng.random(40) < 0.5)) for _ in range(130)]
