@@ -16,6 +16,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from queue import Empty, Queue
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
@@ -146,7 +147,8 @@ def scan_stores(
     for path in dict.fromkeys(wanted):
         known = CACHE.get(path, wants)
         if known is not None:
-            found[path] = known
+            # By the name that it has this time: a relative one of before may lead elsewhere now.
+            found[path] = known if known.path == path else replace(known, path=path)
     left = [path for path in dict.fromkeys(wanted) if path not in found]
     if left:
         if workers is None:
