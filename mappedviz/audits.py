@@ -227,6 +227,41 @@ class Audit:
             recipe = changed(recipe, rest, self._tables.paths)
         return changed(recipe, {"drop": list(drop)}, self._tables.paths) if drop else recipe
 
+    def recipe_without(self, stores: Iterable[str]) -> Recipe:
+        """The recipe without some of the stores.
+
+        Parameters
+        ----------
+        stores
+            Their names, as in the index of :attr:`stores`.
+
+        Raises
+        ------
+        RecipeError
+            There is no store of this name, or none would be left.
+
+        Examples
+        --------
+        >>> import mappedviz as mv
+        >>> audit = mv.audit("notebooks/data/*.h5ad")
+        >>> audit.recipe_without(["10x_pbmc68k_reduced.h5ad"]).paths[0]
+        'notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad'
+        """
+        out, known = set(stores), list(self.stores.index)
+        if unknown := sorted(out - set(known)):
+            raise RecipeError(
+                f"there is no store {unknown[0]!r}",
+                key="stores",
+                remedy="Use the names in the index of audit.stores.",
+            )
+        paths = list(self._tables.paths)
+        kept = [path for name, path in zip(known, paths, strict=True) if name not in out]
+        if not kept:
+            raise RecipeError(
+                "no store would be left", key="stores", remedy="At least one has to stay."
+            )
+        return self.recipe.replace(paths=kept) if out else self.recipe
+
     # --- the collection ---------------------------------------------------------------
 
     @property

@@ -5,6 +5,7 @@ import json
 import pickle
 import threading
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -812,3 +813,29 @@ def test_judging_needs_no_file_but_those_that_came_later(several):
     plan, error = judge(Recipe(paths=["nowhere.h5ad"]), scans)
     assert plan is None
     assert isinstance(error, MappedvizError)
+
+
+def test_recipe_without_stores(demo_data):
+    audit = mv.audit(demo_data, progress=False)
+    names = list(audit.stores.index)
+    assert [Path(path).name for path in audit.recipe_without(names[1:]).paths] == names[:1]
+    assert audit.recipe_without([]) == audit.recipe
+    saved = mv.Audit.from_json(audit.to_json())
+    assert saved.recipe_without(names[1:]) == audit.recipe_without(names[1:])
+    with pytest.raises(RecipeError, match="no store 'x'"):
+        audit.recipe_without(["x"])
+    with pytest.raises(RecipeError, match="At least one has to stay"):
+        audit.recipe_without(names)
+
+
+def test_a_store_is_named_as_it_was_asked_for(demo_data, monkeypatch):
+    """What was read under a relative path is known from another folder, not by that path."""
+    monkeypatch.chdir(demo_data)
+    names = sorted(path.name for path in demo_data.glob("*.h5ad"))
+    mv.audit(names, progress=False)
+    monkeypatch.chdir(demo_data.parent)
+    audit = mv.audit([f"data/{name}" for name in names], progress=False)
+    kept = audit.recipe_without(names[1:])
+    assert kept.paths == (f"data/{names[0]}",)
+    assert audit.collection().path_list == [str(demo_data / name) for name in names]
+    assert audit.collection(kept).path_list == [str(demo_data / names[0])]

@@ -445,6 +445,24 @@ def test_stores_are_left_out(ui):
     assert "has to stay" in ui.session.status
 
 
+def test_an_index_is_as_good_as_a_tuple(ui):
+    ui.shapes.stores = ui.audit.stores.index[:2]
+    assert ui.session.stores == tuple(DEMO[:2])
+    with pytest.raises(traitlets.TraitError):
+        ui.shapes.stores = DEMO[0]
+
+
+def test_stores_that_are_kept_are_named_as_they_were(repository, monkeypatch):
+    """A recipe with relative paths stays one."""
+    monkeypatch.chdir(repository / "notebooks")
+    view = mv.ShapesView("data")
+    view.keep_selected()
+    assert "Select stores first" in view.session.status
+    view.stores = (DEMO[0],)
+    view.keep_selected()
+    assert view.session.recipe.paths == (f"data/{DEMO[0]}",)
+
+
 # --- coverage -----------------------------------------------------------------------------------
 
 

@@ -24,6 +24,7 @@ from mappedviz.views.base import (
     series_of,
 )
 from mappedviz.views.charts import Bars, Table
+from mappedviz.views.state import Several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,8 +86,8 @@ class CategoriesView(View):
     search = traitlets.Unicode("")
     shares = traitlets.Bool(False)
     logarithmic = traitlets.Bool(False)
-    selected = traitlets.Tuple()
-    ticked = traitlets.Tuple()
+    selected = Several()
+    ticked = Several()
 
     def _build(self) -> list[Any]:
         self._ids, self._groups = Ids(), Ids()

@@ -12,6 +12,7 @@ import traitlets
 from mappedviz.texts import csv_cell, names, pattern_words, quantity, shown
 from mappedviz.views.base import Ids, Numbers, View, button, dropdown, handler, offer, row
 from mappedviz.views.charts import Bars, Code, Curve, Table
+from mappedviz.views.state import Several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +72,7 @@ class CoverageView(View):
     identifier = traitlets.Unicode("index")
     strip_version = traitlets.Bool(False)
     show = traitlets.Enum(SHOWS, SHOWS[0])
-    genes = traitlets.Tuple()
+    genes = Several()
     top_n = traitlets.Int(15, min=1, max=60)
 
     def _build(self) -> list[Any]:

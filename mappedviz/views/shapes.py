@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
+from mappedviz.errors import RecipeError
 from mappedviz.texts import names, quantity, share, shown, size
 from mappedviz.views.base import Ids, Numbers, View, button, handler, row
 from mappedviz.views.charts import Table
+from mappedviz.views.state import Several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,12 +59,15 @@ class ShapesView(View):
     >>> view.stores = ["10x_pbmc68k_reduced.h5ad"]
     >>> view.session.stores
     ('10x_pbmc68k_reduced.h5ad',)
+    >>> view.leave_selected_out()
+    >>> len(view.session.recipe.paths)
+    2
     """
 
     title = "Stores"
     sections: ClassVar = ("shapes",)
 
-    stores = traitlets.Tuple()
+    stores = Several()
     top_n = traitlets.Int(100, min=1, max=200)
 
     def _build(self) -> list[Any]:
@@ -73,8 +79,8 @@ class ShapesView(View):
         )
         self.only = button("Keep only selected", "train on the selected stores", icon="filter")
         self.chart.observe(self._selected, "selected")
-        self.drop.on_click(self._drop)
-        self.only.on_click(self._only)
+        self.drop.on_click(handler(lambda self, _: self.leave_selected_out()).__get__(self))
+        self.only.on_click(handler(lambda self, _: self.keep_selected()).__get__(self))
         return [
             self.numbers,
             self.picture(self.chart, self.plot),
@@ -126,21 +132,24 @@ class ShapesView(View):
     def _cut(self, _: Any) -> None:
         self.draw()
 
-    @handler
-    def _drop(self, _: Any) -> None:
-        chosen = set(self.session.stores)
-        self._keep([name for name in self.audit.stores.index if name not in chosen])
+    def leave_selected_out(self) -> None:
+        """Train without the selected stores: the ``paths`` of the recipe."""
+        self._without(self.session.stores)
 
-    @handler
-    def _only(self, _: Any) -> None:
+    def keep_selected(self) -> None:
+        """Train on the selected stores alone: the ``paths`` of the recipe."""
         chosen = set(self.session.stores)
-        self._keep([name for name in self.audit.stores.index if name in chosen])
+        self._without([name for name in self.audit.stores.index if name not in chosen])
 
-    def _keep(self, stores: list[str]) -> None:
-        if stores and len(stores) < len(self.audit.stores):
-            self.session.edit(paths=[self.session.path_of(name) for name in stores])
-        else:
-            self.session.tell("At least one store has to stay.", "error")
+    def _without(self, stores: Sequence[str]) -> None:
+        if not self.session.stores:
+            self.session.tell("Select stores first.", "error")
+            return
+        try:
+            # Its paths alone: the recipe may have gone on while it was being audited.
+            self.session.edit(paths=self.audit.recipe_without(stores).paths)
+        except RecipeError as error:
+            self.session.tell(str(error), "error")
 
     def table(self) -> pd.DataFrame:
         """See :func:`mappedviz.summaries.stores_table`."""

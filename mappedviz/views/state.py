@@ -25,6 +25,16 @@ _MOST_UNDO = 200
 _OF_AUDIT = ("batch", "group", "split", "deep", "workers", "open_timeout")
 
 
+class Several(traitlets.Tuple):
+    """A tuple that takes any series of values, such as an index of pandas."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """The values as a tuple; a text is not a series of letters."""
+        if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+            value = tuple(value)
+        return super().validate(obj, value)
+
+
 class Session(traitlets.HasTraits):
     """A recipe that is edited, and the audit that follows it.
 
@@ -72,8 +82,8 @@ class Session(traitlets.HasTraits):
     status_kind = traitlets.Enum(("ok", "busy", "error"), "ok")
     done = traitlets.Int(0)
     total = traitlets.Int(0)
-    stores = traitlets.Tuple()
-    classes = traitlets.Tuple()
+    stores = Several()
+    classes = Several()
     can_undo = traitlets.Bool(False)
     can_redo = traitlets.Bool(False)
 

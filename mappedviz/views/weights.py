@@ -10,6 +10,7 @@ import traitlets
 from mappedviz.texts import names, quantity, share, shown
 from mappedviz.views.base import Ids, Numbers, View, dropdown, handler, offer, row
 from mappedviz.views.charts import Bars, Table
+from mappedviz.views.state import Several
 from mappedviz.weighting import DEFAULT_SCALER
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class WeightsView(View):
     sections: ClassVar = ("weights",)
 
     use = traitlets.Bool(False)
-    by = traitlets.Tuple()
+    by = Several()
     scheme = traitlets.Enum(tuple(_SCHEMES), "inverse")
     scaler = traitlets.Float(DEFAULT_SCALER, min=1e-9)
     top_n = traitlets.Int(25, min=1, max=150)
