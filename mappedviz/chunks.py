@@ -99,13 +99,24 @@ def os_error(error: OSError, path: str) -> StoreError:
 
 
 class FileHandle:
-    """An open descriptor, closed when the last reference to this object is gone."""
+    """An open descriptor, closed when the last reference to this object is gone.
 
-    __slots__ = ("__weakref__", "fd", "path", "stamp")
+    Attributes
+    ----------
+    fd, path
+        The descriptor, and of what.
+    stamp
+        Of the file, when it was opened.
+    mapping
+        What `mappedviz.mapped_files` knows of the file, and lives as long.
+    """
+
+    __slots__ = ("__weakref__", "fd", "mapping", "path", "stamp")
 
     def __init__(self, path: str) -> None:
         self.fd = -1
         self.path = path
+        self.mapping: Any = None
         try:
             self.fd = os.open(path, _READ_ONLY)
             self.stamp = Stamp.of(self.fd)

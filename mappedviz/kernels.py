@@ -4,8 +4,9 @@ This is numba's source, imported only where it has to be compiled; :mod:`mappedv
 the result on disk and hands it out as plain functions. So nothing here touches a Python object
 or memory of numba's: arguments are integers, many of them addresses, and a matrix is a row of
 them, its *descriptor* (:mod:`mappedviz.layout`). The loops hold no GIL, share nothing between
-calls, and read unfiltered chunks with ``pread`` themselves: a file that became shorter is a
-return code, where a mapping would end the process.
+calls, and read unfiltered chunks themselves: with ``pread``, where a file that became shorter is
+a return code, or from a mapped file (:mod:`mappedviz.mapped_files`), where it is a signal: its
+handler is the last function here.
 
 One compiled version per width and kind of the *output* values (uint8 to uint64, float32,
 float64) is enough: integers of one width are the same bits whatever their sign, and the stored
@@ -17,6 +18,8 @@ types of values and column indices are told apart while running.
 # mypy: disallow-untyped-decorators=False, check-untyped-defs=False
 from __future__ import annotations
 
+import mmap
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -44,6 +47,7 @@ from mappedviz.layout import (
     D_TABLE,
     DENSE,
     END,
+    ENTRIES,
     I_COUNT,
     I_FD,
     I_IDS,
@@ -55,6 +59,9 @@ from mappedviz.layout import (
     INDPTR_WIDE,
     INJECTIVE,
     ITEM,
+    LOST,
+    N_ENTRIES,
+    N_ENTRY,
     N_FIELDS,
     N_ROWS,
     N_VARS,
@@ -62,10 +69,15 @@ from mappedviz.layout import (
     NO_CHUNK,
     NO_MEMORY,
     OK,
+    PAGE,
+    PREVIOUS,
     READ_AHEAD,
     RECOUNT,
     REMAP,
+    RESCUES,
     SHORT,
+    START,
+    STOP,
     UNREADABLE,
 )
 
@@ -102,6 +114,13 @@ else:
 _memcpy = types.ExternalFunction("memcpy", types.voidptr(types.voidptr, types.voidptr, types.uintp))
 _malloc = types.ExternalFunction("malloc", types.intp(types.uintp))
 _free = types.ExternalFunction("free", types.void(types.intp))
+_mmap = types.ExternalFunction(
+    "mmap",
+    types.intp(types.intp, types.uintp, types.int32, types.int32, types.int32, types.int64),
+)
+_sigaction = types.ExternalFunction(
+    "sigaction", types.int32(types.int32, types.voidptr, types.voidptr)
+)
 
 
 @intrinsic  # pragma: no cover - runs when compiled code was not kept
@@ -209,13 +228,17 @@ def _chunk(table, ids, count, chunk):
 
 @jit
 def _span(fd, table, ids, count, length, item, start, stop, scratch):
-    """Address of the elements [start, stop) of a 1-d array: in its chunk, or in `scratch`."""
+    """Address of the elements [start, stop) of a 1-d array: in its chunk, or in `scratch`.
+
+    Where `fd` is no descriptor but negative, the table counts from the address -1 - fd.
+    """
+    origin = -1 - fd
     chunk = start // length
     skip = start - chunk * length
     left = stop - start
     if fd < 0 and skip + left <= length:
         base = _chunk(table, ids, count, chunk)
-        return base + skip * item if base >= 0 else base
+        return base + origin + skip * item if base >= 0 else base
     address = scratch
     while left > 0:
         base = _chunk(table, ids, count, chunk)
@@ -223,7 +246,7 @@ def _span(fd, table, ids, count, length, item, start, stop, scratch):
             return base
         n = min(left, length - skip)
         if fd < 0:
-            _memcpy(_bytes(address), _bytes(base + skip * item), n * item)
+            _memcpy(_bytes(address), _bytes(base + origin + skip * item), n * item)
         else:
             # Chunks that follow one another in the file are read at once.
             behind = base + length * item
@@ -246,6 +269,7 @@ def _dense_span(d, fd, r, scratch):
     """Address of row `r` of a 2-d array: in its chunk, or in `scratch`."""
     table, ids, count = d[D_TABLE], d[D_IDS], d[D_COUNT]
     grid, width, n_vars, item = d[D_GRID], d[D_COLS], d[N_VARS], d[ITEM]
+    origin = -1 - fd
     first = (r // d[D_LEN]) * grid
     skip = (r % d[D_LEN]) * width * item
     address = scratch
@@ -259,9 +283,9 @@ def _dense_span(d, fd, r, scratch):
             if code != OK:
                 return code
         elif grid == 1:
-            return base + skip
+            return base + origin + skip
         else:
-            _memcpy(_bytes(address), _bytes(base + skip), n_bytes)
+            _memcpy(_bytes(address), _bytes(base + origin + skip), n_bytes)
         address += n_bytes
     return scratch
 
@@ -978,3 +1002,39 @@ def build_plan(dtype: Any) -> dict[str, Callable[..., Any]]:
         return np.int64(OK)
 
     return {"check": check, "plan": plan, "follow": follow}
+
+
+# --- missing pages --------------------------------------------------------------------------
+
+
+def build_guard(dtype: Any) -> dict[str, Callable[..., Any]]:
+    """The handler of SIGBUS, for numba to compile."""
+    sigbus = getattr(signal, "SIGBUS", 7)
+    read = getattr(mmap, "PROT_READ", 1)
+    map_fixed = 0x10  # Linux's, which Python has no name for
+    flags = getattr(mmap, "MAP_PRIVATE", 2) | getattr(mmap, "MAP_ANONYMOUS", 0x20) | map_fixed
+
+    @jit_later
+    def guard(table, info):
+        """Put zeros where a page of a mapped file is missing, and note it.
+
+        The instruction that wanted it runs again when the handler returns. A signal that is
+        none of ours goes to whom it went before: that disposition is put back, and the
+        instruction repeated under it. Nothing here is forbidden in a handler: no memory is asked
+        for, no lock taken.
+        """
+        shared = _at(table, np.int64)
+        address = _at(info, np.int64)[2]  # siginfo_t.si_addr
+        for k in range(shared[N_ENTRIES]):
+            at = ENTRIES + k * N_ENTRY
+            stop = shared[at + STOP]
+            if shared[at + START] <= address < stop:
+                page = address - address % shared[PAGE]
+                if _mmap(page, stop - page, read, flags, -1, 0) == page:
+                    shared[at + LOST] = 1
+                    shared[RESCUES] += 1
+                    return np.int64(OK)
+        _sigaction(sigbus, _bytes(shared[PREVIOUS]), _bytes(0))
+        return np.int64(UNREADABLE)
+
+    return {"guard": guard}

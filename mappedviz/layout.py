@@ -29,14 +29,23 @@ D_IDS = 18  # address of the ascending chunk numbers that the table speaks of; 0
 I_IDS = 19
 N_FIXED = 20
 # --- of one batch --------------------------------------------------------------------------
-D_FD = 20  # descriptor of the file with the chunks of values; -1: they are in memory
-I_FD = 21
+D_FD = 20  # source of the chunks of values: descriptor of the file; or, negative, they are in
+I_FD = 21  # memory: the table counts from the address -1 - source (from 0: -1)
 REMAP = 22  # address of int32 (n_vars,): column -> column of the output; 0: the same
 INJECTIVE = 23  # 1: no two columns become one; 2: and they stay in order
 CONVERT = 24  # 1: stored values are not of the output's type; 2: and yet summed in it
 BEGIN = 25  # the matrix's stretch of `rows` and `out_rows`
 END = 26
 N_FIELDS = 27
+
+# --- what the handler of missing pages shares with the rest ---------------------------------
+RESCUES = 0  # pages replaced so far
+N_ENTRIES = 1  # places for mapped files
+PAGE = 2  # bytes of a page
+PREVIOUS = 3  # address of the disposition of the signal that was there before
+ENTRIES = 4  # from here on three numbers a file:
+START, STOP, LOST = 0, 1, 2  # its first address, the one behind it, whether a page was missing
+N_ENTRY = 3
 
 #: Stored types, by the number that the loops know them by.
 CODES = ("b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import itertools
+import math
 import os
 import struct
 import sys
@@ -43,6 +44,7 @@ from mappedviz.chunks import (
 from mappedviz.elements import MatrixFacts, matrix_facts
 from mappedviz.errors import ElementError, StoreError
 from mappedviz.layout import N_FIELDS, N_FIXED
+from mappedviz.mapped_files import Watch, refuse_lost
 from mappedviz.native import function
 from mappedviz.nodes import ArrayNode, GroupNode
 
@@ -165,6 +167,7 @@ class _Opened:
         "fixed",
         "held",
         "lengths",
+        "mappable",
         "most_chunks",
         "nbytes",
         "pointers",
@@ -180,6 +183,8 @@ class _Opened:
         values_file: Direct | None = None,
         columns_file: Direct | None = None,
         most_chunks: int = 0,
+        *,
+        mappable: bool = False,
     ) -> None:
         row = [0] * N_FIXED
         for field, value in fields.items():
@@ -190,6 +195,7 @@ class _Opened:
         self.values_file = values_file
         self.columns_file = columns_file
         self.most_chunks = most_chunks
+        self.mappable = mappable
         self.nbytes = sum(array.nbytes for array in held) + 512
         self.checked = 0.0
         self.row_call: tuple[Any, ...] | None = None
@@ -340,14 +346,16 @@ class Matrix:
             fields[layout.D_COLS] = max(values.chunk_shape[1], 1)
             fields[layout.D_GRID] = values.grid[1]
             most = 0 if values_file else values.grid[0]
-            return _Opened(fields, held, None, values_file, None, most)
+            mappable = _mappable(values)
+            return _Opened(fields, held, None, values_file, None, most, mappable=mappable)
         columns_file = _located(columns, fields, layout.I_TABLE, layout.I_COUNT, held)
         pointers = self._read_pointers()
         held.append(pointers)
         fields |= _sparse_fields(self, pointers)
         fields[layout.I_LEN] = max(columns.chunk_shape[0], 1)
         most = max(0 if values_file else values.n_chunks, 0 if columns_file else columns.n_chunks)
-        return _Opened(fields, held, pointers, values_file, columns_file, most)
+        mappable = _mappable(values) and _mappable(columns)
+        return _Opened(fields, held, pointers, values_file, columns_file, most, mappable=mappable)
 
     def _read_pointers(self) -> Array:
         assert self._indptr is not None
@@ -504,6 +512,19 @@ def _located(
     return direct
 
 
+def _mappable(array: ChunkedArray) -> bool:
+    """Whether the file has all of an array, at addresses that its type may have."""
+    direct = array.direct
+    if direct is None or not array.n_chunks:
+        return False
+    length, *width = array.chunk_shape
+    item = array.dtype.itemsize
+    first = np.arange(array.n_chunks) // math.prod(array.grid[1:]) * length
+    n_bytes = np.minimum(length, array.shape[0] - first) * math.prod(width) * item
+    ends = direct.offsets + n_bytes
+    return int(ends.max()) <= direct.stamp.size and not (direct.offsets % item).any()
+
+
 def _sparse_fields(matrix: Matrix, pointers: Array) -> dict[int, int]:
     index_dtype = cast("np.dtype[Any]", matrix.facts.index_dtype)
     return {
@@ -604,10 +625,11 @@ class Part:
 class _Batch:
     """Parts as the loops see them, and everything that must stay alive while they run."""
 
-    __slots__ = ("descriptors", "held", "most_chunks", "out_rows", "parts", "rows", "sums")
+    __slots__ = ("descriptors", "held", "most_chunks", "out_rows", "parts", "rows", "sums", "watch")
 
     def __init__(self, parts: Sequence[Part], n_cols: int, target: _Target) -> None:
         self.parts = parts
+        self.watch: Watch | None = None
         self.held: list[Any] = []
         self.most_chunks = 0
         packed = []
@@ -618,7 +640,8 @@ class _Batch:
             opened = matrix._touched()
             values_fd = columns_fd = -1
             if opened.values_file is not None or opened.columns_file is not None:
-                values_fd, columns_fd = _open_files(matrix, opened, self.held)
+                self.watch = self.watch or Watch()
+                values_fd, columns_fd = _open_files(matrix, opened, self.held, self.watch)
             if opened.most_chunks > self.most_chunks:
                 self.most_chunks = opened.most_chunks
             if part.remap is None:
@@ -721,8 +744,14 @@ class _Batch:
             table[missing, first] = _address(ids) + 8 * table[missing, first]
         return True
 
+    def settle(self) -> None:
+        """Raise StoreError if a file was lost while it was read."""
+        if self.watch is not None:
+            self.watch.settle()
+
     def error(self, code: int, p: int, row: int) -> Exception:
         """What a return code means."""
+        self.settle()
         matrix = self.parts[p].matrix
         if code == layout.BAD_ROW:
             return IndexError(f"{matrix!r} has no row {row}")
@@ -753,25 +782,28 @@ def _as_int64(arrays: list[Array]) -> Array:
     return whole
 
 
-def _open_files(matrix: Matrix, opened: _Opened, held: list[Any]) -> tuple[int, int]:
-    """Descriptors of the files that the loop reads, -1 where it reads none."""
+def _open_files(matrix: Matrix, opened: _Opened, held: list[Any], watch: Watch) -> tuple[int, int]:
+    """Sources of the values and of the columns, as the loop knows them; -1 where it reads no file."""
     files = cast(ChunkCache, matrix._cache).files
     values, columns = opened.values_file, opened.columns_file
-    values_fd = columns_fd = -1
+    values_from = columns_from = -1
     if values is not None:
-        handle = files.get(values.path)
-        handle.verify(values.stamp)
-        held.append(handle)
-        values_fd = handle.fd
+        values_from = _source(files.get(values.path), values, opened, held, watch)
     if columns is not None:
         if values is not None and values.path == columns.path:
-            columns_fd = values_fd
+            columns_from = values_from
         else:
-            handle = files.get(columns.path)
-            handle.verify(columns.stamp)
-            held.append(handle)
-            columns_fd = handle.fd
-    return values_fd, columns_fd
+            columns_from = _source(files.get(columns.path), columns, opened, held, watch)
+    return values_from, columns_from
+
+
+def _source(
+    handle: FileHandle, direct: Direct, opened: _Opened, held: list[Any], watch: Watch
+) -> int:
+    handle.verify(direct.stamp)
+    held.append(handle)
+    address = watch.address(handle) if opened.mappable else 0
+    return -1 - address if address else handle.fd
 
 
 def _file_error(matrix: Matrix, code: int) -> Exception:
@@ -940,7 +972,9 @@ def _dense(parts: list[Part], out: Array, target: _Target, threads: int) -> None
             raise batch.error(code, *failed.tolist())
         return code
 
-    if (run(0, n) if threads <= 1 else _shared(run, n, threads)) == 0:
+    n_waiting = run(0, n) if threads <= 1 else _shared(run, n, threads)
+    batch.settle()
+    if n_waiting == 0:
         return
     places = np.flatnonzero(waiting)
     bounds = np.cumsum([0, *(len(part.rows) for part in parts)])
@@ -1061,18 +1095,30 @@ def gather_row(
     elif out.shape != (n_cols,) or out.dtype != target_dtype or not out.flags.c_contiguous:
         raise ValueError(f"the output must be contiguous: ({n_cols},) of {target_dtype}")
     if call is not None:
-        values_fd = columns_fd = -1
+        values_from = columns_from = -1
+        handle = watch = None
         if columns is not None:
             held: list[Any] = []
-            values_fd, columns_fd = _open_files(matrix, opened, held)
+            watch = Watch()
+            values_from, columns_from = _open_files(matrix, opened, held, watch)
         elif values is not None:
             handle = matrix._cache.files.get(values.path)  # type: ignore[union-attr]
             now = time.monotonic()
             if now - opened.checked > TRUST_SECONDS:
-                handle.verify(values.stamp)
+                watch = Watch()
+                values_from = _source(handle, values, opened, [], watch)
                 opened.checked = now
-            values_fd = columns_fd = handle.fd
-        if call(descriptor, values_fd, columns_fd, int(row), _address(out), n_cols) == 0:
+            elif opened.mappable and handle.mapping is not None and handle.mapping.ready:
+                values_from = -1 - handle.mapping.address
+            else:
+                values_from = handle.fd
+            columns_from = values_from
+        code = call(descriptor, values_from, columns_from, int(row), _address(out), n_cols)
+        if watch is not None:
+            watch.settle()
+        elif handle is not None and values_from < -1:
+            refuse_lost(handle)
+        if code == 0:
             return out
     # Chunks to be decoded, values to be summed, an error to be named: as a batch.
     gather_dense([Part(matrix, np.array([row]), np.array([0]), remap)], out[None])
@@ -1198,7 +1244,7 @@ def _csr(
     failed = np.zeros(2, np.int64)
 
     def run(indptr: Array, order: Array | None) -> int:
-        return function("csr", target.kind)(
+        code = function("csr", target.kind)(
             _address(batch.descriptors),
             _address(batch.rows),
             _address(part_of),
@@ -1213,6 +1259,8 @@ def _csr(
             _address(data),
             _address(failed),
         )
+        batch.settle()
+        return code
 
     lengths = [_Lengths.of(part, n_cols) for part in parts] if counted else []
     known = _pointers(parts, lengths, n_rows) if counted else None

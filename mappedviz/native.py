@@ -29,7 +29,7 @@ import numpy as np
 _log = logging.getLogger(__name__)
 _SOURCES = ("kernels.py", "layout.py", "native.py")
 # All that compiled code may ask of the process; anything else would be looked up in vain.
-_LIBC = frozenset({"free", "malloc", "memcpy", "memmove", "memset", "pread"})
+_LIBC = frozenset({"free", "malloc", "memcpy", "memmove", "memset", "mmap", "pread", "sigaction"})
 _PYTHON = frozenset(
     {
         "PyErr_BadArgument",
@@ -52,6 +52,7 @@ _BUILDERS = {
     "dense": "dense",
     "row": "dense",
     "csr": "csr",
+    "guard": "guard",
 }
 
 _lock = threading.RLock()
@@ -73,7 +74,9 @@ def function(name: str, kind: str = "") -> Callable[..., int]:
     Parameters
     ----------
     name
-        ``"dense"``, ``"row"``, ``"csr"``, ``"check"``, ``"plan"`` or ``"follow"``.
+        ``"dense"``, ``"row"``, ``"csr"``, ``"check"``, ``"plan"`` or ``"follow"``. ``"guard"`` is
+        not called by Python but by the kernel, as a signal handler: what is returned for it
+        takes the address of its table and gives the address of the handler.
     kind
         Type of the output values, such as ``"f4"`` or ``"u2"``.
     """
@@ -123,10 +126,13 @@ def _compile(name: str, kind: str) -> Callable[..., int]:
         build = getattr(kernels, f"build_{builder}")
         _built[builder, kind] = build(np.dtype(kind or "u1").type)
     source = _built[builder, kind][name]
+    with_head = _with_handler if name == "guard" else _with_head
     try:
-        library = _with_head(name, source, kernels.OPTIONS)
+        library = with_head(name, source, kernels.OPTIONS)
         address = library.get_pointer_to_function(_head(name))
     except Exception as error:  # another numba, which is made differently inside
+        if name == "guard":
+            raise
         _log.warning("numba calls the compiled loops itself, which is slower: %s", error)
         plain: Callable[..., int] = numba.njit(nogil=True, error_model="numpy")(source)
         return plain
@@ -150,30 +156,19 @@ def _with_head(name: str, source: Callable[..., Any], options: dict[str, Any]) -
     numba's convention: (result*, exception**, arguments...). As the functions raise nothing,
     there is no exception to be told of.
     """
-    import numba
     from llvmlite import ir
-    from numba.core.compiler_lock import global_compiler_lock
 
+    compiled, body, module = _body(name, source, options)
     n_args = source.__code__.co_argcount
-    signature = (numba.int64,) * n_args
-    compiled = numba.njit(**options)(source)
-    compiled.compile(signature)
-    result = compiled.overloads[signature]
-
-    module = ir.Module(_head(name))
-    i32, i64, pointer = ir.IntType(32), ir.IntType(64), ir.PointerType(ir.IntType(8))
-    pointers = ir.PointerType(pointer)
+    i64, pointer, pointers = _types()
 
     def external(symbol: str, returns: Any, *takes: Any) -> Any:
         return ir.Function(module, ir.FunctionType(returns, takes), symbol)
 
-    body = external(
-        result.fndesc.llvm_func_name, i32, ir.PointerType(i64), pointers, *[i64] * n_args
-    )
     to_int64 = external("PyLong_AsLongLong", i64, pointer)
     from_int64 = external("PyLong_FromLongLong", pointer, i64)
     occurred = external("PyErr_Occurred", pointer)
-    bad_argument = external("PyErr_BadArgument", i32)
+    bad_argument = external("PyErr_BadArgument", ir.IntType(32))
     save_thread = external("PyEval_SaveThread", pointer)
     restore_thread = external("PyEval_RestoreThread", ir.VoidType(), pointer)
 
@@ -196,11 +191,73 @@ def _with_head(name: str, source: Callable[..., Any], options: dict[str, Any]) -
     code.call(body, [out, pointers(None), *values])
     code.call(restore_thread, [thread])
     code.ret(code.call(from_int64, [code.load(out)]))
+    return _linked(name, compiled, module)
 
-    library = result.library.codegen.create_library(_head(name))
+
+def _with_handler(name: str, source: Callable[..., Any], options: dict[str, Any]) -> Any:
+    """Compile a function of a table and a siginfo_t as a signal handler.
+
+    The handler is ``void handler(int signal, siginfo_t *info, void *context)``; the table is
+    a variable beside it. The head, which CPython calls, sets the table and returns the address
+    of the handler.
+    """
+    from llvmlite import ir
+
+    compiled, body, module = _body(name, source, options)
+    i32, (i64, pointer, pointers) = ir.IntType(32), _types()
+    table = ir.GlobalVariable(module, i64, f"{_head(name)}_table")
+    table.linkage, table.initializer = "internal", i64(0)
+
+    kind = ir.FunctionType(ir.VoidType(), [i32, pointer, pointer])
+    handler = ir.Function(module, kind, f"{_head(name)}_handler")
+    code = ir.IRBuilder(handler.append_basic_block())
+    out = code.alloca(i64)
+    info = code.ptrtoint(handler.args[1], i64)
+    code.call(body, [out, pointers(None), code.load(table), info])
+    code.ret_void()
+
+    to_int64 = ir.Function(module, ir.FunctionType(i64, [pointer]), "PyLong_AsLongLong")
+    from_int64 = ir.Function(module, ir.FunctionType(pointer, [i64]), "PyLong_FromLongLong")
+    head = ir.Function(module, ir.FunctionType(pointer, [pointer, pointers, i64]), _head(name))
+    code = ir.IRBuilder(head.append_basic_block())
+    code.store(code.call(to_int64, [code.load(head.args[1])]), table)
+    code.ret(code.call(from_int64, [code.ptrtoint(handler, i64)]))
+    return _linked(name, compiled, module)
+
+
+def _types() -> tuple[Any, Any, Any]:
+    """LLVM's int64, pointer, and pointer to pointers."""
+    from llvmlite import ir
+
+    pointer = ir.PointerType(ir.IntType(8))
+    return ir.IntType(64), pointer, ir.PointerType(pointer)
+
+
+def _body(name: str, source: Callable[..., Any], options: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """A function compiled by numba, its declaration, and the module with that, for its head."""
+    import numba
+    from llvmlite import ir
+
+    n_args = source.__code__.co_argcount
+    signature = (numba.int64,) * n_args
+    dispatcher = numba.njit(**options)(source)
+    dispatcher.compile(signature)
+    compiled = dispatcher.overloads[signature]
+    module = ir.Module(_head(name))
+    i64, _, pointers = _types()
+    takes = [ir.PointerType(i64), pointers, *[i64] * n_args]
+    kind = ir.FunctionType(ir.IntType(32), takes)
+    return compiled, ir.Function(module, kind, compiled.fndesc.llvm_func_name), module
+
+
+def _linked(name: str, compiled: Any, module: Any) -> Any:
+    """What numba compiled and its head, as one library."""
+    from numba.core.compiler_lock import global_compiler_lock
+
+    library = compiled.library.codegen.create_library(_head(name))
     library.enable_object_caching()
     with global_compiler_lock:
-        library.add_linking_library(result.library)
+        library.add_linking_library(compiled.library)
         library.add_ir_module(module)
         library.finalize()
     return library

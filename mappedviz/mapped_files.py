@@ -1,0 +1,304 @@
+"""Files mapped into memory: fastest where the machine has them in its memory, and dangerous.
+
+``pread`` copies what it reads; a mapped file is read where it lies, half again as fast. There are
+two dangers, and each has its guard:
+
+*A page that is gone.* Somebody truncates the file, or the disk fails: the process gets SIGBUS, which
+ends it. A handler (compiled, in :mod:`mappedviz.kernels`) puts a page of zeros in its place and
+notes the file, what was read is thrown away, and the caller gets a StoreError. Signals that come
+from elsewhere go to whom they went before. Where somebody puts another handler in place of it, as
+the worker processes of torch's DataLoader do, files are read with ``pread``.
+
+*A page that is not in memory yet.* The kernel would fetch it while the loop waits, and a row page by
+page, where ``pread`` asks for all of it at once. So a file is mapped only when a sample of its pages
+is found in memory, and left for a while when reading had to wait nevertheless.
+
+Linux on 64-bit processors has all that this takes; elsewhere, and with ``MAPPEDVIZ_MMAP=0``,
+``pread`` reads everything.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import logging
+import math
+import mmap
+import os
+import platform
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mappedviz import layout
+from mappedviz.errors import StoreError
+from mappedviz.native import function
+
+if TYPE_CHECKING:
+    from mappedviz.chunks import FileHandle
+
+if sys.platform != "win32":
+    import resource
+
+__all__ = ["Watch", "refuse_lost"]
+
+_log = logging.getLogger(__name__)
+#: A handle must have served so many readings: one that the pool closes again soon is not worth it.
+_WORTH_MAPPING = 4
+#: After this long a file that was not in memory is looked at again.
+_RETRY_SECONDS = 1.0
+_N_SAMPLED = 32  # pages
+_MOST_MAPPED = 1024  # files
+
+
+class _SigAction(ctypes.Structure):
+    """C's struct sigaction, as glibc and musl have it on 64-bit Linux."""
+
+    _fields_ = (
+        ("handler", ctypes.c_void_p),
+        ("mask", ctypes.c_byte * 128),
+        ("flags", ctypes.c_int),
+        ("restorer", ctypes.c_void_p),
+    )
+
+
+_SA_SIGINFO, _SA_ONSTACK = 0x4, 0x08000000
+
+
+def _supported() -> bool:
+    return (
+        sys.platform == "linux"
+        and platform.machine() in ("x86_64", "aarch64")
+        and ctypes.sizeof(ctypes.c_void_p) == 8
+        and hasattr(os, "RWF_NOWAIT")
+        and os.environ.get("MAPPEDVIZ_MMAP", "1") != "0"
+    )
+
+
+class _Guard:
+    """The handler of SIGBUS of this process, and the table that it shares."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tried = False
+        self._handler = 0
+        self._previous = _SigAction()
+        self._array = np.zeros(layout.ENTRIES + _MOST_MAPPED * layout.N_ENTRY, np.int64)
+        self.table = self._array.data
+        # Places in the table. No lock: it is changed by finalizers, which run at any time.
+        self._free = deque(range(layout.ENTRIES, len(self._array), layout.N_ENTRY))
+
+    def after_fork(self) -> None:
+        self._lock = threading.Lock()  # some thread of the parent may have held it
+
+    def in_place(self) -> bool:
+        """Whether SIGBUS goes to the handler, which the first call installs."""
+        if not self._tried:
+            with self._lock:
+                if not self._tried:
+                    self._install()
+                    self._tried = True
+        if not self._handler:
+            return False
+        now = _SigAction()
+        self._sigaction(signal.SIGBUS, None, ctypes.byref(now))
+        return bool(now.handler == self._handler)
+
+    def _install(self) -> None:
+        if not _supported():
+            return
+        try:
+            self._sigaction = ctypes.CDLL(None).sigaction
+            self._sigaction.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+            self.table[layout.PAGE] = mmap.PAGESIZE
+            self.table[layout.PREVIOUS] = ctypes.addressof(self._previous)
+            self.table[layout.N_ENTRIES] = _MOST_MAPPED
+            handler = function("guard")(self._array.ctypes.data)
+        except Exception as error:  # another numba, another libc: all works without
+            _log.debug("files are read without mapping them: %s", error)
+            return
+        action = _SigAction(handler=handler, flags=_SA_SIGINFO | _SA_ONSTACK)
+        if self._sigaction(signal.SIGBUS, ctypes.byref(action), ctypes.byref(self._previous)) == 0:
+            self._handler = handler
+            atexit.register(self._restore)  # table and handler are about to be freed
+
+    def _restore(self) -> None:
+        if self.in_place():
+            self._sigaction(signal.SIGBUS, ctypes.byref(self._previous), None)
+        self._handler = 0
+
+    def add(self, start: int, n_bytes: int) -> int | None:
+        """Enter what is mapped; its place in the table, None where that is full."""
+        try:
+            place = self._free.popleft()
+        except IndexError:
+            return None
+        self.table[place + layout.LOST] = 0
+        self.table[place + layout.STOP] = start + n_bytes
+        self.table[place + layout.START] = start
+        return place
+
+    def remove(self, place: int) -> None:
+        """Strike off what is to be unmapped."""
+        self.table[place + layout.STOP] = 0
+        self._free.append(place)
+
+
+_guard = _Guard()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_guard.after_fork)
+
+
+class _Mapping:
+    """What is known of one open file; it is unmapped when this is gone.
+
+    Attributes
+    ----------
+    ready
+        Whether it is to be read where it is mapped, until something changes.
+    address
+        Where that is.
+    """
+
+    __slots__ = ("_again", "_array", "_lock", "_n_readings", "_place", "address", "ready")
+
+    def __init__(self) -> None:
+        self.ready = False
+        self.address = 0
+        self._lock = threading.Lock()
+        self._n_readings = 0
+        self._again = 0.0  # when to try next
+        self._place: int | None = None
+        self._array: Any = None
+
+    @property
+    def lost(self) -> bool:
+        """Whether a page was missing, so that nothing can be read here any more."""
+        return self._place is not None and bool(_guard.table[self._place + layout.LOST])
+
+    def prepare(self, handle: FileHandle) -> bool:
+        """Map the file, if that is worth it by now."""
+        self._n_readings += 1
+        if self._n_readings < _WORTH_MAPPING or time.monotonic() < self._again or self.lost:
+            return False
+        with self._lock:
+            if not self.ready:
+                if not _in_memory(handle.fd, handle.stamp.size):
+                    self.leave()
+                    return False
+                if self._place is None:
+                    self._map(handle.fd, handle.stamp.size)
+                self.ready = self._place is not None
+        return self.ready
+
+    def leave(self) -> None:
+        """Read it otherwise for a while."""
+        self.ready = False
+        self._again = time.monotonic() + _RETRY_SECONDS
+
+    def _map(self, fd: int, size: int) -> None:
+        try:
+            memory = mmap.mmap(fd, size, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:  # it became shorter; a file system without
+            _log.debug("a file is not mapped: %s", error)
+            self._again = math.inf
+            return
+        memory.madvise(mmap.MADV_RANDOM)  # no pages around one that has to be fetched
+        self._array = np.frombuffer(memory, np.uint8)  # holds it, too
+        self.address = self._array.ctypes.data
+        self._place = _guard.add(self.address, size)
+        if self._place is None:
+            self._array = None
+            self._again = math.inf
+
+    def __del__(self, remove: Callable[[int], None] = _guard.remove) -> None:
+        if self._place is not None:
+            remove(self._place)
+
+
+def _in_memory(fd: int, size: int) -> bool:
+    """Whether a sample of the pages of a file can be read without waiting."""
+    byte = bytearray(1)
+    try:
+        return all(
+            os.preadv(fd, [byte], size * k // _N_SAMPLED, os.RWF_NOWAIT) for k in range(_N_SAMPLED)
+        )
+    except OSError:  # EAGAIN, or a file system that cannot tell
+        return False
+
+
+def _n_waits() -> int:
+    """How often this thread waited for a page to be fetched."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_majflt
+
+
+class Watch:
+    """Over one reading of some files: made before it, settled after it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from mappedviz.chunks import FileHandle
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     size = file.write(b"rows")
+    ...     file.flush()
+    ...     handle = FileHandle(file.name)
+    ...     watch = Watch()
+    ...     address = watch.address(handle)
+    ...     watch.settle()
+    >>> address  # it is not worth being mapped for one reading
+    0
+    """
+
+    __slots__ = ("_guarded", "_handles", "_n_rescues", "_n_waits")
+
+    def __init__(self) -> None:
+        self._guarded = _guard.in_place()
+        self._handles: list[FileHandle] = []
+        self._n_rescues = _guard.table[layout.RESCUES]
+        self._n_waits = _n_waits() if self._guarded else 0
+
+    def address(self, handle: FileHandle) -> int:
+        """Where the whole of a file is mapped, 0 where it is better read with ``pread``.
+
+        It stays there for as long as the watch lives. That the file is what it was when it was
+        opened, the caller has verified.
+        """
+        mapping = handle.mapping
+        if mapping is None:
+            mapping = handle.mapping = _Mapping()
+        if not self._guarded:
+            mapping.ready = False
+        elif (mapping.ready and not mapping.lost) or mapping.prepare(handle):
+            self._handles.append(handle)
+            return int(mapping.address)
+        return 0
+
+    def settle(self) -> None:
+        """Raise StoreError if what was read is worth nothing."""
+        if not self._handles:
+            return
+        if _guard.table[layout.RESCUES] != self._n_rescues:
+            for handle in self._handles:
+                refuse_lost(handle)
+        if _n_waits() != self._n_waits:
+            for handle in self._handles:
+                handle.mapping.leave()
+
+
+def refuse_lost(handle: FileHandle) -> None:
+    """Raise StoreError if pages of a mapped file were missing."""
+    if handle.mapping.lost:
+        handle.mapping.ready = False
+        handle.verify(handle.stamp)  # says what happened to it
+        raise StoreError(
+            "could not be read: its disk or network failed",
+            store=handle.path,
+            remedy="Copy it to another disk, or try again.",
+        )
