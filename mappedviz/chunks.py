@@ -187,6 +187,11 @@ class FilePool:
     max_files
         How many descriptors are kept open. A handle that is in use stays open beyond that
         until it is released.
+
+    Attributes
+    ----------
+    crowded
+        Whether handles had to be dropped, so that none of them can be expected to stay.
     """
 
     def __init__(self, max_files: int | None = None) -> None:
@@ -197,6 +202,7 @@ class FilePool:
     def _after_fork(self) -> None:
         self._lock = threading.Lock()
         self._open: OrderedDict[str, FileHandle] = OrderedDict()
+        self.crowded = False
 
     def get(self, path: str) -> FileHandle:
         """The open file at `path`."""
@@ -212,6 +218,7 @@ class FilePool:
             self._open.move_to_end(path)
             while len(self._open) > self.max_files:
                 dropped.append(self._open.popitem(last=False))
+                self.crowded = True
         return handle
 
     def __len__(self) -> int:

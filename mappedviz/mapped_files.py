@@ -55,6 +55,7 @@ _WORTH_MAPPING = 4
 _RETRY_SECONDS = 1.0
 _N_SAMPLED = 32  # pages
 _MOST_MAPPED = 1024  # files
+_NO_COPY_OF_FD: Any = {"trackfd": False} if sys.version_info >= (3, 13) else {}
 
 
 class _SigAction(ctypes.Structure):
@@ -204,7 +205,7 @@ class _Mapping:
 
     def _map(self, fd: int, size: int) -> None:
         try:
-            memory = mmap.mmap(fd, size, access=mmap.ACCESS_READ)
+            memory = mmap.mmap(fd, size, access=mmap.ACCESS_READ, **_NO_COPY_OF_FD)
         except (OSError, ValueError) as error:  # it became shorter; a file system without
             _log.debug("a file is not mapped: %s", error)
             self._again = math.inf

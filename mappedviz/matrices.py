@@ -37,6 +37,7 @@ from mappedviz.chunks import (
     ChunkedArray,
     Direct,
     FileHandle,
+    FilePool,
     StoredArray,
     default_threads,
     os_error,
@@ -788,21 +789,25 @@ def _open_files(matrix: Matrix, opened: _Opened, held: list[Any], watch: Watch) 
     values, columns = opened.values_file, opened.columns_file
     values_from = columns_from = -1
     if values is not None:
-        values_from = _source(files.get(values.path), values, opened, held, watch)
+        handle = files.get(values.path)
+        held.append(handle)
+        values_from = _source(handle, values, files, opened, watch)
     if columns is not None:
         if values is not None and values.path == columns.path:
             columns_from = values_from
         else:
-            columns_from = _source(files.get(columns.path), columns, opened, held, watch)
+            handle = files.get(columns.path)
+            held.append(handle)
+            columns_from = _source(handle, columns, files, opened, watch)
     return values_from, columns_from
 
 
 def _source(
-    handle: FileHandle, direct: Direct, opened: _Opened, held: list[Any], watch: Watch
+    handle: FileHandle, direct: Direct, files: FilePool, opened: _Opened, watch: Watch
 ) -> int:
     handle.verify(direct.stamp)
-    held.append(handle)
-    address = watch.address(handle) if opened.mappable else 0
+    # To map and unmap a file again and again costs more than it saves.
+    address = watch.address(handle) if opened.mappable and not files.crowded else 0
     return -1 - address if address else handle.fd
 
 
@@ -1102,11 +1107,12 @@ def gather_row(
             watch = Watch()
             values_from, columns_from = _open_files(matrix, opened, held, watch)
         elif values is not None:
-            handle = matrix._cache.files.get(values.path)  # type: ignore[union-attr]
+            files = cast(ChunkCache, matrix._cache).files
+            handle = files.get(values.path)
             now = time.monotonic()
             if now - opened.checked > TRUST_SECONDS:
                 watch = Watch()
-                values_from = _source(handle, values, opened, [], watch)
+                values_from = _source(handle, values, files, opened, watch)
                 opened.checked = now
             elif opened.mappable and handle.mapping is not None and handle.mapping.ready:
                 values_from = -1 - handle.mapping.address

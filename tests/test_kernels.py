@@ -134,6 +134,7 @@ def test_there_are_loops_for_every_kind_of_output(kind):
 
     dtype = np.dtype(kind).type
     built = kernels.build_dense(dtype) | kernels.build_csr(dtype) | kernels.build_plan(dtype)
+    built |= kernels.build_guard(dtype)
     assert set(built) == set(native._BUILDERS)
 
 

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from mappedviz import matrices
+from mappedviz import mapped_files, matrices
 from mappedviz.chunks import ChunkCache, Direct, FileHandle, FilePool, Stamp
 from mappedviz.elements import MatrixFacts
 from mappedviz.errors import ElementError, StoreError
@@ -77,7 +77,7 @@ def assert_same_bits(found, expected):
 
 # --------------------------------------------------------------------------- arrays in a file
 class LaidOut:
-    """A chunked array in a file of the test's making; `how` is "file" or "memory"."""
+    """A chunked array in a file of the test's making; `how` is "file", "aligned" or "memory"."""
 
     numbers = itertools.count()
 
@@ -99,13 +99,15 @@ class LaidOut:
             self.chunks = padded.reshape(gr, cr, gc, cc).swapaxes(1, 2).reshape(-1, cr * cc)
         self.loads = 0
         self.direct = None
-        if how == "file" and self.n_chunks:
+        if how != "memory" and self.n_chunks:
             offsets = np.zeros(self.n_chunks, np.int64)
             order = np.arange(self.n_chunks)
             shuffle(order)
             with path.open("ab") as file:
                 for chunk in order:
                     file.write(b"-" * int(chunk % 3 == 1))  # some chunks follow each other
+                    if how == "aligned":
+                        file.write(b"-" * (-file.tell() % 8))
                     offsets[chunk] = file.tell()
                     file.write(self.chunks[chunk].tobytes())
             self.direct = Direct(str(path), offsets, None)
@@ -191,6 +193,17 @@ def remap_of(rng, n_vars, n_cols, how):
     return remap
 
 
+@pytest.fixture(autouse=True, params=["pread", "mapped"])
+def reading(request, monkeypatch):
+    """How files are read: both ways must give the same, and say the same where they cannot."""
+    if request.param == "mapped":
+        monkeypatch.setattr(mapped_files, "_WORTH_MAPPING", 1)
+        monkeypatch.setattr(mapped_files, "_in_memory", lambda fd, size: True)
+    else:
+        monkeypatch.setattr(mapped_files, "_WORTH_MAPPING", math.inf)
+    return request.param
+
+
 @pytest.fixture
 def cache():
     return ChunkCache(1 << 22, FilePool(), threads=2)
@@ -199,7 +212,7 @@ def cache():
 # ---------------------------------------------------------------------------------------- laws
 @st.composite
 def cases(draw):
-    how = st.sampled_from(["file", "memory", "resident"])
+    how = st.sampled_from(["file", "aligned", "memory", "resident"])
     part = st.fixed_dictionaries(
         {
             "kind": st.sampled_from(["csr", "csr", "dense"]),
@@ -237,7 +250,7 @@ def build(case, folder):
         if spec["kind"] == "dense":
             values = values_of(spec["stored"], spec["n_rows"] * n_vars, rng, case["dtype"])
             source = values.reshape(spec["n_rows"], n_vars)
-            how = "file" if spec["how"][0] == "file" else "memory"
+            how = "memory" if spec["how"][0] == "resident" else spec["how"][0]
             matrix = dense_matrix(path, source, cache, how, spec["chunks"])
         else:
             source = csr_of(
@@ -618,7 +631,7 @@ def test_a_row_call_holds_no_file_open(cache, tmp_path):
     before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 1
     cache.files.close()
     after = len(os.listdir("/proc/self/fd")) if before > 1 else 0
-    assert after == before - 1
+    assert after <= before - 1
 
 
 # --------------------------------------------------------------------------------------- damage
