@@ -21,15 +21,9 @@ from mappedviz.batches import RowBatch
 from mappedviz.buffers import BufferPool
 from mappedviz.chunks import ChunkCache, FilePool
 from mappedviz.errors import MappedvizError, RecipeError
-from mappedviz.matrices import (
-    TRUST_SECONDS,
-    Matrix,
-    Part,
-    decode_ahead,
-    gather_csr,
-    gather_dense,
-    gather_row,
-)
+from mappedviz.gather import TRUST_SECONDS, decode_ahead, gather_csr, gather_dense, gather_row
+from mappedviz.matrices import Matrix
+from mappedviz.parts import Part
 
 if TYPE_CHECKING:
     from mappedviz.plan import Plan

@@ -320,7 +320,8 @@ class Store:
         IndexError
             A row is out of range.
         """
-        from mappedviz.matrices import Part, gather_dense
+        from mappedviz.gather import gather_dense
+        from mappedviz.parts import Part
 
         if self._own_cache is None:
             self._own_cache = ChunkCache(64 << 20, FilePool())

@@ -18,7 +18,8 @@ from scipy import sparse
 from mappedviz import MappedCollection, mapped_files
 from mappedviz.chunks import ChunkCache, FilePool
 from mappedviz.errors import StoreError
-from mappedviz.matrices import Matrix, gather_row
+from mappedviz.gather import gather_row
+from mappedviz.matrices import Matrix
 from mappedviz.nodes import open_root
 from mappedviz.testing import STORE_KINDS, coded_anndata
 
@@ -86,7 +87,7 @@ def test_a_file_that_is_truncated_while_it_is_read(path, mapped, monkeypatch, re
         patch.setattr(mapped_files.Watch, "address", truncating)
         for store in ds._reader.plan.stores:  # as if nobody looked afterwards
             patch.setattr(store, "check_unchanged", lambda: None)
-        patch.setattr("mappedviz.matrices.TRUST_SECONDS", -1)
+        patch.setattr("mappedviz.gather.TRUST_SECONDS", -1)
         with pytest.raises(StoreError, match="was truncated while open: 4096 bytes of") as error:
             read(ds)
     assert mapped_files._guard.table[0] > n_rescues

@@ -20,12 +20,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from mappedviz import mapped_files, matrices
+from mappedviz import addresses, gather, mapped_files, matrices
 from mappedviz.chunks import ChunkCache, Direct, FileHandle, FilePool, Stamp
 from mappedviz.elements import MatrixFacts
 from mappedviz.errors import ElementError, StoreError
-from mappedviz.matrices import Matrix, Part, gather_csr, gather_dense, gather_row
+from mappedviz.gather import gather_csr, gather_dense, gather_row
+from mappedviz.matrices import Matrix
 from mappedviz.nodes import open_root
+from mappedviz.parts import Batch, Part, chunk_nbytes
 
 STORED = ["b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"]
 INDEX = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]
@@ -127,20 +129,20 @@ def sparse_matrix(path, indptr, indices, data, n_vars, cache, how=("file", "file
     facts = MatrixFacts("csr", (len(indptr) - 1, n_vars), data.dtype, indices.dtype, len(data))
     matrix = Matrix(facts, str(path), "X")
     shuffle = np.random.default_rng(len(data)).shuffle
-    matrix._cache = cache
-    matrix._values = LaidOut(path, data, (chunks[0],), how[0], shuffle)
-    matrix._columns = LaidOut(path, indices, (chunks[1],), how[1], shuffle)
+    matrix.cache = cache
+    matrix.values = LaidOut(path, data, (chunks[0],), how[0], shuffle)
+    matrix.columns = LaidOut(path, indices, (chunks[1],), how[1], shuffle)
     matrix._indptr = LaidOut(path, indptr, (3,), "memory", shuffle)
-    for array in (matrix._values, matrix._columns):
+    for array in (matrix.values, matrix.columns):
         array.sealed()
     return matrix
 
 
 def dense_matrix(path, values, cache, how="file", chunks=(3, 4)):
     matrix = Matrix(MatrixFacts("dense", values.shape, values.dtype), str(path), "X")
-    matrix._cache = cache
-    matrix._values = LaidOut(path, values, chunks, how, np.random.default_rng(1).shuffle)
-    matrix._values.sealed()
+    matrix.cache = cache
+    matrix.values = LaidOut(path, values, chunks, how, np.random.default_rng(1).shuffle)
+    matrix.values.sealed()
     return matrix
 
 
@@ -316,7 +318,7 @@ def test_csr_rows_are_those_of_the_slow_route(case):
                 ones = (indptr, indices, np.ones(len(indices), bool), n_vars)
                 there[part.out_rows] = slow_route(ones, part.rows, part.remap, n_cols, bool)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(matrices, "_WORTH_SORTING", case["sorted_from"])
+            patch.setattr(gather, "_WORTH_SORTING", case["sorted_from"])
             for _ in range(2):  # then the lengths of the rows are known
                 indptr, indices, data = gather_csr(parts, n_out, n_cols, dtype)
                 assert (indptr.dtype, indices.dtype, data.dtype) == (np.int64, np.int32, dtype)
@@ -345,7 +347,7 @@ def test_rows_are_read_in_the_order_of_the_file_once_their_lengths_are_known(tmp
         found = np.zeros_like(expected)
         found[np.repeat(np.arange(700), np.diff(indptr)), indices] = data
         np.testing.assert_array_equal(found, expected)
-        counts = matrix._opened().lengths.counts
+        counts = matrix.opened().lengths.counts
         known.append(int((counts < np.iinfo(counts.dtype).max).sum()))
     assert known[0] == 900 if how == "identity" else 300 < known[0] < known[2]
     # What is known wrongly does no harm.
@@ -506,20 +508,21 @@ def test_all_missing_chunks_are_asked_for_at_once(cache, tmp_path, monkeypatch):
     for _, chunks in asked[0]:
         assert (np.diff(chunks) > 0).all()
     for part in parts:  # none decoded twice, none that is not needed
-        pointers = part.matrix._opened().pointers.tolist()
+        pointers = part.matrix.opened().pointers.tolist()
         needed = {at // 7 for row in part.rows for at in range(pointers[row], pointers[row + 1])}
-        assert part.matrix._values.loads == len(needed)
+        assert part.matrix.values.loads == len(needed)
 
 
 @pytest.mark.parametrize("kind", ["csr", "dense"])
 def test_more_chunks_than_memory_are_taken_in_steps(tmp_path, monkeypatch, kind):
-    monkeypatch.setattr(matrices, "_STEP_BYTES", 4000)
+    for module in ("gather", "parts"):
+        monkeypatch.setattr(f"mappedviz.{module}.STEP_BYTES", 4000)
     cache = ChunkCache(4000, FilePool(), threads=2)
     seen = []
     get = ChunkCache.get_many_of
 
     def watch(self, wants):
-        seen.append(sum(len(chunks) * matrices._chunk_nbytes(array) for array, chunks in wants))
+        seen.append(sum(len(chunks) * chunk_nbytes(array) for array, chunks in wants))
         return get(self, wants)
 
     monkeypatch.setattr(ChunkCache, "get_many_of", watch)
@@ -560,7 +563,7 @@ def test_values_and_columns_in_two_files(cache, tmp_path):
     matrix = sparse_matrix(tmp_path / "a", *source, cache)
     other = LaidOut(tmp_path / "b", source[1], (5,), "file", lambda order: None)
     other.sealed()
-    matrix._columns = other
+    matrix.columns = other
     expected = stored_rows(source, np.arange(20))
     out = np.empty((20, 30), np.float32)
     gather_dense([Part(matrix, np.arange(20), np.arange(20))], out)
@@ -578,13 +581,13 @@ def test_rows_that_follow_one_another(cache, tmp_path, how, ahead, monkeypatch):
         sparse_matrix(tmp_path / f"{i}", *source, cache, how, (40, 33))
         for i, source in enumerate(sources)
     ]
-    check = matrices._Batch.check
+    check = Batch.check
 
     def limited(self, *args):  # as if so few values fitted
         longest, total, spans = check(self, *args)
         return min(longest, max(ahead, 12)), total, spans
 
-    monkeypatch.setattr(matrices._Batch, "check", limited)
+    monkeypatch.setattr(Batch, "check", limited)
     block = np.arange(40, 200)
     for rows in (block, block[::-1].copy(), np.repeat(block, 2), rng.permutation(block)):
         n = len(rows)
@@ -611,12 +614,13 @@ def test_without_pread_chunks_come_from_the_cache(cache, tmp_path, monkeypatch):
     out = np.empty((20, 30), np.float32)
     gather_dense([Part(matrix, np.arange(20), np.arange(20))], out)
     assert_same_bits(out, stored_rows(source, np.arange(20)))
-    assert matrix._values.loads == matrix._values.n_chunks
+    assert matrix.values.loads == matrix.values.n_chunks
 
 
 def test_slow_addresses_give_the_same(cache, tmp_path, monkeypatch):
     """Where numpy's layout is not what was expected, addresses are asked for the long way."""
-    monkeypatch.setattr(matrices, "_address", matrices._slow_address)
+    for module in ("addresses", "gather", "matrices", "parts", "remaps"):
+        monkeypatch.setattr(f"mappedviz.{module}.address", addresses.slow_address)
     source = csr_of(np.random.default_rng(0), 20, 30, "f4", "i4", tidy=True)
     matrix = sparse_matrix(tmp_path / "a", *source, cache, ("memory", "file"))
     out = np.empty((20, 30), np.float32)
@@ -715,7 +719,7 @@ def test_row_pointers_that_change_in_memory_do_no_harm(cache, tmp_path):
     """The loops check for themselves: nothing is read or written outside."""
     matrix = corrupt(tmp_path, cache, [0, 1, 2, 3], ("file", "file"))
     matrix.check()
-    pointers = matrix._opened().pointers
+    pointers = matrix.opened().pointers
     for broken in ([0, 2, 1], [0, 2, 2**31]):
         pointers[:] = broken
         for read in (
@@ -748,7 +752,7 @@ def test_a_file_that_became_shorter_is_named(cache, tmp_path, kind):
             read()
         assert error.value.store == str(path)
     # Even if nobody looked at the size: the loop notices.
-    for array in (matrix._values, matrix._columns):
+    for array in (matrix.values, matrix.columns):
         if array is not None:
             array.sealed()
     matrix._strong = None
@@ -787,7 +791,7 @@ def test_a_file_that_was_replaced_is_named(cache, tmp_path):
     os.utime(path, ns=(1, 1))
     with pytest.raises(StoreError, match="changed or replaced"):
         gather_dense([Part(matrix, np.array([0]), np.array([0]))], np.empty((1, 30), "f4"))
-    time.sleep(2 * matrices.TRUST_SECONDS)
+    time.sleep(2 * gather.TRUST_SECONDS)
     with pytest.raises(StoreError, match="changed or replaced"):
         gather_row(matrix, 0, None, 30, "f4")
 
@@ -934,8 +938,8 @@ def test_csc_is_converted_once_and_counted(cache, tmp_path):
     matrix = opened(tmp_path / "a.h5ad", cache)
     all_ways(matrix, counts())
     assert cache.nbytes >= matrix.facts.nnz * 8
-    made = matrix._opened()
-    assert matrix._opened() is made
+    made = matrix.opened()
+    assert matrix.opened() is made
     cache.clear()  # the cache lets go of it, and so does the matrix
     del made
     assert matrix._weak() is None

@@ -269,7 +269,8 @@ class StoreContract:
 
     def test_obsm_has_the_values_of_the_anndata(self, store: Store, adata: AnnData) -> None:
         from mappedviz.chunks import ChunkCache, FilePool
-        from mappedviz.matrices import Part, gather_dense
+        from mappedviz.gather import gather_dense
+        from mappedviz.parts import Part
 
         for key, value in adata.obsm.items():
             want = dense(value)
