@@ -187,11 +187,6 @@ class FilePool:
     max_files
         How many descriptors are kept open. A handle that is in use stays open beyond that
         until it is released.
-
-    Attributes
-    ----------
-    crowded
-        Whether handles had to be dropped, so that none of them can be expected to stay.
     """
 
     def __init__(self, max_files: int | None = None) -> None:
@@ -202,11 +197,17 @@ class FilePool:
     def _after_fork(self) -> None:
         self._lock = threading.Lock()
         self._open: OrderedDict[str, FileHandle] = OrderedDict()
-        self.crowded = False
+        self._n_quiet = 64 * self.max_files  # calls since one was dropped
+
+    @property
+    def crowded(self) -> bool:
+        """Whether a handle had to be dropped lately, so that none can be expected to stay."""
+        return self._n_quiet < 64 * self.max_files
 
     def get(self, path: str) -> FileHandle:
         """The open file at `path`."""
         with self._lock:
+            self._n_quiet += 1
             handle = self._open.get(path)
             if handle is not None:
                 self._open.move_to_end(path)
@@ -218,7 +219,7 @@ class FilePool:
             self._open.move_to_end(path)
             while len(self._open) > self.max_files:
                 dropped.append(self._open.popitem(last=False))
-                self.crowded = True
+                self._n_quiet = 0
         return handle
 
     def __len__(self) -> int:

@@ -248,7 +248,7 @@ def gather_row(
     >>> gather_row(matrix, 0, None, 3, np.float32)
     array([0., 5., 0.], dtype=float32)
     """
-    opened = matrix._strong or matrix.opened()
+    opened = matrix.opened()
     prepared = opened.row_call
     if (
         prepared is None
@@ -277,10 +277,12 @@ def gather_row(
                 watch = Watch()
                 values_from = source_of(handle, values, files, opened, watch)
                 opened.checked = now
-            elif opened.mappable and handle.mapping is not None and handle.mapping.ready:
-                values_from = -1 - handle.mapping.address
             else:
-                values_from = handle.fd
+                mapping = handle.mapping if opened.mappable else None
+                if mapping is not None and mapping.ready and handle.stamp == values.stamp:
+                    values_from = -1 - mapping.address
+                else:
+                    values_from = handle.fd
             columns_from = values_from
         code = call(descriptor, values_from, columns_from, int(row), address(out), n_cols)
         if watch is not None:

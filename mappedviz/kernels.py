@@ -74,7 +74,6 @@ from mappedviz.layout import (
     READ_AHEAD,
     RECOUNT,
     REMAP,
-    RESCUES,
     SHORT,
     START,
     STOP,
@@ -121,6 +120,7 @@ _mmap = types.ExternalFunction(
 _sigaction = types.ExternalFunction(
     "sigaction", types.int32(types.int32, types.voidptr, types.voidptr)
 )
+_raise = types.ExternalFunction("raise", types.int32(types.int32))
 
 
 @intrinsic  # pragma: no cover - runs when compiled code was not kept
@@ -310,22 +310,32 @@ def _pointers(d, r):
 
 
 @jit
-def _columns(address, n, code, n_vars, narrow):
-    """Address of the column indices as uint32, all below `n_vars`; else BAD_INDEX."""
+def _columns(address, n, code, n_vars, narrow, mapped):
+    """Address of the column indices as uint32, all below `n_vars`; else BAD_INDEX.
+
+    What is `mapped` may change after it was checked: it is the copy that is checked and used.
+    """
     bad = False
     limit = np.uint32(n_vars)
+    out = _at(narrow, np.uint32)
     if code == 5 or code == 6:  # a negative int32 is a uint32 above every limit
         same = _at(address, np.uint32)
+        if mapped:
+            for j in range(n):
+                column = same[j]
+                out[j] = column
+                bad |= column >= limit
+            return BAD_INDEX if bad else narrow
         for j in range(n):
             bad |= same[j] >= limit
         return BAD_INDEX if bad else address
-    out = _at(narrow, np.uint32)
     if code == 7 or code == 8:
         wide = _at(address, np.uint64)
         wide_limit = np.uint64(n_vars)
         for j in range(n):
-            bad |= wide[j] >= wide_limit
-            out[j] = np.uint32(wide[j])
+            far = wide[j]
+            bad |= far >= wide_limit
+            out[j] = np.uint32(far)
     elif code == 4:
         u2 = _at(address, np.uint16)
         for j in range(n):
@@ -488,7 +498,9 @@ def _fetch(d, fd_values, fd_columns, r, ahead, window, scratch, longest):
             scratch + 8 * longest,
         )
         if code >= 0:
-            code = _columns(code, n, d[INDEX_CODE], d[N_VARS], scratch + 16 * longest)
+            code = _columns(
+                code, n, d[INDEX_CODE], d[N_VARS], scratch + 16 * longest, fd_columns < -1
+            )
         if code >= 0:
             columns = code
             code = _span(
@@ -1011,30 +1023,35 @@ def build_guard(dtype: Any) -> dict[str, Callable[..., Any]]:
     """The handler of SIGBUS, for numba to compile."""
     sigbus = getattr(signal, "SIGBUS", 7)
     read = getattr(mmap, "PROT_READ", 1)
-    map_fixed = 0x10  # Linux's, which Python has no name for
+    # Linux's, which Python has no names for.
+    BUS_ADRERR, BUS_MCEERR_AR, BUS_MCEERR_AO = 2, 4, 5
+    map_fixed = 0x10
     flags = getattr(mmap, "MAP_PRIVATE", 2) | getattr(mmap, "MAP_ANONYMOUS", 0x20) | map_fixed
 
     @jit_later
     def guard(table, info):
-        """Put zeros where a page of a mapped file is missing, and note it.
+        """Put zeros where a page of a mapped file is missing, after noting it.
 
         The instruction that wanted it runs again when the handler returns. A signal that is
         none of ours goes to whom it went before: that disposition is put back, and the
-        instruction repeated under it. Nothing here is forbidden in a handler: no memory is asked
-        for, no lock taken.
+        instruction repeated under it, or the signal sent again. Nothing here is forbidden in a
+        handler: no memory is asked for, no lock taken.
         """
         shared = _at(table, np.int64)
+        code = _at(info, np.int32)[2]  # siginfo_t.si_code
         address = _at(info, np.int64)[2]  # siginfo_t.si_addr
-        for k in range(shared[N_ENTRIES]):
-            at = ENTRIES + k * N_ENTRY
-            stop = shared[at + STOP]
-            if shared[at + START] <= address < stop:
-                page = address - address % shared[PAGE]
-                if _mmap(page, stop - page, read, flags, -1, 0) == page:
-                    shared[at + LOST] = 1
-                    shared[RESCUES] += 1
-                    return np.int64(OK)
+        if code in (BUS_ADRERR, BUS_MCEERR_AR, BUS_MCEERR_AO):
+            for k in range(shared[N_ENTRIES]):
+                at = ENTRIES + k * N_ENTRY
+                start, stop = shared[at + START], shared[at + STOP]
+                if 0 < start <= address < stop:
+                    page = address - address % shared[PAGE]
+                    shared[at + LOST] = 1  # before others can read the zeros
+                    if _mmap(page, stop - page, read, flags, -1, 0) == page:
+                        return np.int64(OK)
         _sigaction(sigbus, _bytes(shared[PREVIOUS]), _bytes(0))
+        if code <= 0:  # somebody sent it: it would not come again
+            _raise(sigbus)
         return np.int64(UNREADABLE)
 
     return {"guard": guard}

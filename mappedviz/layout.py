@@ -39,11 +39,10 @@ END = 26
 N_FIELDS = 27
 
 # --- what the handler of missing pages shares with the rest ---------------------------------
-RESCUES = 0  # pages replaced so far
-N_ENTRIES = 1  # places for mapped files
-PAGE = 2  # bytes of a page
-PREVIOUS = 3  # address of the disposition of the signal that was there before
-ENTRIES = 4  # from here on three numbers a file:
+N_ENTRIES = 0  # places for mapped files
+PAGE = 1  # bytes of a page
+PREVIOUS = 2  # address of the disposition of the signal that was there before
+ENTRIES = 3  # from here on three numbers a file:
 START, STOP, LOST = 0, 1, 2  # its first address, the one behind it, whether a page was missing
 N_ENTRY = 3
 

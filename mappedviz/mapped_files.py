@@ -4,10 +4,10 @@
 two dangers, and each has its guard:
 
 *A page that is gone.* Somebody truncates the file, or the disk fails: the process gets SIGBUS, which
-ends it. A handler (compiled, in :mod:`mappedviz.kernels`) puts a page of zeros in its place and
-notes the file, what was read is thrown away, and the caller gets a StoreError. Signals that come
-from elsewhere go to whom they went before. Where somebody puts another handler in place of it, as
-the worker processes of torch's DataLoader do, files are read with ``pread``.
+ends it. A handler (compiled, in :mod:`mappedviz.kernels`) notes the file and puts zeros in the place
+of the page, what was read is thrown away, and the caller gets a StoreError. Signals that come
+from elsewhere go to whom they went before. Where somebody installs another handler later, files
+are read with ``pread``; forked processes begin anew.
 
 *A page that is not in memory yet.* The kernel would fetch it while the loop waits, and a row page by
 page, where ``pread`` asks for all of it at once. So a file is mapped only when a sample of its pages
@@ -97,19 +97,26 @@ class _Guard:
 
     def after_fork(self) -> None:
         self._lock = threading.Lock()  # some thread of the parent may have held it
+        self._tried = False  # workers of torch have put theirs in place of ours
 
     def in_place(self) -> bool:
-        """Whether SIGBUS goes to the handler, which the first call installs."""
+        """Whether SIGBUS on this thread goes to the handler, which the first call installs."""
         if not self._tried:
             with self._lock:
                 if not self._tried:
                     self._install()
                     self._tried = True
-        if not self._handler:
-            return False
+        return (
+            self._handler != 0
+            and self._current() == self._handler
+            # The kernel ends a process that gets it while it is blocked.
+            and signal.SIGBUS not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        )
+
+    def _current(self) -> int:
         now = _SigAction()
         self._sigaction(signal.SIGBUS, None, ctypes.byref(now))
-        return bool(now.handler == self._handler)
+        return now.handler or 0
 
     def _install(self) -> None:
         if not _supported():
@@ -124,9 +131,10 @@ class _Guard:
         except Exception as error:  # another numba, another libc: all works without
             _log.debug("files are read without mapping them: %s", error)
             return
-        action = _SigAction(handler=handler, flags=_SA_SIGINFO | _SA_ONSTACK)
-        if self._sigaction(signal.SIGBUS, ctypes.byref(action), ctypes.byref(self._previous)) == 0:
-            self._handler = handler
+        self._handler = handler
+        if self._current() != handler:  # never its own predecessor: signals would go in a circle
+            action = _SigAction(handler=handler, flags=_SA_SIGINFO | _SA_ONSTACK)
+            self._sigaction(signal.SIGBUS, ctypes.byref(action), ctypes.byref(self._previous))
             atexit.register(self._restore)  # table and handler are about to be freed
 
     def _restore(self) -> None:
@@ -141,8 +149,8 @@ class _Guard:
         except IndexError:
             return None
         self.table[place + layout.LOST] = 0
-        self.table[place + layout.STOP] = start + n_bytes
         self.table[place + layout.START] = start
+        self.table[place + layout.STOP] = start + n_bytes  # last: until then nothing lies inside
         return place
 
     def remove(self, place: int) -> None:
@@ -152,8 +160,17 @@ class _Guard:
 
 
 _guard = _Guard()
+_making = threading.Lock()
+
+
+def _after_fork_in_child() -> None:
+    global _making  # noqa: PLW0603
+    _making = threading.Lock()
+    _guard.after_fork()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_guard.after_fork)
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 class _Mapping:
@@ -206,11 +223,11 @@ class _Mapping:
     def _map(self, fd: int, size: int) -> None:
         try:
             memory = mmap.mmap(fd, size, access=mmap.ACCESS_READ, **_NO_COPY_OF_FD)
+            memory.madvise(mmap.MADV_RANDOM)  # no pages around one that has to be fetched
         except (OSError, ValueError) as error:  # it became shorter; a file system without
             _log.debug("a file is not mapped: %s", error)
             self._again = math.inf
             return
-        memory.madvise(mmap.MADV_RANDOM)  # no pages around one that has to be fetched
         self._array = np.frombuffer(memory, np.uint8)  # holds it, too
         self.address = self._array.ctypes.data
         self._place = _guard.add(self.address, size)
@@ -244,53 +261,55 @@ class Watch:
 
     Examples
     --------
-    >>> import tempfile
     >>> from mappedviz.chunks import FileHandle
-    >>> with tempfile.NamedTemporaryFile() as file:
-    ...     size = file.write(b"rows")
-    ...     file.flush()
-    ...     handle = FileHandle(file.name)
-    ...     watch = Watch()
-    ...     address = watch.address(handle)
-    ...     watch.settle()
+    >>> handle = FileHandle(__file__)
+    >>> watch = Watch()
+    >>> address = watch.address(handle)
+    >>> watch.settle()
     >>> address  # it is not worth being mapped for one reading
     0
     """
 
-    __slots__ = ("_guarded", "_handles", "_n_rescues", "_n_waits")
+    __slots__ = ("_guarded", "_n_waits", "_used")
 
     def __init__(self) -> None:
         self._guarded = _guard.in_place()
-        self._handles: list[FileHandle] = []
-        self._n_rescues = _guard.table[layout.RESCUES]
         self._n_waits = _n_waits() if self._guarded else 0
+        self._used: list[tuple[FileHandle, _Mapping]] = []  # which keeps them mapped
 
     def address(self, handle: FileHandle) -> int:
         """Where the whole of a file is mapped, 0 where it is better read with ``pread``.
 
-        It stays there for as long as the watch lives. That the file is what it was when it was
-        opened, the caller has verified.
+        It stays there for as long as the watch lives.
         """
-        mapping = handle.mapping
-        if mapping is None:
-            mapping = handle.mapping = _Mapping()
+        mapping: _Mapping = handle.mapping or _new_mapping(handle)
         if not self._guarded:
             mapping.ready = False
         elif (mapping.ready and not mapping.lost) or mapping.prepare(handle):
-            self._handles.append(handle)
-            return int(mapping.address)
+            self._used.append((handle, mapping))
+            return mapping.address
         return 0
 
     def settle(self) -> None:
-        """Raise StoreError if what was read is worth nothing."""
-        if not self._handles:
-            return
-        if _guard.table[layout.RESCUES] != self._n_rescues:
-            for handle in self._handles:
-                refuse_lost(handle)
-        if _n_waits() != self._n_waits:
-            for handle in self._handles:
-                handle.mapping.leave()
+        """Raise StoreError if a mapped file is not what it was when it was opened.
+
+        Pages that are missing are not all that may have happened: of the last page, what is
+        behind the end of the file reads as zeros.
+        """
+        for handle, _ in self._used:
+            handle.verify(handle.stamp)
+            refuse_lost(handle)
+        if self._used and _n_waits() != self._n_waits:
+            for _, mapping in self._used:
+                mapping.leave()
+
+
+def _new_mapping(handle: FileHandle) -> _Mapping:
+    with _making:
+        if handle.mapping is None:
+            handle.mapping = _Mapping()
+        mapping: _Mapping = handle.mapping
+        return mapping
 
 
 def refuse_lost(handle: FileHandle) -> None:

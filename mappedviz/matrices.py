@@ -394,12 +394,14 @@ def _mappable(array: ChunkedArray) -> bool:
     direct = array.direct
     if direct is None or not array.n_chunks:
         return False
+    size, item = direct.stamp.size, array.dtype.itemsize
     length, *width = array.chunk_shape
-    item = array.dtype.itemsize
+    row = math.prod(width) * item
+    if row * min(length, array.shape[0]) > size or int(direct.offsets.max()) > size:
+        return False  # nor can the sums below be too large for an int64
     first = np.arange(array.n_chunks) // math.prod(array.grid[1:]) * length
-    n_bytes = np.minimum(length, array.shape[0] - first) * math.prod(width) * item
-    ends = direct.offsets + n_bytes
-    return int(ends.max()) <= direct.stamp.size and not (direct.offsets % item).any()
+    n_bytes = np.minimum(length, array.shape[0] - first) * row
+    return int((direct.offsets + n_bytes).max()) <= size and not (direct.offsets % item).any()
 
 
 def _sparse_fields(matrix: Matrix, pointers: Array) -> dict[int, int]:

@@ -29,7 +29,9 @@ import numpy as np
 _log = logging.getLogger(__name__)
 _SOURCES = ("kernels.py", "layout.py", "native.py")
 # All that compiled code may ask of the process; anything else would be looked up in vain.
-_LIBC = frozenset({"free", "malloc", "memcpy", "memmove", "memset", "mmap", "pread", "sigaction"})
+_LIBC = frozenset(
+    {"free", "malloc", "memcpy", "memmove", "memset", "mmap", "pread", "raise", "sigaction"}
+)
 _PYTHON = frozenset(
     {
         "PyErr_BadArgument",

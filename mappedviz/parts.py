@@ -243,7 +243,7 @@ class Batch:
         return True
 
     def settle(self) -> None:
-        """Raise StoreError if a file was lost while it was read."""
+        """Raise StoreError if a mapped file is not what it was when it was opened."""
         if self.watch is not None:
             self.watch.settle()
 
@@ -302,10 +302,13 @@ def open_files(matrix: Matrix, opened: Opened, held: list[Any], watch: Watch) ->
 def source_of(
     handle: FileHandle, direct: Direct, files: FilePool, opened: Opened, watch: Watch
 ) -> int:
-    handle.verify(direct.stamp)
     # To map and unmap a file again and again costs more than it saves.
-    address = watch.address(handle) if opened.mappable and not files.crowded else 0
-    return -1 - address if address else handle.fd
+    if opened.mappable and not files.crowded and handle.stamp == direct.stamp:
+        place = watch.address(handle)
+        if place:
+            return -1 - place
+    handle.verify(direct.stamp)
+    return handle.fd
 
 
 def _file_error(matrix: Matrix, code: int) -> Exception:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import itertools
+import mmap
 import os
 import signal
 import subprocess
@@ -11,16 +13,19 @@ import textwrap
 from collections import deque
 from pathlib import Path
 
+import anndata
 import numpy as np
 import pytest
 from scipy import sparse
+from torch.utils.data import DataLoader
 
-from mappedviz import MappedCollection, mapped_files
+from mappedviz import MappedCollection, layout, mapped_files
 from mappedviz.chunks import ChunkCache, FilePool
 from mappedviz.errors import StoreError
-from mappedviz.gather import gather_row
+from mappedviz.gather import gather_csr, gather_dense, gather_row
 from mappedviz.matrices import Matrix
 from mappedviz.nodes import open_root
+from mappedviz.parts import Part
 from mappedviz.testing import STORE_KINDS, coded_anndata
 
 pytestmark = pytest.mark.skipif(
@@ -41,6 +46,7 @@ def mapped(monkeypatch):
     """Map files at once, whatever the file system says of its pages."""
     monkeypatch.setattr(mapped_files, "_WORTH_MAPPING", 1)
     monkeypatch.setattr(mapped_files, "_in_memory", lambda fd, size: True)
+    monkeypatch.setattr(mapped_files, "_n_waits", lambda: 0)
 
 
 def mapping_of(ds):
@@ -82,7 +88,6 @@ def test_a_file_that_is_truncated_while_it_is_read(path, mapped, monkeypatch, re
         os.truncate(path, 4096)  # all was verified by now
         return found
 
-    n_rescues = mapped_files._guard.table[0]
     with monkeypatch.context() as patch:
         patch.setattr(mapped_files.Watch, "address", truncating)
         for store in ds._reader.plan.stores:  # as if nobody looked afterwards
@@ -90,13 +95,60 @@ def test_a_file_that_is_truncated_while_it_is_read(path, mapped, monkeypatch, re
         patch.setattr("mappedviz.gather.TRUST_SECONDS", -1)
         with pytest.raises(StoreError, match="was truncated while open: 4096 bytes of") as error:
             read(ds)
-    assert mapped_files._guard.table[0] > n_rescues
     assert error.value.store == str(path)
     assert mapping_of(ds).lost
     with pytest.raises(StoreError):
         read(ds)
     path.write_bytes(before)
     read(MappedCollection(path))
+
+
+@pytest.mark.parametrize("how", ["dense", "csr", "row"])
+def test_a_file_that_is_cut_within_a_page(tmp_path, mapped, monkeypatch, how):
+    """There is no signal: the rest of the page reads as zeros."""
+    indptr, indices = np.arange(0, 1010, 10), np.tile(np.arange(10), 100)
+    path = tmp_path / "a.h5ad"
+    X = sparse.csr_matrix((np.full(1000, 7, np.float32), indices, indptr), shape=(100, 10))
+    anndata.AnnData(X).write_h5ad(path)
+    with open_root(path) as root:
+        matrix = Matrix.open(root["X"], ChunkCache(1 << 20, FilePool()))
+    reads = {
+        "dense": lambda: gather_dense([Part(matrix, rows, rows)], np.empty((100, 10), np.float32)),
+        "csr": lambda: gather_csr([Part(matrix, rows, rows)], 100, 10, np.float32),
+        "row": lambda: gather_row(matrix, 99, None, 10, np.float32),
+    }
+    rows = np.arange(100)
+    reads[how]()
+    end = int(matrix.values.direct.offsets[-1]) + 4 * 1000
+    assert (end - 8) % mmap.PAGESIZE, "not at the end of a page"
+    address = mapped_files.Watch.address
+
+    def cutting(watch, handle):
+        found = address(watch, handle)
+        assert found
+        os.truncate(path, end - 8)
+        return found
+
+    monkeypatch.setattr(mapped_files.Watch, "address", cutting)
+    monkeypatch.setattr("mappedviz.gather.TRUST_SECONDS", -1)
+    with pytest.raises(StoreError, match="was truncated while open"):
+        reads[how]()
+
+
+def test_an_older_handle_does_not_serve_a_file_that_grew(tmp_path, mapped):
+    """What was mapped is shorter than what is to be read."""
+    path = tmp_path / "a.h5ad"
+    cache = ChunkCache(1 << 20, FilePool())
+    for n in (5, 50_000):
+        adata = anndata.AnnData(np.full((n, 20), n, np.float32))
+        adata.write_h5ad(tmp_path / "new.h5ad")
+        with path.open("ab" if n > 5 else "wb") as file:  # in place: the same inode
+            file.truncate(0)
+            file.write((tmp_path / "new.h5ad").read_bytes())
+        with open_root(path) as root:
+            matrix = Matrix.open(root["X"], cache)
+        for _ in range(3):
+            assert gather_row(matrix, n - 1, None, 20, np.float32)[-1] == n
 
 
 def test_a_disk_that_fails_is_named(path, mapped):
@@ -106,8 +158,7 @@ def test_a_disk_that_fails_is_named(path, mapped):
     mapping = mapping_of(ds)
     watch = mapped_files.Watch()
     assert watch.address(ds._reader.cache.files.get(str(path)))
-    mapped_files._guard.table[0] += 1  # what the handler does
-    mapped_files._guard.table[mapping._place + 2] = 1
+    mapped_files._guard.table[mapping._place + layout.LOST] = 1  # what the handler does
     with pytest.raises(StoreError, match="its disk or network failed"):
         watch.settle()
     assert not mapping.ready
@@ -118,7 +169,7 @@ def test_single_rows_look_for_missing_pages_each_time(path, mapped):
     ds = MappedCollection(path)
     ds[0]
     mapping = mapping_of(ds)
-    mapped_files._guard.table[mapping._place + 2] = 1
+    mapped_files._guard.table[mapping._place + layout.LOST] = 1
     with pytest.raises(StoreError, match="its disk or network failed"):
         ds[1]
 
@@ -222,6 +273,7 @@ def run(code, path):
         from mappedviz.errors import StoreError
         mapped_files._WORTH_MAPPING = 1
         mapped_files._in_memory = lambda fd, size: True
+        mapped_files._n_waits = lambda: 0
         path = {str(path)!r}
 
         def fault():
@@ -240,6 +292,119 @@ def run(code, path):
         check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
+
+
+def test_an_index_that_changes_while_it_is_read(path):
+    """Somebody writes in place: columns are checked in a copy, so nothing outside is read."""
+    done = run(
+        """
+        import anndata, h5py
+        from scipy import sparse
+        from mappedviz.chunks import ChunkCache, FileHandle, FilePool
+        from mappedviz.gather import gather_csr, gather_dense
+        from mappedviz.matrices import Matrix
+        from mappedviz.nodes import open_root
+        from mappedviz.parts import Part
+        n = 200_000
+        X = sparse.csr_matrix((np.ones(n, "f4"), np.arange(n), [0, n]), shape=(1, n))
+        anndata.AnnData(X).write_h5ad(path)
+        with h5py.File(path, "a") as file:  # in one piece, which is read where it lies
+            columns = file["X/indices"][:]
+            del file["X/indices"]
+            file["X/indices"] = columns
+        with open_root(path) as root:
+            matrix = Matrix.open(root["X"], ChunkCache(1 << 24, FilePool()))
+        FileHandle.verify = lambda self, stamp: None
+        remap = np.arange(n, dtype=np.int32)[::-1].copy()
+        part = Part(matrix, np.array([0]), np.array([0]), remap)
+        out = np.empty((1, n), np.float32)
+        gather_dense([part], out)
+        [handle] = matrix.cache.files._open.values()
+        assert handle.mapping.ready
+        at = int(matrix.columns.direct.offsets[0]) + 4 * (n // 2)
+        fd = os.open(path, os.O_RDWR)
+        good = os.pread(fd, 4, at)
+        stop = False
+
+        def toggle():
+            while not stop:
+                os.pwrite(fd, (2**31 - 1).to_bytes(4, "little"), at)
+                os.pwrite(fd, good, at)
+
+        thread = threading.Thread(target=toggle)
+        thread.start()
+        errors = 0
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            for read in (lambda: gather_dense([part], out), lambda: gather_csr([part], 1, n, "f4")):
+                try:
+                    read()
+                except Exception as error:
+                    errors += 1
+        stop = True
+        thread.join()
+        print(errors)
+        """,
+        path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 0, "the moments were badly chosen"
+
+
+def test_signals_that_are_sent_arrive(path):
+    """They are no faults: nothing would send them again."""
+    done = run(
+        """
+        import signal
+        got = []
+        signal.signal(signal.SIGBUS, lambda *_: got.append(1))
+        ds = MappedCollection(path)
+        ds[:5]
+        assert mapped_files._guard.in_place()
+        os.kill(os.getpid(), signal.SIGBUS)
+        for _ in range(100):
+            time.sleep(0.01)
+        assert got == [1], got
+        """,
+        path,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_threads_that_block_the_signal_do_not_read_mapped_files(path, mapped):
+    ds = MappedCollection(path)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGBUS])
+    try:
+        ds[:5]
+        assert not mapping_of(ds).ready
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    ds[:5]
+    assert mapping_of(ds).ready
+
+
+class Told:
+    """A data set that tells whether its files are mapped."""
+
+    def __init__(self, ds):
+        self.ds = ds
+
+    def __len__(self):
+        return len(self.ds)
+
+    def __getitem__(self, row):
+        self.ds[[row]]
+        return mapping_of(self.ds).ready
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["read before", "not read before"])
+def test_worker_processes_map_as_well(path, mapped, before):
+    """Torch installs a handler of its own in each, whether or not we did before."""
+    ds = MappedCollection(path)
+    if before:
+        ds[:5]
+    loader = DataLoader(Told(ds), num_workers=1, multiprocessing_context="fork", batch_size=2)
+    assert all(one.all() for one in itertools.islice(loader, 3))
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -264,7 +429,7 @@ def test_signals_from_elsewhere_go_where_they_went(path, before):
 
 
 def test_whoever_comes_later_has_the_signal(path):
-    """Such as torch in its workers: files are read without a mapping then."""
+    """Files are read without a mapping then."""
     done = run(
         """
         ds = MappedCollection(path)
@@ -291,7 +456,7 @@ def test_files_that_shrink_at_any_moment(path):
         rng = np.random.default_rng(0)
         whole = open(path, "rb").read()
         expected = MappedCollection(path)[:]["X"]
-        rescued = 0
+        n_lost = 0
         for turn in range(60):
             copy = f"{path}.{turn}.h5ad"
             with open(copy, "wb") as file:
@@ -319,8 +484,9 @@ def test_files_that_shrink_at_any_moment(path):
             for thread in threads:
                 thread.join()
             assert len(errors) == 2
+            n_lost += any(handle.mapping.lost for handle in ds._reader.cache.files._open.values())
             os.unlink(copy)
-        print(mapped_files._guard.table[0])
+        print(n_lost)
         """,
         path,
     )

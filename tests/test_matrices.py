@@ -201,6 +201,7 @@ def reading(request, monkeypatch):
     if request.param == "mapped":
         monkeypatch.setattr(mapped_files, "_WORTH_MAPPING", 1)
         monkeypatch.setattr(mapped_files, "_in_memory", lambda fd, size: True)
+        monkeypatch.setattr(mapped_files, "_n_waits", lambda: 0)
     else:
         monkeypatch.setattr(mapped_files, "_WORTH_MAPPING", math.inf)
     return request.param
