@@ -28,6 +28,7 @@ from mappedviz.readers import default_cache_bytes, one_of_several
 
 if TYPE_CHECKING:
     from mappedviz.collection import MappedCollection
+    from mappedviz.elements import MatrixFacts
     from mappedviz.labels import Scheme
     from mappedviz.readers import Window
 
@@ -563,8 +564,9 @@ def dataloader(
             raise _refused(name, "is given without weights", "Give weights too.")
     rank, world_size = _distributed(rank, world_size)
     most = max(1, int(_WINDOW_BYTES // max(1, _row_bytes(collection) * batch_size)))
-    shared = shuffle not in (None, False, "block") or weights is not None
-    shared = shared and _chunks_come_again(collection, most * batch_size)
+    scattered = shuffle not in (None, False, "block") or weights is not None
+    kept = _fits_cache(collection)
+    shared = scattered and not kept and _chunks_come_again(collection, most * batch_size)
     if lookahead is None:
         lookahead = most if shared else min(_LOOKAHEAD, most)
     if buffer_size is None:
@@ -589,7 +591,8 @@ def dataloader(
         order,
         source,
         ahead=num_workers == 0 and lookahead > 0,
-        windowed=not collection.stored_plainly,
+        # What the cache keeps is decoded once anyway, and batches are best read from there.
+        windowed=not (collection.stored_plainly or (scattered and kept)),
         large=not sparse and batch_size * _dense_row_bytes(collection) > _LARGE_BATCH,
     )
     return Loader(
@@ -653,7 +656,7 @@ def _weights(
     return values
 
 
-def _matrices(collection: MappedCollection) -> list[Any]:
+def _matrices(collection: MappedCollection) -> list[MatrixFacts]:
     keys = collection.layers_keys
     return [
         store.facts.matrices[key]
@@ -665,14 +668,23 @@ def _matrices(collection: MappedCollection) -> list[Any]:
 
 def _row_bytes(collection: MappedCollection) -> float:
     """Bytes that one row takes in a window, on average."""
-    total, rows = 0, 0
-    for facts in _matrices(collection):
-        if facts.nnz is None:
-            total += facts.shape[0] * facts.shape[1] * facts.dtype.itemsize
-        else:
-            total += facts.nnz * (facts.dtype.itemsize + 4)
-        rows += facts.shape[0]
-    return len(collection.layers_keys) * total / max(rows, 1)
+    found = _matrices(collection)
+    rows = sum(facts.shape[0] for facts in found)
+    return len(collection.layers_keys) * sum(map(_decoded_bytes, found)) / max(rows, 1)
+
+
+def _decoded_bytes(facts: MatrixFacts) -> int:
+    """Bytes of all decoded chunks of a matrix."""
+    if facts.nnz is None:
+        return math.prod(facts.shape) * facts.dtype.itemsize
+    return facts.nnz * (facts.dtype.itemsize + (facts.index_dtype or np.dtype(int)).itemsize)
+
+
+def _fits_cache(collection: MappedCollection) -> bool:
+    """Whether the cache keeps all chunks, with room for what else it keeps."""
+    cache = collection.cache_bytes
+    bound = default_cache_bytes() if cache is None else cache
+    return sum(map(_decoded_bytes, _matrices(collection))) <= 0.9 * bound
 
 
 def _chunks_come_again(collection: MappedCollection, rows: int) -> bool:
@@ -680,15 +692,13 @@ def _chunks_come_again(collection: MappedCollection, rows: int) -> bool:
 
     Every window then costs about as much as decoding everything, whatever its size.
     """
-    nbytes = chunks = 0.0
+    chunks = 0.0
     for facts in _matrices(collection):
         if facts.chunks is None:
             return False
         values = math.prod(facts.shape) if facts.nnz is None else facts.nnz
-        nbytes += values * (facts.dtype.itemsize + (0 if facts.nnz is None else 4))
         chunks += values / max(1, math.prod(facts.chunks))
-    cache = collection.cache_bytes
-    return chunks < rows and nbytes > (default_cache_bytes() if cache is None else cache)
+    return chunks < rows
 
 
 def _dense_row_bytes(collection: MappedCollection) -> int:

@@ -26,6 +26,7 @@ KINDS = {
     "plain": ["h5ad", "h5ad"],
     "coded": ["zarr-v3", "h5ad-gzip"],
     "dense": ["h5ad-dense", "zarr-v2"],
+    "coded, larger than the cache": ["zarr-v3", "h5ad-gzip"],
 }
 
 
@@ -37,7 +38,10 @@ def ds(request, tmp_path_factory):
         for i, kind in enumerate(KINDS[request.param])
     ]  # fmt: skip
     return MappedCollection(
-        paths, obs_keys=["cell_type", "origin", "donor"], encode_labels=["cell_type"]
+        paths,
+        obs_keys=["cell_type", "origin", "donor"],
+        encode_labels=["cell_type"],
+        cache_bytes=4000 if "larger" in request.param else None,
     )
 
 
@@ -393,3 +397,13 @@ def test_windows_over_chunks_that_would_be_decoded_again_are_large_at_once(tmp_p
     assert sizes[0] == [8, 112]
     assert sizes[1 << 20] == [8, 16, 32, 64]
     assert rows[0] == rows[1 << 20]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("kept", [True, False])
+def test_scattered_rows_are_read_from_the_cache_if_it_keeps_all(tmp_path, order, kept):
+    """A window would only copy them."""
+    path = STORE_KINDS["zarr-v3"](coded_anndata(0, 120, genes=["a", "b", "c"]), tmp_path / "a")
+    ds = MappedCollection(path, cache_bytes=1 << 20 if kept else 100)
+    scattered = "weights" in order or order["shuffle"] is True
+    assert mv.dataloader(ds, 8, **order).batch_sampler.windowed == (not (kept and scattered))
