@@ -80,7 +80,10 @@ class BufferPool:
             for i in range(len(self._buffers))
             if sys.getrefcount(self._buffers[i]) > _UNUSED
         ]
-        buffer = np.empty(nbytes, np.uint8)
-        if nbytes + sum(kept.nbytes for kept in self._buffers) <= self.max_bytes:
+        # Sparse batches differ a little in size: the next one shall fit as well. What is never
+        # touched costs nothing.
+        step = 1 << (nbytes.bit_length() - 3)
+        buffer = np.empty(min(-(-nbytes // step) * step, self.max_bytes), np.uint8)
+        if buffer.nbytes + sum(kept.nbytes for kept in self._buffers) <= self.max_bytes:
             self._buffers.append(buffer)
         return buffer

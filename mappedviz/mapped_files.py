@@ -51,8 +51,8 @@ __all__ = ["Watch", "refuse_lost"]
 _log = logging.getLogger(__name__)
 #: A handle must have served so many readings: one that the pool closes again soon is not worth it.
 _WORTH_MAPPING = 4
-#: After this long a file that was not in memory is looked at again.
-_RETRY_SECONDS = 1.0
+#: After this long a file that was not in memory is looked at again: soon, for looking is cheap.
+_RETRY_SECONDS = 0.05
 _N_SAMPLED = 32  # pages
 _MOST_MAPPED = 1024  # files
 _NO_COPY_OF_FD: Any = {"trackfd": False} if sys.version_info >= (3, 13) else {}
