@@ -286,7 +286,7 @@ def gather_row(
             columns_from = values_from
         code = call(descriptor, values_from, columns_from, int(row), address(out), n_cols)
         if watch is not None:
-            watch.settle()
+            watch.settle(1)
         elif handle is not None and values_from < -1:
             refuse_lost(handle)
         if code == 0:

@@ -11,7 +11,7 @@ are read with ``pread``; forked processes begin anew.
 
 *A page that is not in memory yet.* The kernel would fetch it while the loop waits, and a row page by
 page, where ``pread`` asks for all of it at once. So a file is mapped only when a sample of its pages
-is found in memory, and left for a while when reading had to wait nevertheless.
+is found in memory, and left for a while when reading had to wait more than a few times.
 
 Linux on 64-bit processors has all that this takes; elsewhere, and with ``MAPPEDVIZ_MMAP=0``,
 ``pread`` reads everything.
@@ -54,6 +54,8 @@ _WORTH_MAPPING = 4
 #: After this long a file that was not in memory is looked at again: soon, for looking is cheap.
 _RETRY_SECONDS = 0.05
 _N_SAMPLED = 32  # pages
+#: A page among so many rows is fetched as quickly one way as the other.
+_ROWS_PER_WAIT = 16
 _MOST_MAPPED = 1024  # files
 _NO_COPY_OF_FD: Any = {"trackfd": False} if sys.version_info >= (3, 13) else {}
 
@@ -265,7 +267,7 @@ class Watch:
     >>> handle = FileHandle(__file__)
     >>> watch = Watch()
     >>> address = watch.address(handle)
-    >>> watch.settle()
+    >>> watch.settle(1)
     >>> address  # it is not worth being mapped for one reading
     0
     """
@@ -290,16 +292,22 @@ class Watch:
             return mapping.address
         return 0
 
-    def settle(self) -> None:
+    def settle(self, n_rows: int) -> None:
         """Raise StoreError if a mapped file is not what it was when it was opened.
 
         Pages that are missing are not all that may have happened: of the last page, what is
         behind the end of the file reads as zeros.
+
+        Parameters
+        ----------
+        n_rows
+            How many were read. Where more than a few of them had to be waited for, the files
+            are read otherwise for a while.
         """
         for handle, _ in self._used:
             handle.verify(handle.stamp)
             refuse_lost(handle)
-        if self._used and _n_waits() != self._n_waits:
+        if self._used and _n_waits() - self._n_waits > 1 + n_rows // _ROWS_PER_WAIT:
             for _, mapping in self._used:
                 mapping.leave()
 

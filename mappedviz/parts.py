@@ -245,7 +245,7 @@ class Batch:
     def settle(self) -> None:
         """Raise StoreError if a mapped file is not what it was when it was opened."""
         if self.watch is not None:
-            self.watch.settle()
+            self.watch.settle(len(self.rows))
 
     def error(self, code: int, p: int, row: int) -> Exception:
         """What a return code means."""

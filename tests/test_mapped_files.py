@@ -160,7 +160,7 @@ def test_a_disk_that_fails_is_named(path, mapped):
     assert watch.address(ds._reader.cache.files.get(str(path)))
     mapped_files._guard.table[mapping._place + layout.LOST] = 1  # what the handler does
     with pytest.raises(StoreError, match="its disk or network failed"):
-        watch.settle()
+        watch.settle(5)
     assert not mapping.ready
     np.testing.assert_array_equal(ds[7]["X"], MappedCollection(path)[7]["X"])
 
@@ -187,15 +187,28 @@ def test_files_that_are_not_in_memory_are_left_alone(path, mapped, monkeypatch):
     assert mapping_of(ds).ready
 
 
-def test_a_file_that_had_to_be_waited_for_is_left_alone(path, mapped, monkeypatch):
+@pytest.mark.parametrize(
+    ("read", "waits", "left"),
+    [
+        (lambda ds: ds[np.arange(160)], 11, False),
+        (lambda ds: ds[np.arange(160)], 12, True),
+        (lambda ds: ds[3], 1, False),
+        (lambda ds: ds[3], 2, True),
+    ],
+)
+def test_a_file_that_had_to_be_waited_for_is_left_alone(
+    path, mapped, monkeypatch, read, waits, left
+):
+    """A page now and then costs as much either way."""
     ds = MappedCollection(path)
-    waits = iter(range(1000))
-    monkeypatch.setattr(mapped_files, "_n_waits", lambda: next(waits))
-    ds[:5]
-    assert not mapping_of(ds).ready
+    ds[0]
+    assert mapping_of(ds).ready
+    monkeypatch.setattr("mappedviz.gather.TRUST_SECONDS", -1)
+    counts = itertools.count(step=waits)
+    monkeypatch.setattr(mapped_files, "_n_waits", lambda: next(counts))
+    read(ds)
+    assert mapping_of(ds).ready != left
     monkeypatch.setattr(mapped_files, "_n_waits", lambda: 0)
-    ds[:5]
-    assert not mapping_of(ds).ready
     mapping_of(ds)._again = 0
     ds[:5]
     assert mapping_of(ds).ready
