@@ -16,6 +16,13 @@ Array: TypeAlias = npt.NDArray[Any]
 Label: TypeAlias = str | int | float | bool
 Scheme = Literal["uniform", "inverse", "scaled", "sqrt"]
 SCHEMES: tuple[Scheme, ...] = ("uniform", "inverse", "scaled", "sqrt")
+#: The weight of each of a class's n rows; s is the scaler.
+FORMULAS: dict[Scheme, str] = {
+    "uniform": "1",
+    "inverse": "1/n",
+    "scaled": "s/(n+s)",
+    "sqrt": "1/√n",
+}
 
 
 def as_label(value: Any) -> Label | None:

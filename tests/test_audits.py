@@ -386,6 +386,25 @@ def test_a_check_finds_what_it_is_for(tmp_path, name):
         assert finding.message not in [one.message for one in mended.findings]
 
 
+@pytest.mark.parametrize(
+    ("weighed", "formula"),
+    [
+        ({}, "1/n for 'ct'"),
+        ({"weights_keys": "ct", "weights_scaler": 2}, "2/(n+2) for 'ct'"),
+        ({"weights_keys": ["ct", "donor"]}, "1/n for 'ct', 'donor'"),
+        ({"weights_keys": "ct", "weights_scheme": "sqrt"}, None),
+        ({"weights_keys": "ct", "weights_scheme": "uniform"}, None),
+    ],
+)
+def test_the_weights_that_the_recipe_asks_for_are_judged(tmp_path, weighed, formula):
+    stores, asked = FINDS["weights"]
+    stores = [{**stores[0], "obs": {**stores[0]["obs"], "donor": ["d"] * 900}}]
+    findings = found(quiet(made(tmp_path, stores), **asked, **weighed), "weights")
+    assert [one.message.startswith(f"Weights {formula} ") for one in findings] == [True] * bool(
+        formula
+    )
+
+
 GOOD = [
     {
         "store": i,

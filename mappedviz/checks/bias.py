@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mappedviz.findings import Found, NotApplicableError, check
 from mappedviz.labelling import cramers_v
+from mappedviz.labels import FORMULAS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,17 +53,22 @@ def rare_classes(e: Evidence) -> Iterator[Found]:
 
 @check("weights", "warning", 'Weigh less sharply: scaler=1000 weighs s/(n+s), scheme="sqrt" 1/√n.')
 def weights(e: Evidence) -> Iterator[Found]:
-    """Weights 1/n for {key!r} leave an effective {effective} of the cells, see {distinct} of them in an
-    epoch, and draw each cell of the rarest class {repeats:,.0f} times.
+    """Weights {formula} for {keys} leave an effective {effective} of the cells, see {distinct} of them in
+    an epoch, and draw each cell of the rarest class {repeats:,.0f} times.
     """
-    key = _labelled(e)
-    table = e.weights(key)
+    # Those of the recipe, or what a loader makes of the label.
+    keys = e.recipe.weights_keys or (_labelled(e),)
+    if absent := [key for key in keys if not e.has(key)]:
+        raise NotApplicableError(f"no store has {absent[0]!r}")
+    scheme, scaler = e.recipe.weights_scheme, e.recipe.weights_scaler
+    table = e.weights(keys, scheme, scaler)
     if len(table.table) < 2:
         raise NotApplicableError("there are fewer than two classes to weigh")
     if table.effective_fraction < 0.2 or table.rarest_repeats > 100:
         yield Found(
             {
-                "key": key,
+                "formula": FORMULAS[table.scheme].replace("s", f"{table.scaler or 0:g}"),
+                "keys": ", ".join(map(repr, keys)),
                 "effective": f"{100 * table.effective_fraction:.1f} %",
                 "distinct": f"{100 * table.distinct_fraction:.1f} %",
                 "repeats": table.rarest_repeats,

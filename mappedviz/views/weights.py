@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import ipywidgets as widgets
 import traitlets
 
+from mappedviz.labels import FORMULAS
 from mappedviz.texts import names, quantity, share, shown
 from mappedviz.views.base import Ids, Numbers, View, dropdown, handler, offer, row
 from mappedviz.views.charts import Bars, Table
@@ -21,12 +22,7 @@ if TYPE_CHECKING:
     from mappedviz.summaries import WeightTable
 
 _GREY, _BLUE = "#999999", "#0072b2"
-_SCHEMES = {
-    "uniform": "all cells alike",
-    "inverse": "1/n",
-    "scaled": "s/(n+s)",
-    "sqrt": "1/√n",
-}
+_SCHEMES: dict[str, str] = {**FORMULAS, "uniform": "all cells alike"}
 
 
 class WeightsView(View):
