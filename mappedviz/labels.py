@@ -17,7 +17,7 @@ Label: TypeAlias = str | int | float | bool
 Scheme = Literal["uniform", "inverse", "scaled", "sqrt"]
 SCHEMES: tuple[Scheme, ...] = ("uniform", "inverse", "scaled", "sqrt")
 #: The weight of each of a class's n rows; s is the scaler.
-FORMULAS: dict[Scheme, str] = {
+FORMULAS: dict[str, str] = {
     "uniform": "1",
     "inverse": "1/n",
     "scaled": "s/(n+s)",

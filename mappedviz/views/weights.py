@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mappedviz.summaries import WeightTable
 
 _GREY, _BLUE = "#999999", "#0072b2"
-_SCHEMES: dict[str, str] = {**FORMULAS, "uniform": "all cells alike"}
+_SCHEMES = {**FORMULAS, "uniform": "all cells alike"}
 
 
 class WeightsView(View):

@@ -193,7 +193,13 @@ def cases() -> Iterator[Case]:
         "DataLoader, batch 128, true random, plain h5ad, outer",
         "batches",
         "plain",
-        (LAMINDB, STOCK, LIMIT_1, LIMIT_2),
+        (
+            LAMINDB,
+            STOCK,
+            Contender(OURS, "mappedviz.dataloader", {"loader": "own"}),
+            LIMIT_1,
+            LIMIT_2,
+        ),
         (*fused, Target(7, tuple(f"random-plain:{name}" for name in names(SCDATASET)))),
         job=_random(join="outer"),
     )
