@@ -252,6 +252,11 @@ RULES: tuple[Rule, ...] = (
         lambda d: re.search("0[.]5|null-raw", d.case) is not None and d.ours == "ok",
     ),
     Rule(
+        "zipped zarr stores open",
+        "open",
+        lambda d: "zarr-zip" in d.case and d.ours == "ok",
+    ),
+    Rule(
         "zarr stores open with cache_categories=False",
         "open",
         lambda d: "not cached" in d.case and d.ours == "ok",
