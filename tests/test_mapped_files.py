@@ -215,6 +215,10 @@ def test_a_file_that_had_to_be_waited_for_is_left_alone(
 
 
 def test_whether_a_file_is_in_memory_is_asked_of_the_kernel(tmp_path):
+    mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    here = max((m for m in mounts if tmp_path.is_relative_to(m[0])), key=lambda m: len(m[0]))
+    if here[1] in ("tmpfs", "ramfs"):
+        pytest.skip("this file system is in memory always")
     path = tmp_path / "large"
     path.write_bytes(os.urandom(1 << 22))
     fd = os.open(path, os.O_RDONLY)
