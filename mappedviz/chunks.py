@@ -197,17 +197,17 @@ class FilePool:
     def _after_fork(self) -> None:
         self._lock = threading.Lock()
         self._open: OrderedDict[str, FileHandle] = OrderedDict()
-        self._n_quiet = 64 * self.max_files  # calls since one was dropped
+        self._n_calls = self._calm_at = 0
 
     @property
     def crowded(self) -> bool:
         """Whether a handle had to be dropped lately, so that none can be expected to stay."""
-        return self._n_quiet < 64 * self.max_files
+        return self._n_calls < self._calm_at
 
     def get(self, path: str) -> FileHandle:
         """The open file at `path`."""
         with self._lock:
-            self._n_quiet += 1
+            self._n_calls += 1
             handle = self._open.get(path)
             if handle is not None:
                 self._open.move_to_end(path)
@@ -219,7 +219,7 @@ class FilePool:
             self._open.move_to_end(path)
             while len(self._open) > self.max_files:
                 dropped.append(self._open.popitem(last=False))
-                self._n_quiet = 0
+                self._calm_at = self._n_calls + 64 * self.max_files
         return handle
 
     def __len__(self) -> int:

@@ -98,10 +98,7 @@ def gather_dense(parts: Sequence[Part], out: Array, *, threads: int = 1) -> None
         if target.routes[part.matrix.code] != BY_NUMPY:
             direct.append(part)
             continue
-        stored = _summed_as(part.matrix)
-        for rows, out_rows in blocks(part, out.shape[1], stored.itemsize):
-            block = np.empty((len(rows), out.shape[1]), stored)
-            gather_dense([Part(part.matrix, rows, np.arange(len(rows)), part.remap)], block)
+        for block, out_rows in _blocks(part, out.shape[1]):
             out[out_rows] = block
     if direct:
         _dense(direct, out, target, threads)
@@ -115,7 +112,7 @@ def _dense(parts: list[Part], out: Array, target: Target, threads: int) -> None:
         batch.sort()
     longest, _, spans = batch.check(n_out)
     if spans and not batch.decode(spans):
-        for half in split(parts, n // 2):
+        for half in _split(parts, n // 2):
             _dense(half, out, target, threads)
         return
     waiting = np.zeros(n, np.uint8)
@@ -201,9 +198,7 @@ def _by_slow_route(part: Part, out: Array) -> None:
     matrix, remap = part.matrix, part.remap
     stored = _summed_as(matrix)
     if out.dtype != stored:
-        for rows, out_rows in blocks(part, out.shape[1], stored.itemsize):
-            block = np.empty((len(rows), out.shape[1]), stored)
-            gather_dense([Part(matrix, rows, np.arange(len(rows)), remap)], block)
+        for block, out_rows in _blocks(part, out.shape[1]):
             out[out_rows] = block
         return
     as_stored = Part(matrix, part.rows, part.out_rows)
@@ -501,11 +496,9 @@ def _pieces(part: Part, n_cols: int, dtype: np.dtype[Any]) -> Iterable[Part]:
     matrix, remap = part.matrix, part.remap
     stored = _summed_as(matrix)
     if matrix.is_dense:
-        for rows, out_rows in blocks(part, n_cols, stored.itemsize):
-            block = np.empty((len(rows), n_cols), stored)
-            gather_dense([Part(matrix, rows, np.arange(len(rows)), remap)], block)
+        for block, out_rows in _blocks(part, n_cols):
             where, columns = np.nonzero(block)
-            counts = np.bincount(where, minlength=len(rows))
+            counts = np.bincount(where, minlength=len(block))
             yield _piece(
                 np.concatenate([[0], np.cumsum(counts)]),
                 columns.astype(np.int32),
@@ -522,7 +515,7 @@ def _pieces(part: Part, n_cols: int, dtype: np.dtype[Any]) -> Iterable[Part]:
         # Summed first: in the stored type, within the stored columns.
         whole = _csr([Part(matrix, one.rows, here)], len(here), n_vars, target_of(stored), np.empty)
         if whole is None:  # more chunks than are decoded in one step
-            first, second = split([one], len(here) // 2)
+            first, second = _split([one], len(here) // 2)
             waiting += first + second
             continue
         if remap is not None:
@@ -540,7 +533,7 @@ def _piece(indptr: Array, indices: Array, data: Array, n_cols: int, out_rows: Ar
 
 
 # --------------------------------------------------------------------------------- in steps
-def split(parts: Iterable[Part], n: int) -> tuple[list[Part], list[Part]]:
+def _split(parts: Iterable[Part], n: int) -> tuple[list[Part], list[Part]]:
     """The first n rows and the others, rows of one matrix in ascending order."""
     first: list[Part] = []
     second: list[Part] = []
@@ -559,11 +552,18 @@ def _summed_as(matrix: Matrix) -> np.dtype[Any]:
     return np.dtype(np.float32) if matrix.facts.dtype == np.float16 else matrix.facts.dtype
 
 
-def blocks(part: Part, width: int, itemsize: int) -> Iterable[tuple[Array, Array]]:
-    """Rows and rows of the output of a part, as many at a time as fit in some memory."""
-    size = max(1, STEP_BYTES // max(1, width * itemsize))
+def _blocks(part: Part, width: int) -> Iterable[tuple[Array, Array]]:
+    """Dense rows in the type that they are summed in, and their rows of the output.
+
+    As many at a time as fit in some memory.
+    """
+    stored = _summed_as(part.matrix)
+    size = max(1, STEP_BYTES // max(1, width * stored.itemsize))
     for begin in range(0, len(part.rows), size):
-        yield part.rows[begin : begin + size], part.out_rows[begin : begin + size]
+        rows = part.rows[begin : begin + size]
+        block = np.empty((len(rows), width), stored)
+        gather_dense([Part(part.matrix, rows, np.arange(len(rows)), part.remap)], block)
+        yield block, part.out_rows[begin : begin + size]
 
 
 # ------------------------------------------------------------------------------------ ahead

@@ -565,7 +565,7 @@ def dataloader(
     rank, world_size = _distributed(rank, world_size)
     most = max(1, int(_WINDOW_BYTES // max(1, _row_bytes(collection) * batch_size)))
     scattered = shuffle not in (None, False, "block") or weights is not None
-    kept = _fits_cache(collection)
+    kept = scattered and _fits_cache(collection)
     shared = scattered and not kept and _chunks_come_again(collection, most * batch_size)
     if lookahead is None:
         lookahead = most if shared else min(_LOOKAHEAD, most)
@@ -592,7 +592,7 @@ def dataloader(
         source,
         ahead=num_workers == 0 and lookahead > 0,
         # What the cache keeps is decoded once anyway, and batches are best read from there.
-        windowed=not (collection.stored_plainly or (scattered and kept)),
+        windowed=not (collection.stored_plainly or kept),
         large=not sparse and batch_size * _dense_row_bytes(collection) > _LARGE_BATCH,
     )
     return Loader(

@@ -277,7 +277,7 @@ class Watch:
     def __init__(self) -> None:
         self._guarded = _guard.in_place()
         self._n_waits = _n_waits() if self._guarded else 0
-        self._used: list[tuple[FileHandle, _Mapping]] = []  # which keeps them mapped
+        self._used: list[FileHandle] = []  # which keeps them mapped
 
     def address(self, handle: FileHandle) -> int:
         """Where the whole of a file is mapped, 0 where it is better read with ``pread``.
@@ -288,7 +288,7 @@ class Watch:
         if not self._guarded:
             mapping.ready = False
         elif (mapping.ready and not mapping.lost) or mapping.prepare(handle):
-            self._used.append((handle, mapping))
+            self._used.append(handle)
             return mapping.address
         return 0
 
@@ -304,12 +304,12 @@ class Watch:
             How many were read. Where more than a few of them had to be waited for, the files
             are read otherwise for a while.
         """
-        for handle, _ in self._used:
+        for handle in self._used:
             handle.verify(handle.stamp)
             refuse_lost(handle)
         if self._used and _n_waits() - self._n_waits > 1 + n_rows // _ROWS_PER_WAIT:
-            for _, mapping in self._used:
-                mapping.leave()
+            for handle in self._used:
+                handle.mapping.leave()
 
 
 def _new_mapping(handle: FileHandle) -> _Mapping:
