@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from mappedviz.errors import MappedvizError, RecipeError
-from mappedviz.texts import listed, shown, visible
+from mappedviz.text.display import listed, shown, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -217,7 +217,7 @@ def _audit(options: argparse.Namespace) -> int:
     if options.html:
         _say(f"wrote {audit.to_html(options.html)}")
     if options.json:
-        from mappedviz.files import write_text
+        from mappedviz.text.files import write_text
 
         _say(f"wrote {write_text(options.json, _json_of(audit))}")
     if options.csv:
@@ -234,7 +234,7 @@ def _recipe(options: argparse.Namespace) -> int:
     if options.output == "-":
         print(recipe.to_json())
     else:
-        from mappedviz.files import write_text
+        from mappedviz.text.files import write_text
 
         written = write_text(options.output, recipe.to_json() + "\n")
         _say(f"wrote {written}")
@@ -317,7 +317,8 @@ def _json_of(audit: Audit) -> str:
 
 
 def _write_csv(audit: Audit, folder: Path) -> str:
-    from mappedviz import files, report
+    from mappedviz import report
+    from mappedviz.text import files
 
     folder.mkdir(parents=True, exist_ok=True)
     labels, weights = report.label_table(audit), report.weight_table(audit)

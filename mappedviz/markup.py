@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import markupsafe
 from markupsafe import Markup
 
-from mappedviz.texts import visible
+from mappedviz.text.display import visible
 
 if TYPE_CHECKING:
     from jinja2 import Template

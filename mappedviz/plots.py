@@ -29,7 +29,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from mpl_toolkits.axes_grid1 import make_axes_locatable  # type: ignore[import-untyped]
 
-from mappedviz.texts import MISSING, names, pattern_words, quantity, share
+from mappedviz.text.display import MISSING, names, pattern_words, quantity, share
 
 if TYPE_CHECKING:
     from matplotlib.text import Text

@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 
 from mappedviz.errors import MappedvizError
-from mappedviz.files import write_text
 from mappedviz.markup import (
     BLUE,
     GREEN,
@@ -31,7 +30,7 @@ from mappedviz.markup import (
     fragment,
     page,
 )
-from mappedviz.texts import (
+from mappedviz.text.display import (
     MISSING,
     cut,
     is_missing,
@@ -44,6 +43,7 @@ from mappedviz.texts import (
     size,
     visible,
 )
+from mappedviz.text.files import write_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

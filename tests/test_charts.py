@@ -209,7 +209,7 @@ def test_several_traits_in_one_message(monkeypatch):
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_any_name_is_a_label(name):
-    from mappedviz.texts import shown
+    from mappedviz.text.display import shown
 
     bars = Bars(rows=[{"id": "0", "label": shown(name), "values": [1]}])
     json.dumps(bars.get_state()).encode()

@@ -15,9 +15,11 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from mappedviz import MappedCollection, RowBatch, files, markup, report, texts
+from mappedviz import MappedCollection, RowBatch, markup, report
 from mappedviz.errors import RecipeError
 from mappedviz.summaries import Coverage
+from mappedviz.text import display as texts
+from mappedviz.text import files
 from tests.hostile import (
     HOSTILE,
     coverage_table,
@@ -362,7 +364,7 @@ def test_the_old_file_stays_if_the_new_one_cannot_be_written(tmp_path, monkeypat
         raise OSError(28, "No space left on device")
 
     if fails == "write":
-        monkeypatch.setattr("mappedviz.files.open", no_space, raising=False)
+        monkeypatch.setattr("mappedviz.text.files.open", no_space, raising=False)
     elif fails == "fsync":
         monkeypatch.setattr(os, "fsync", no_space)
     else:

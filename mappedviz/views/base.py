@@ -12,7 +12,7 @@ import traitlets
 
 from mappedviz.errors import MappedvizError
 from mappedviz.report import STORE_COLOURS, sections_of
-from mappedviz.texts import names, shown
+from mappedviz.text.display import names, shown
 from mappedviz.views.charts import KeyGuard
 from mappedviz.views.state import Session, Source
 

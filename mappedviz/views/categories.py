@@ -9,7 +9,7 @@ import traitlets
 
 from mappedviz.findings import changed
 from mappedviz.recipe import store_names
-from mappedviz.texts import MISSING, listed, names, quantity, shown
+from mappedviz.text.display import MISSING, listed, names, quantity, shown
 from mappedviz.views.base import (
     Ids,
     Numbers,

@@ -3,7 +3,7 @@
 Each is one small :mod:`anywidget` whose traits are all there is to it: set them, and the picture
 changes; a click or a key press changes ``selected``. What is drawn is told by ids, which are
 strings and unique within a chart. Texts are shown as they are, so they come out of
-:func:`mappedviz.texts.shown` or :func:`mappedviz.texts.names`.
+:func:`mappedviz.text.display.shown` or :func:`mappedviz.text.display.names`.
 """
 
 from __future__ import annotations

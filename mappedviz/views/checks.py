@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import ipywidgets as widgets
 import traitlets
 
-from mappedviz.texts import listed, quantity, shown
+from mappedviz.text.display import listed, quantity, shown
 from mappedviz.views.base import Ids, View, button, handler, row, sentence
 from mappedviz.views.charts import Code, Table
 

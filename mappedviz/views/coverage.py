@@ -9,7 +9,7 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from mappedviz.texts import csv_cell, names, pattern_words, quantity, shown
+from mappedviz.text.display import csv_cell, names, pattern_words, quantity, shown
 from mappedviz.views.base import Ids, Numbers, View, button, dropdown, handler, offer, row
 from mappedviz.views.charts import Bars, Code, Curve, Table
 from mappedviz.views.state import Several

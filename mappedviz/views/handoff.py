@@ -15,7 +15,7 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from mappedviz.texts import names, quantity, share, shown
+from mappedviz.text.display import names, quantity, share, shown
 from mappedviz.views.base import Ids, Numbers, View, button, dropdown, handler, offer, row, sentence
 from mappedviz.views.charts import Bars, Code
 from mappedviz.views.work import CancelledError, Report, Work

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import traitlets
 
 from mappedviz.errors import RecipeError
-from mappedviz.texts import names, quantity, share, shown, size
+from mappedviz.text.display import names, quantity, share, shown, size
 from mappedviz.views.base import Ids, Numbers, View, button, handler, row
 from mappedviz.views.charts import Table
 from mappedviz.views.state import Several

@@ -13,7 +13,7 @@ from mappedviz.audits import Audit, audit
 from mappedviz.errors import MappedvizError
 from mappedviz.recipe import PathLike, Recipe
 from mappedviz.scans import ScanCancelledError
-from mappedviz.texts import shown
+from mappedviz.text.display import shown
 from mappedviz.views.work import Report, Work
 
 if TYPE_CHECKING:

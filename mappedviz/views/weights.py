@@ -8,7 +8,7 @@ import ipywidgets as widgets
 import traitlets
 
 from mappedviz.labels import FORMULAS
-from mappedviz.texts import names, quantity, share, shown
+from mappedviz.text.display import names, quantity, share, shown
 from mappedviz.views.base import Ids, Numbers, View, dropdown, handler, offer, row
 from mappedviz.views.charts import Bars, Table
 from mappedviz.views.state import Several

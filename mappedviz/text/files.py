@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mappedviz.texts import csv_cell
+from mappedviz.text.display import csv_cell
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,5 @@
+"""Text for people: safe to display on one line, and written to files whole or not at all.
+
+It may import errors and types only. A new way to shorten or escape text goes to `display`, a new
+kind of text file to `files`.
+"""
