@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from mappedviz.batches import RowBatch
     from mappedviz.collection import MappedCollection
     from mappedviz.findings import Finding
-    from mappedviz.labels import Encoder
     from mappedviz.loaders import dataloader, to_device
-    from mappedviz.recipe import Recipe
+    from mappedviz.recipe.labels import Encoder
+    from mappedviz.recipe.recipe import Recipe
     from mappedviz.stores import Store, open_store
     from mappedviz.views import (
         CategoriesView,
@@ -35,12 +35,12 @@ _HOME = {
     "CategoriesView": "views",
     "ChecksView": "views",
     "CoverageView": "views",
-    "Encoder": "labels",
+    "Encoder": "recipe.labels",
     "Explorer": "views",
     "Finding": "findings",
     "HandoffView": "views",
     "MappedCollection": "collection",
-    "Recipe": "recipe",
+    "Recipe": "recipe.recipe",
     "RowBatch": "batches",
     "ShapesView": "views",
     "Store": "stores",

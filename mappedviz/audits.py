@@ -14,7 +14,7 @@ from mappedviz.errors import RecipeError, StoreError
 from mappedviz.evidence import Evidence
 from mappedviz.findings import Finding, NotApplicable, by_severity, changed
 from mappedviz.plan import Plan, make_plan
-from mappedviz.recipe import PathLike, Recipe
+from mappedviz.recipe.recipe import PathLike, Recipe
 from mappedviz.saved import SavedEvidence, tables_to_dict
 from mappedviz.scanning import Progress, scan_stores
 from mappedviz.scans import SAMPLED_ROWS, Scan, Wants
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mappedviz.collection import MappedCollection
-    from mappedviz.labels import Scheme
+    from mappedviz.recipe.labels import Scheme
     from mappedviz.stores import Store
     from mappedviz.summaries import Coverage, LabelTable, WeightTable
 

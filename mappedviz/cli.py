@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from mappedviz.audits import Audit
     from mappedviz.markup import Section, Table
-    from mappedviz.recipe import Recipe
+    from mappedviz.recipe.recipe import Recipe
 
 OK, FOUND, USAGE, INTERRUPTED = 0, 1, 2, 130
 SEVERITIES = ("fatal", "error", "warning")
@@ -295,7 +295,7 @@ def _fixed(audit: Audit, fixes: Sequence[str]) -> Recipe:
 
 def _made(options: argparse.Namespace) -> Audit:
     from mappedviz.audits import audit
-    from mappedviz.recipe import Recipe
+    from mappedviz.recipe.recipe import Recipe
 
     recipe = Recipe.load(options.recipe) if options.recipe else None
     paths = options.paths or (list(recipe.paths) if recipe else [])

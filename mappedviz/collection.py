@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mappedviz.errors import ClosedError, RecipeError
-from mappedviz.labels import Encoder, Labels, Scheme, class_weights, row_weights, scheme_of
 from mappedviz.plan import Plan, make_plan
-from mappedviz.recipe import Join, Recipe
+from mappedviz.recipe.labels import Encoder, Labels, Scheme, class_weights, row_weights, scheme_of
+from mappedviz.recipe.recipe import Join, Recipe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -337,7 +337,7 @@ class MappedCollection:
 
     def _validation(self, recipe: Recipe, strata: Array | None) -> Array:
         """Boolean (n_obs,): which rows are for validation."""
-        from mappedviz import splits
+        from mappedviz.recipe.recipe import splits
 
         if recipe.split_by is None:
             rows = self._plan.rows

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mappedviz.errors import MissingKeyError, RecipeError
-from mappedviz.labels import Labels, Scheme, scheme_of
 from mappedviz.plan import filter_masks
-from mappedviz.splits import split_groups
+from mappedviz.recipe.labels import Labels, Scheme, scheme_of
+from mappedviz.recipe.splits import split_groups
 from mappedviz.summaries import (
     Coverage,
     LabelTable,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mappedviz.plan import Plan
-    from mappedviz.recipe import Recipe
+    from mappedviz.recipe.recipe import Recipe
     from mappedviz.scans import Scan
 
 Array: TypeAlias = npt.NDArray[Any]

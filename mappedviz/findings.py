@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from mappedviz.recipe import Recipe
+from mappedviz.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
     from mappedviz.evidence import Evidence

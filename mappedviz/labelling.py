@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mappedviz.labels import Label, Labels, sort_labels
+from mappedviz.recipe.labels import Label, Labels, sort_labels
 
 if TYPE_CHECKING:
     import pandas as pd

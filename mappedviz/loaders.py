@@ -29,8 +29,8 @@ from mappedviz.readers import default_cache_bytes, one_of_several
 if TYPE_CHECKING:
     from mappedviz.collection import MappedCollection
     from mappedviz.elements import MatrixFacts
-    from mappedviz.labels import Scheme
     from mappedviz.readers import Window
+    from mappedviz.recipe.labels import Scheme
 
 Array: TypeAlias = npt.NDArray[Any]
 Shuffle: TypeAlias = bool | Literal["block"]

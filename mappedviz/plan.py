@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mappedviz.errors import MissingKeyError, RecipeError, StoreError
-from mappedviz.labels import Encoder, Label, Labels, as_label
-from mappedviz.mapping import RowMap, VarJoin, VarNames, strip_versions
-from mappedviz.recipe import Recipe, choose_for_store, store_names
+from mappedviz.recipe.joins import RowMap, VarJoin, VarNames, strip_versions
+from mappedviz.recipe.labels import Encoder, Label, Labels, as_label
+from mappedviz.recipe.recipe import Recipe, choose_for_store, store_names
 from mappedviz.stores import Store, expand_paths, open_stores
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ import numpy as np
 
 from mappedviz.errors import MissingKeyError, RecipeError
 from mappedviz.evidence import Evidence, weights_of
-from mappedviz.labels import scheme_of
+from mappedviz.recipe.labels import scheme_of
 from mappedviz.summaries import Coverage, LabelTable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mappedviz.labels import Scheme
-    from mappedviz.recipe import Recipe
+    from mappedviz.recipe.labels import Scheme
+    from mappedviz.recipe.recipe import Recipe
     from mappedviz.summaries import WeightTable
 
 

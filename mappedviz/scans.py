@@ -23,9 +23,9 @@ from mappedviz.chunks import ChunkCache, FilePool
 from mappedviz.elements import Column, MatrixFacts, column_facts, read_index
 from mappedviz.errors import ElementError, MappedvizError, MissingKeyError
 from mappedviz.gather import gather_csr
-from mappedviz.labels import Label, as_label
 from mappedviz.nodes import ArrayNode, GroupNode, open_root
 from mappedviz.parts import Part
+from mappedviz.recipe.labels import Label, as_label
 from mappedviz.stores import Kind, PathLike, Store
 
 Array: TypeAlias = npt.NDArray[Any]

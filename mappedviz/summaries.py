@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from mappedviz.coverage import WHAT_IF, Coverage, id_kind, join_sizes, species_of
 from mappedviz.labelling import LabelTable, StoreCounts, cramers_v, crosstab, plain_spelling
-from mappedviz.mapping import strip_versions
 from mappedviz.plan import column_of
-from mappedviz.recipe import Recipe, choose_for_store, store_names
+from mappedviz.recipe.joins import strip_versions
+from mappedviz.recipe.recipe import Recipe, choose_for_store, store_names
 from mappedviz.scans import VOCABULARY, Names, Scan, counted
 from mappedviz.weighting import WeightTable, compare_schemes
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mappedviz.elements import Column
-    from mappedviz.labels import Label
+    from mappedviz.recipe.labels import Label
 
 __all__ = [
     "STORE_COLUMNS",

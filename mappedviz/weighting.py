@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mappedviz.labels import Label, Scheme, class_weights
+from mappedviz.recipe.labels import Label, Scheme, class_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,7 @@ class WeightTable:
     key
         The obs keys, joined with ``"__"``.
     scheme, scaler
-        How the weights are made; see :func:`~mappedviz.labels.class_weights`.
+        How the weights are made; see :func:`~mappedviz.recipe.labels.class_weights`.
     table
         DataFrame, a row a class: n, weight (of one row), share_before, share_after,
         draws_per_cell (of one row, per epoch). Largest class first; classes without rows are left out.

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mappedviz.labels import Labels
-from mappedviz.recipe import Recipe
+from mappedviz.recipe.labels import Labels
+from mappedviz.recipe.recipe import Recipe
 from mappedviz.summaries import STORE_COLUMNS, Coverage, LabelTable, WeightTable, crosstab
 
 HOSTILE = [

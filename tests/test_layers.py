@@ -28,7 +28,7 @@ def test_layers_hold(repository):
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        pytest.param("errors", "from mappedviz.recipe import Recipe", id="upwards"),
+        pytest.param("errors", "from mappedviz.recipe.recipe import Recipe", id="upwards"),
         pytest.param("labels", "import torch", id="torch below the loaders"),
         pytest.param("mapping", "import h5py", id="I/O in a pure module"),
         pytest.param("no_place_yet", "", id="a module without a layer"),

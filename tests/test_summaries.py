@@ -13,7 +13,7 @@ from mappedviz import Recipe
 from mappedviz.coverage import Coverage, id_kind, join_sizes, species_of
 from mappedviz.errors import RecipeError
 from mappedviz.labelling import LabelTable, cramers_v, crosstab, plain_spelling
-from mappedviz.labels import Labels
+from mappedviz.recipe.labels import Labels
 from mappedviz.scans import scan_store
 from mappedviz.summaries import (
     STORE_COLUMNS,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mappedviz.findings import Found, NotApplicableError, check
 from mappedviz.labelling import cramers_v
-from mappedviz.labels import FORMULAS
+from mappedviz.recipe.labels import FORMULAS
 
 if TYPE_CHECKING:
     import pandas as pd

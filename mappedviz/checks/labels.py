@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mappedviz.findings import Found, NotApplicableError, check
 from mappedviz.plan import column_of
-from mappedviz.recipe import store_names
+from mappedviz.recipe.recipe import store_names
 
 if TYPE_CHECKING:
     from mappedviz.evidence import Evidence

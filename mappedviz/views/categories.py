@@ -8,7 +8,7 @@ import ipywidgets as widgets
 import traitlets
 
 from mappedviz.findings import changed
-from mappedviz.recipe import store_names
+from mappedviz.recipe.recipe import store_names
 from mappedviz.text.display import MISSING, listed, names, quantity, shown
 from mappedviz.views.base import (
     Ids,

@@ -10,7 +10,7 @@ import traitlets
 
 from mappedviz.audits import Audit
 from mappedviz.errors import RecipeError
-from mappedviz.recipe import Recipe
+from mappedviz.recipe.recipe import Recipe
 from mappedviz.views.base import Guard, Status, View
 from mappedviz.views.categories import CategoriesView
 from mappedviz.views.checks import ChecksView

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from mappedviz.audits import Audit
     from mappedviz.collection import MappedCollection
-    from mappedviz.recipe import Recipe
+    from mappedviz.recipe.recipe import Recipe
 
 _GREY, _BLUE = "#999999", "#0072b2"
 _ORDERS = {"true random": True, "blocks, shuffled": "block", "in order": False}

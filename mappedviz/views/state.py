@@ -11,7 +11,7 @@ import traitlets
 
 from mappedviz.audits import Audit, audit
 from mappedviz.errors import MappedvizError
-from mappedviz.recipe import PathLike, Recipe
+from mappedviz.recipe.recipe import PathLike, Recipe
 from mappedviz.scans import ScanCancelledError
 from mappedviz.text.display import shown
 from mappedviz.views.work import Report, Work

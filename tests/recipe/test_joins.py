@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mappedviz.errors import JoinError
-from mappedviz.mapping import RowMap, VarJoin, VarNames, strip_versions
+from mappedviz.recipe.joins import RowMap, VarJoin, VarNames, strip_versions
 
 counts = st.lists(st.integers(0, 6), min_size=1, max_size=6)
 genes = st.lists(st.sampled_from("abcdefgh"), unique=True, min_size=1, max_size=8)

@@ -10,7 +10,7 @@ import pytest
 from mappedviz import Encoder, Recipe  # noqa: F401 - Encoder is what a repr may name
 from mappedviz.errors import RecipeError, RecipeTypeError
 from mappedviz.findings import code_of
-from mappedviz.recipe import choose_for_store, store_names
+from mappedviz.recipe.recipe import choose_for_store, store_names
 
 FULL = {
     "paths": ["a.h5ad", Path("dir") / "b.zarr"],

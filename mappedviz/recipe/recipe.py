@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeAlias, TypeV
 import numpy as np
 
 from mappedviz.errors import RecipeError, RecipeTypeError
-from mappedviz.labels import Encoder, Label, Scheme, as_label, scheme_of
+from mappedviz.recipe.labels import Encoder, Label, Scheme, as_label, scheme_of
 
 if TYPE_CHECKING:
-    from mappedviz.mapping import Duplicates
+    from mappedviz.recipe.joins import Duplicates
 
 Join: TypeAlias = Literal["inner", "outer"] | None
 PathLike: TypeAlias = str | os.PathLike[str]

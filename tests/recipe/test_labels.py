@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mappedviz.errors import MissingKeyError, RecipeError
-from mappedviz.labels import (
+from mappedviz.recipe.labels import (
     Encoder,
     Labels,
     as_label,
@@ -126,7 +126,7 @@ def test_combined_texts_that_coincide_are_one_class():
 
 def test_encoders_are_the_same_whatever_the_hash_seed():
     code = (
-        "from mappedviz.labels import Encoder;"
+        "from mappedviz.recipe.labels import Encoder;"
         "print(Encoder.from_categories(['T', 'b', 'Ä', 3, 1.5, '3', True, 'zz'], unknown_label='zz'))"
     )
     outputs = {

@@ -17,8 +17,8 @@ from torch.utils.data import DataLoader
 import mappedviz as mv
 from mappedviz import MappedCollection, Recipe
 from mappedviz.errors import ClosedError, MissingKeyError, RecipeError
-from mappedviz.mapping import RowMap
-from mappedviz.splits import chances_of_names, chances_of_rows, split_groups, split_rows
+from mappedviz.recipe.joins import RowMap
+from mappedviz.recipe.splits import chances_of_names, chances_of_rows, split_groups, split_rows
 from mappedviz.testing import STORE_KINDS, coded_anndata
 
 # --- codes -> sides ------------------------------------------------------------------------------
