@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from mappedviz import layout
 from mappedviz.addresses import address
-from mappedviz.chunks import ChunkCache, default_threads
+from mappedviz.formats.chunks import ChunkCache, default_threads
 from mappedviz.mapped_files import Watch, refuse_lost
 from mappedviz.matrices import Matrix, Opened
 from mappedviz.native import function

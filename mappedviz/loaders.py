@@ -28,7 +28,7 @@ from mappedviz.readers import default_cache_bytes, one_of_several
 
 if TYPE_CHECKING:
     from mappedviz.collection import MappedCollection
-    from mappedviz.elements import MatrixFacts
+    from mappedviz.formats.elements import MatrixFacts
     from mappedviz.readers import Window
     from mappedviz.recipe.labels import Scheme
 

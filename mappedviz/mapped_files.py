@@ -41,7 +41,7 @@ from mappedviz.errors import StoreError
 from mappedviz.native import function
 
 if TYPE_CHECKING:
-    from mappedviz.chunks import FileHandle
+    from mappedviz.formats.chunks import FileHandle
 
 if sys.platform != "win32":
     import resource
@@ -263,7 +263,7 @@ class Watch:
 
     Examples
     --------
-    >>> from mappedviz.chunks import FileHandle
+    >>> from mappedviz.formats.chunks import FileHandle
     >>> handle = FileHandle(__file__)
     >>> watch = Watch()
     >>> address = watch.address(handle)

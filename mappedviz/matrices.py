@@ -18,11 +18,11 @@ import numpy.typing as npt
 
 from mappedviz import layout
 from mappedviz.addresses import address
-from mappedviz.chunks import ChunkCache, ChunkedArray, Direct, StoredArray
-from mappedviz.elements import MatrixFacts, matrix_facts
 from mappedviz.errors import ElementError
+from mappedviz.formats.chunks import ChunkCache, ChunkedArray, Direct, StoredArray
+from mappedviz.formats.detect import ArrayNode, GroupNode
+from mappedviz.formats.elements import MatrixFacts, matrix_facts
 from mappedviz.layout import N_FIXED
-from mappedviz.nodes import ArrayNode, GroupNode
 
 __all__ = ["Matrix"]
 

@@ -18,8 +18,15 @@ import numpy.typing as npt
 
 from mappedviz import layout
 from mappedviz.addresses import address, addresses
-from mappedviz.chunks import ChunkCache, ChunkedArray, Direct, FileHandle, FilePool, os_error
 from mappedviz.errors import StoreError
+from mappedviz.formats.chunks import (
+    ChunkCache,
+    ChunkedArray,
+    Direct,
+    FileHandle,
+    FilePool,
+    os_error,
+)
 from mappedviz.layout import N_FIELDS, N_FIXED
 from mappedviz.mapped_files import Watch
 from mappedviz.matrices import CODES, Matrix, Opened

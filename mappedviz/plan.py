@@ -25,7 +25,7 @@ from mappedviz.recipe.recipe import Recipe, choose_for_store, store_names
 from mappedviz.stores import Store, expand_paths, open_stores
 
 if TYPE_CHECKING:
-    from mappedviz.elements import Column
+    from mappedviz.formats.elements import Column
 
 Array: TypeAlias = npt.NDArray[Any]
 

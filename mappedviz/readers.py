@@ -19,8 +19,8 @@ import scipy.sparse as sp
 
 from mappedviz.batches import RowBatch
 from mappedviz.buffers import BufferPool
-from mappedviz.chunks import ChunkCache, FilePool
 from mappedviz.errors import MappedvizError, RecipeError
+from mappedviz.formats.chunks import ChunkCache, FilePool
 from mappedviz.gather import TRUST_SECONDS, decode_ahead, gather_csr, gather_dense, gather_row
 from mappedviz.matrices import Matrix
 from mappedviz.parts import Part

@@ -19,11 +19,11 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-from mappedviz.chunks import ChunkCache, FilePool
-from mappedviz.elements import Column, MatrixFacts, column_facts, read_index
 from mappedviz.errors import ElementError, MappedvizError, MissingKeyError
+from mappedviz.formats.chunks import ChunkCache, FilePool
+from mappedviz.formats.detect import ArrayNode, GroupNode, open_root
+from mappedviz.formats.elements import Column, MatrixFacts, column_facts, read_index
 from mappedviz.gather import gather_csr
-from mappedviz.nodes import ArrayNode, GroupNode, open_root
 from mappedviz.parts import Part
 from mappedviz.recipe.labels import Label, as_label
 from mappedviz.stores import Kind, PathLike, Store

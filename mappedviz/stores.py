@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from mappedviz.chunks import ChunkCache, FilePool, Stamp, os_error
-from mappedviz.elements import (
+from mappedviz.errors import ElementError, MissingKeyError, StoreError, StoreWarning
+from mappedviz.formats.chunks import ChunkCache, FilePool, Stamp, os_error
+from mappedviz.formats.detect import ArrayNode, GroupNode, open_root, store_kind
+from mappedviz.formats.elements import (
     Column,
     ColumnFacts,
     MatrixFacts,
@@ -38,8 +40,6 @@ from mappedviz.elements import (
     read_index,
     read_obsm,
 )
-from mappedviz.errors import ElementError, MissingKeyError, StoreError, StoreWarning
-from mappedviz.nodes import ArrayNode, GroupNode, open_root, store_kind
 
 if TYPE_CHECKING:
     from mappedviz.matrices import Matrix

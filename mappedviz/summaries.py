@@ -20,7 +20,7 @@ from mappedviz.weighting import WeightTable, compare_schemes
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mappedviz.elements import Column
+    from mappedviz.formats.elements import Column
     from mappedviz.recipe.labels import Label
 
 __all__ = [

@@ -20,11 +20,11 @@ from scipy import sparse
 from torch.utils.data import DataLoader
 
 from mappedviz import MappedCollection, layout, mapped_files
-from mappedviz.chunks import ChunkCache, FilePool
 from mappedviz.errors import StoreError
+from mappedviz.formats.chunks import ChunkCache, FilePool
+from mappedviz.formats.detect import open_root
 from mappedviz.gather import gather_csr, gather_dense, gather_row
 from mappedviz.matrices import Matrix
-from mappedviz.nodes import open_root
 from mappedviz.parts import Part
 from mappedviz.testing import STORE_KINDS, coded_anndata
 
@@ -317,10 +317,10 @@ def test_an_index_that_changes_while_it_is_read(path):
         """
         import anndata, h5py
         from scipy import sparse
-        from mappedviz.chunks import ChunkCache, FileHandle, FilePool
+        from mappedviz.formats.chunks import ChunkCache, FileHandle, FilePool
         from mappedviz.gather import gather_csr, gather_dense
         from mappedviz.matrices import Matrix
-        from mappedviz.nodes import open_root
+        from mappedviz.formats.detect import open_root
         from mappedviz.parts import Part
         n = 200_000
         X = sparse.csr_matrix((np.ones(n, "f4"), np.arange(n), [0, n]), shape=(1, n))

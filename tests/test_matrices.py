@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from mappedviz import addresses, gather, mapped_files, matrices
-from mappedviz.chunks import ChunkCache, Direct, FileHandle, FilePool, Stamp
-from mappedviz.elements import MatrixFacts
 from mappedviz.errors import ElementError, StoreError
+from mappedviz.formats.chunks import ChunkCache, Direct, FileHandle, FilePool, Stamp
+from mappedviz.formats.detect import open_root
+from mappedviz.formats.elements import MatrixFacts
 from mappedviz.gather import gather_csr, gather_dense, gather_row
 from mappedviz.matrices import Matrix
-from mappedviz.nodes import open_root
 from mappedviz.parts import Batch, Part, chunk_nbytes
 
 STORED = ["b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"]

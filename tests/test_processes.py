@@ -144,7 +144,7 @@ def test_a_file_that_makes_the_library_spin_is_given_up(tmp_path, monkeypatch):
                 def find_spec(self, name, path=None, target=None):
                     if name == "mappedviz.stores":
                         sys.meta_path.remove(self)
-                        import mappedviz.nodes as nodes
+                        import mappedviz.formats.detect as nodes
                         real = nodes.open_root
                         def open_root(path, *kind):
                             while "spin" in str(path):

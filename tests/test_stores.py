@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from mappedviz.elements import ColumnFacts
 from mappedviz.errors import ElementError, MissingKeyError, StoreError
+from mappedviz.formats.elements import ColumnFacts
 from mappedviz.stores import expand_paths, open_store, open_stores
 from mappedviz.testing import STORE_KINDS, coded_anndata
 

@@ -268,7 +268,7 @@ class StoreContract:
             store.read_rows("no such layer", np.array([0]))
 
     def test_obsm_has_the_values_of_the_anndata(self, store: Store, adata: AnnData) -> None:
-        from mappedviz.chunks import ChunkCache, FilePool
+        from mappedviz.formats.chunks import ChunkCache, FilePool
         from mappedviz.gather import gather_dense
         from mappedviz.parts import Part
 

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from mappedviz.codecs import DecodeError, Pipeline, crc32c
 from mappedviz.errors import ElementError, StoreError
+from mappedviz.formats.codecs import DecodeError, Pipeline, crc32c
 
 __all__ = ["ChunkCache", "ChunkedArray", "Direct", "FileHandle", "FilePool", "Stamp"]
 

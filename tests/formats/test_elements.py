@@ -9,7 +9,9 @@ import pytest
 import zarr
 from scipy import sparse
 
-from mappedviz.elements import (
+from mappedviz.errors import ElementError, MissingKeyError
+from mappedviz.formats.detect import open_root
+from mappedviz.formats.elements import (
     Column,
     ColumnFacts,
     MatrixFacts,
@@ -23,8 +25,6 @@ from mappedviz.elements import (
     read_index,
     read_obsm,
 )
-from mappedviz.errors import ElementError, MissingKeyError
-from mappedviz.nodes import open_root
 
 TEXT = h5py.string_dtype()
 

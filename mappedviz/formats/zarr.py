@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from mappedviz import codecs
-from mappedviz.chunks import (
+from mappedviz.errors import StoreError
+from mappedviz.formats import codecs
+from mappedviz.formats.chunks import (
     HUGE_CHUNK_BYTES,
     ChunkedArray,
     Extents,
@@ -41,8 +42,7 @@ from mappedviz.chunks import (
     unravel,
     virtual_chunks,
 )
-from mappedviz.errors import StoreError
-from mappedviz.nodes_base import (
+from mappedviz.formats.nodes import (
     Array,
     ArrayNode,
     GroupNode,
@@ -303,7 +303,7 @@ class _ZarrNode:
 
     @property
     def attrs(self) -> Mapping[str, Any]:
-        """See :class:`~mappedviz.nodes.Node`."""
+        """See :class:`~mappedviz.formats.detect.Node`."""
         if self._attrs is None:
             found = self._tree.json(self.name, ".zattrs") if self._tree.version == 2 else None
             self._attrs = found or {}
@@ -314,7 +314,7 @@ class ZarrGroup(_ZarrNode, GroupNode):
     """A group of a zarr store."""
 
     def keys(self) -> list[str]:
-        """See :class:`~mappedviz.nodes.GroupNode`."""
+        """See :class:`~mappedviz.formats.detect.GroupNode`."""
         return sorted(self._tree.disk.children(self.name, self._tree.markers))
 
     def _find(self, name: object) -> ZarrGroup | ZarrArray | None:
@@ -360,21 +360,21 @@ class ZarrArray(_ZarrNode, ArrayNode):
 
     @property
     def chunks(self) -> tuple[int, ...] | None:
-        """See :class:`~mappedviz.nodes.ArrayNode`."""
+        """See :class:`~mappedviz.formats.detect.ArrayNode`."""
         return self._layout.chunks
 
     @property
     def codec(self) -> str:
-        """See :class:`~mappedviz.nodes.ArrayNode`."""
+        """See :class:`~mappedviz.formats.detect.ArrayNode`."""
         return self._layout.codec
 
     @property
     def stored_nbytes(self) -> int | None:
-        """See :class:`~mappedviz.nodes.ArrayNode`."""
+        """See :class:`~mappedviz.formats.detect.ArrayNode`."""
         return self._tree.disk.nbytes(self.name)
 
     def read(self, selection: Any = ()) -> Array:
-        """See :class:`~mappedviz.nodes.ArrayNode`."""
+        """See :class:`~mappedviz.formats.detect.ArrayNode`."""
         try:
             return self._read(selection)
         except MemoryError as error:
@@ -397,7 +397,7 @@ class ZarrArray(_ZarrNode, ArrayNode):
         return strings(values, self) if values.dtype.kind in "SU" else np.asarray(values)
 
     def chunked(self) -> ChunkedArray:
-        """See :class:`~mappedviz.nodes.ArrayNode`."""
+        """See :class:`~mappedviz.formats.detect.ArrayNode`."""
         self.check_numeric()
         if self._layout.pipeline is not None:
             return self._stored(self._layout)

@@ -15,8 +15,9 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5l, h5o, h5s, h5t, h5z
 
-from mappedviz import codecs
-from mappedviz.chunks import (
+from mappedviz.errors import ElementError, StoreError
+from mappedviz.formats import codecs
+from mappedviz.formats.chunks import (
     HUGE_CHUNK_BYTES,
     VIRTUAL_CHUNK_BYTES,
     ChunkedArray,
@@ -33,8 +34,7 @@ from mappedviz.chunks import (
     read_rows,
     virtual_chunks,
 )
-from mappedviz.errors import ElementError, StoreError
-from mappedviz.nodes_base import (
+from mappedviz.formats.nodes import (
     Array,
     ArrayNode,
     GroupNode,
@@ -219,7 +219,7 @@ class Hdf5Group(GroupNode):
 
     @property
     def attrs(self) -> Mapping[str, Any]:
-        """See :class:`~mappedviz.nodes.Node`."""
+        """See :class:`~mappedviz.formats.detect.Node`."""
         if self._attrs is None:
             self._attrs = _Attributes(self, self._id)
         return self._attrs
@@ -241,7 +241,7 @@ class Hdf5Group(GroupNode):
         return self._links_seen
 
     def keys(self) -> list[str]:
-        """See :class:`~mappedviz.nodes.GroupNode`."""
+        """See :class:`~mappedviz.formats.detect.GroupNode`."""
         return list(self._links)
 
     def __contains__(self, name: object) -> bool:
@@ -361,12 +361,12 @@ class Hdf5Array(ArrayNode):
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
-        """See :class:`~mappedviz.nodes.ArrayNode`."""
+        """See :class:`~mappedviz.formats.detect.ArrayNode`."""
         return np.dtype(object) if self._null else _native(self._stored)
 
     @property
     def attrs(self) -> Mapping[str, Any]:
-        """See :class:`~mappedviz.nodes.Node`."""
+        """See :class:`~mappedviz.formats.detect.Node`."""
         if self._attrs is None:
             self._attrs = _Attributes(self, self._id)
         return self._attrs
@@ -379,7 +379,7 @@ class Hdf5Array(ArrayNode):
 
     @property
     def chunks(self) -> tuple[int, ...] | None:
-        """See :class:`~mappedviz.nodes.ArrayNode`."""
+        """See :class:`~mappedviz.formats.detect.ArrayNode`."""
         if self._null or self._made.get_layout() != h5d.CHUNKED:
             return None
         chunks: tuple[int, ...] = self._made.get_chunk()
@@ -387,7 +387,7 @@ class Hdf5Array(ArrayNode):
 
     @property
     def codec(self) -> str:
-        """See :class:`~mappedviz.nodes.ArrayNode`."""
+        """See :class:`~mappedviz.formats.detect.ArrayNode`."""
         names = []
         for number, values in self._filters:
             step = codecs.hdf5_step(number, values, self._stored.itemsize)
@@ -396,7 +396,7 @@ class Hdf5Array(ArrayNode):
 
     @property
     def stored_nbytes(self) -> int | None:
-        """See :class:`~mappedviz.nodes.ArrayNode`."""
+        """See :class:`~mappedviz.formats.detect.ArrayNode`."""
         with _readable(self):
             return int(self._id.get_storage_size())
 
@@ -408,7 +408,7 @@ class Hdf5Array(ArrayNode):
         return [(code, tuple(values)) for code, _, values, _ in found]
 
     def read(self, selection: Any = ()) -> Array:
-        """See :class:`~mappedviz.nodes.ArrayNode`."""
+        """See :class:`~mappedviz.formats.detect.ArrayNode`."""
         if self._null:
             return np.array(None, dtype=object)
         try:
@@ -446,7 +446,7 @@ class Hdf5Array(ArrayNode):
         return values
 
     def chunked(self) -> ChunkedArray:
-        """See :class:`~mappedviz.nodes.ArrayNode`."""
+        """See :class:`~mappedviz.formats.detect.ArrayNode`."""
         self.check_numeric()
         with _readable(self):
             return self._chunked()

@@ -11,7 +11,7 @@ import numpy as np
 from mappedviz.errors import ElementError, MissingKeyError
 
 if TYPE_CHECKING:
-    from mappedviz.chunks import ChunkedArray
+    from mappedviz.formats.chunks import ChunkedArray
 
 Array = np.ndarray[Any, Any]
 

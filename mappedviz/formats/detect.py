@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
-from mappedviz.chunks import os_error
 from mappedviz.errors import StoreError
-from mappedviz.nodes_base import ArrayNode, GroupNode, Node
+from mappedviz.formats.chunks import os_error
+from mappedviz.formats.nodes import ArrayNode, GroupNode, Node
 
 __all__ = ["ArrayNode", "GroupNode", "Node", "StoreKind", "open_root", "store_kind"]
 
@@ -37,12 +37,12 @@ def open_root(
     Returns
     -------
     Context manager with the root group. Nodes are usable until it is left; what
-    :meth:`~mappedviz.nodes.ArrayNode.chunked` returned remains so.
+    :meth:`~mappedviz.formats.detect.ArrayNode.chunked` returned remains so.
 
     Examples
     --------
     >>> import h5py, tempfile, os
-    >>> from mappedviz.nodes import open_root
+    >>> from mappedviz.formats.detect import open_root
     >>> path = os.path.join(tempfile.mkdtemp(), "a.h5ad")
     >>> with h5py.File(path, "w") as file:
     ...     file["obs/n_counts"] = [3, 1]
@@ -52,10 +52,10 @@ def open_root(
     """
     kind = kind or store_kind(path)
     if kind == "h5ad":
-        from mappedviz.nodes_hdf5 import open_hdf5
+        from mappedviz.formats.hdf5 import open_hdf5
 
         return open_hdf5(os.fspath(path))
-    from mappedviz.nodes_zarr import open_zarr
+    from mappedviz.formats.zarr import open_zarr
 
     return open_zarr(os.fspath(path), kind == "zarr.zip")
 

@@ -22,9 +22,9 @@ import pytest
 import zarr
 from scipy import sparse
 
-from mappedviz.chunks import FilePool, read_rows
 from mappedviz.errors import ElementError, MissingKeyError, StoreError
-from mappedviz.nodes import ArrayNode, GroupNode, open_root, store_kind
+from mappedviz.formats.chunks import FilePool, read_rows
+from mappedviz.formats.detect import ArrayNode, GroupNode, open_root, store_kind
 
 KINDS = ["h5ad", "h5ad with user block", "zarr 2", "zarr 3", "zarr.zip 2", "zarr.zip 3"]
 
@@ -862,7 +862,7 @@ EXOTIC: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("what", EXOTIC)
 def test_what_is_not_known_is_left_to_zarr(what: str) -> None:
-    from mappedviz.nodes_zarr import _layout3
+    from mappedviz.formats.zarr import _layout3
 
     assert _layout3(_v3()).pipeline is not None
     assert _layout3(_v3(**_sharded())).pipeline is not None
@@ -872,7 +872,7 @@ def test_what_is_not_known_is_left_to_zarr(what: str) -> None:
 
 
 def test_an_identity_transpose_is_none() -> None:
-    from mappedviz.nodes_zarr import _layout3
+    from mappedviz.formats.zarr import _layout3
 
     codecs = [{"name": "transpose", "configuration": {"order": [0]}}, "bytes"]
     found = _layout3(_v3(codecs=codecs)).pipeline

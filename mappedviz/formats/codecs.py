@@ -69,7 +69,7 @@ class Pipeline:
     Examples
     --------
     >>> import numpy as np
-    >>> from mappedviz.codecs import Pipeline
+    >>> from mappedviz.formats.codecs import Pipeline
     >>> Pipeline((), np.dtype(">i2"), (2,)).decode(b"\x00\x01\x00\x02")
     array([1, 2], dtype=int16)
     """
@@ -259,7 +259,7 @@ def _check_announced(announced: int, size: int | None) -> None:
 
 def decode_lzf(data: Buffer, size: int | None) -> Buffer:
     """Decode h5py's LZF filter."""
-    from mappedviz.loops import lzf
+    from mappedviz.formats.loops import lzf
 
     if size is None:
         raise DecodeError("is LZF without a known size")
@@ -286,7 +286,7 @@ def unshuffle(itemsize: int) -> Decoder:
         whole = n * itemsize
         out[whole:] = source[whole:]  # what does not fill an item stays behind
         if "numba" in sys.modules or next(_unshuffled) >= _COMPILE_AFTER:
-            from mappedviz import loops
+            from mappedviz.formats import loops
 
             loops.unshuffle(source, out, n, itemsize)
         else:

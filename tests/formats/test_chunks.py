@@ -26,9 +26,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, TransposeCodec, ZstdCodec
 
-from mappedviz import chunks as chunks_module
-from mappedviz import codecs, loops
-from mappedviz.chunks import (
+from mappedviz.errors import ElementError, StoreError
+from mappedviz.formats import chunks as chunks_module
+from mappedviz.formats import codecs, loops
+from mappedviz.formats.chunks import (
     ChunkCache,
     ChunkedArray,
     FileHandle,
@@ -41,9 +42,8 @@ from mappedviz.chunks import (
     unravel,
     virtual_chunks,
 )
-from mappedviz.codecs import DecodeError, Pipeline
-from mappedviz.errors import ElementError, StoreError
-from mappedviz.nodes import open_root
+from mappedviz.formats.codecs import DecodeError, Pipeline
+from mappedviz.formats.detect import open_root
 
 DTYPES = ["?", "i1", "u1", "i2", "u2", "<f2", ">f2", "<i4", ">i4", "<u4", ">u4", "<i8", ">i8"]
 DTYPES += ["<u8", "<f4", ">f4", "<f8", ">f8"]
@@ -176,7 +176,7 @@ def test_offsets_count_the_user_block(tmp_path: Path, block: int) -> None:
 
 
 def test_old_hdf5_left_the_user_block_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mappedviz import nodes_hdf5
+    from mappedviz.formats import hdf5 as nodes_hdf5
 
     values = values_of("<i4", (1000,))
     with h5py.File(tmp_path / "a.h5ad", "w", userblock_size=512) as file:
@@ -217,7 +217,7 @@ def test_every_index_of_chunks(tmp_path: Path, libver: str) -> None:
 def test_chunks_are_found_without_chunk_iter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mappedviz import nodes_hdf5
+    from mappedviz.formats import hdf5 as nodes_hdf5
 
     values = values_of("<i4", (1000,))
     with h5py.File(tmp_path / "a.h5ad", "w") as file:
@@ -572,7 +572,8 @@ def test_virtual_chunks_tile_what_they_cut(data: st.DataObject) -> None:
 def test_large_unfiltered_data_are_read_in_pieces(
     tmp_path: Path, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mappedviz import nodes_hdf5, nodes_zarr
+    from mappedviz.formats import hdf5 as nodes_hdf5
+    from mappedviz.formats import zarr as nodes_zarr
 
     monkeypatch.setattr(chunks_module, "VIRTUAL_CHUNK_BYTES", 4096)
     for module in (nodes_hdf5, nodes_zarr):
@@ -1223,8 +1224,8 @@ def test_a_cache_pickles_as_its_bounds() -> None:
 FORKING = """
 import os, sys, threading, warnings
 import numpy as np
-from mappedviz.chunks import ChunkCache, FilePool
-from mappedviz.nodes import open_root
+from mappedviz.formats.chunks import ChunkCache, FilePool
+from mappedviz.formats.detect import open_root
 
 warnings.simplefilter("ignore", DeprecationWarning)
 path = sys.argv[1]

@@ -1,7 +1,7 @@
 """AnnData's on-disk elements, dispatched on ``encoding-type``, whichever library opened the file.
 
-Everything here works on :class:`~mappedviz.nodes.GroupNode` and
-:class:`~mappedviz.nodes.ArrayNode`. anndata's own ``read_elem`` is not used: it needs
+Everything here works on :class:`~mappedviz.formats.detect.GroupNode` and
+:class:`~mappedviz.formats.detect.ArrayNode`. anndata's own ``read_elem`` is not used: it needs
 anndata, pandas and (for zarr) one to two milliseconds per element, where opening
 hundreds of stores must take less than a second.
 """
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mappedviz.errors import ElementError, MissingKeyError
-from mappedviz.nodes import ArrayNode, GroupNode
+from mappedviz.formats.detect import ArrayNode, GroupNode
 
 Array: TypeAlias = npt.NDArray[Any]
 MatrixKind = Literal["csr", "csc", "dense"]
