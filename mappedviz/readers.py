@@ -18,12 +18,12 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from mappedviz.batches import RowBatch
-from mappedviz.buffers import BufferPool
 from mappedviz.errors import MappedvizError, RecipeError
 from mappedviz.formats.chunks import ChunkCache, FilePool
-from mappedviz.gather import TRUST_SECONDS, decode_ahead, gather_csr, gather_dense, gather_row
-from mappedviz.matrices import Matrix
-from mappedviz.parts import Part
+from mappedviz.gather.buffers import BufferPool
+from mappedviz.gather.matrix import Matrix
+from mappedviz.gather.request import Part
+from mappedviz.gather.rows import TRUST_SECONDS, decode_ahead, gather_csr, gather_dense, gather_row
 
 if TYPE_CHECKING:
     from mappedviz.plan import Plan

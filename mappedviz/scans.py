@@ -23,8 +23,8 @@ from mappedviz.errors import ElementError, MappedvizError, MissingKeyError
 from mappedviz.formats.chunks import ChunkCache, FilePool
 from mappedviz.formats.detect import ArrayNode, GroupNode, open_root
 from mappedviz.formats.elements import Column, MatrixFacts, column_facts, read_index
-from mappedviz.gather import gather_csr
-from mappedviz.parts import Part
+from mappedviz.gather.request import Part
+from mappedviz.gather.rows import gather_csr
 from mappedviz.recipe.labels import Label, as_label
 from mappedviz.stores import Kind, PathLike, Store
 

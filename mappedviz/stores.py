@@ -42,7 +42,7 @@ from mappedviz.formats.elements import (
 )
 
 if TYPE_CHECKING:
-    from mappedviz.matrices import Matrix
+    from mappedviz.gather.matrix import Matrix
 
 Array: TypeAlias = npt.NDArray[Any]
 PathLike: TypeAlias = str | os.PathLike[str]
@@ -284,7 +284,7 @@ class Store:
         MissingKeyError
             The store has no such matrix.
         """
-        from mappedviz.matrices import Matrix
+        from mappedviz.gather.matrix import Matrix
 
         if key not in self.facts.matrices:
             raise self._no_matrix(key)
@@ -293,7 +293,7 @@ class Store:
 
     def open_obsm(self, key: str, cache: ChunkCache) -> Matrix | Array:
         """An obsm element: a matrix to read rows from, or (for odd ones) the whole array."""
-        from mappedviz.matrices import Matrix
+        from mappedviz.gather.matrix import Matrix
 
         facts = self.facts.obsm[key]
         with self.session() as root:
@@ -320,8 +320,8 @@ class Store:
         IndexError
             A row is out of range.
         """
-        from mappedviz.gather import gather_dense
-        from mappedviz.parts import Part
+        from mappedviz.gather.request import Part
+        from mappedviz.gather.rows import gather_dense
 
         if self._own_cache is None:
             self._own_cache = ChunkCache(64 << 20, FilePool())

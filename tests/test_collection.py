@@ -28,7 +28,7 @@ from mappedviz.errors import (
     StoreError,
     StoreWarning,
 )
-from mappedviz.gather import TRUST_SECONDS
+from mappedviz.gather.rows import TRUST_SECONDS
 from mappedviz.testing import STORE_KINDS, coded_anndata
 
 GENES = [

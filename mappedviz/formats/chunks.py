@@ -108,7 +108,7 @@ class FileHandle:
     stamp
         Of the file, when it was opened.
     mapping
-        What `mappedviz.mapped_files` knows of the file, and lives as long.
+        What `mappedviz.gather.mapped_files` knows of the file, and lives as long.
     """
 
     __slots__ = ("__weakref__", "fd", "mapping", "path", "stamp")

@@ -269,8 +269,8 @@ class StoreContract:
 
     def test_obsm_has_the_values_of_the_anndata(self, store: Store, adata: AnnData) -> None:
         from mappedviz.formats.chunks import ChunkCache, FilePool
-        from mappedviz.gather import gather_dense
-        from mappedviz.parts import Part
+        from mappedviz.gather.request import Part
+        from mappedviz.gather.rows import gather_dense
 
         for key, value in adata.obsm.items():
             want = dense(value)

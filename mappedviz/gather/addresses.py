@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mappedviz.native import function
+from mappedviz.gather.native import function
 
 Array: TypeAlias = npt.NDArray[Any]
 

@@ -19,13 +19,14 @@ import pytest
 from scipy import sparse
 from torch.utils.data import DataLoader
 
-from mappedviz import MappedCollection, layout, mapped_files
+from mappedviz import MappedCollection
 from mappedviz.errors import StoreError
 from mappedviz.formats.chunks import ChunkCache, FilePool
 from mappedviz.formats.detect import open_root
-from mappedviz.gather import gather_csr, gather_dense, gather_row
-from mappedviz.matrices import Matrix
-from mappedviz.parts import Part
+from mappedviz.gather import layout, mapped_files
+from mappedviz.gather.matrix import Matrix
+from mappedviz.gather.request import Part
+from mappedviz.gather.rows import gather_csr, gather_dense, gather_row
 from mappedviz.testing import STORE_KINDS, coded_anndata
 
 pytestmark = pytest.mark.skipif(
@@ -92,7 +93,7 @@ def test_a_file_that_is_truncated_while_it_is_read(path, mapped, monkeypatch, re
         patch.setattr(mapped_files.Watch, "address", truncating)
         for store in ds._reader.plan.stores:  # as if nobody looked afterwards
             patch.setattr(store, "check_unchanged", lambda: None)
-        patch.setattr("mappedviz.gather.TRUST_SECONDS", -1)
+        patch.setattr("mappedviz.gather.rows.TRUST_SECONDS", -1)
         with pytest.raises(StoreError, match="was truncated while open: 4096 bytes of") as error:
             read(ds)
     assert error.value.store == str(path)
@@ -130,7 +131,7 @@ def test_a_file_that_is_cut_within_a_page(tmp_path, mapped, monkeypatch, how):
         return found
 
     monkeypatch.setattr(mapped_files.Watch, "address", cutting)
-    monkeypatch.setattr("mappedviz.gather.TRUST_SECONDS", -1)
+    monkeypatch.setattr("mappedviz.gather.rows.TRUST_SECONDS", -1)
     with pytest.raises(StoreError, match="was truncated while open"):
         reads[how]()
 
@@ -203,7 +204,7 @@ def test_a_file_that_had_to_be_waited_for_is_left_alone(
     ds = MappedCollection(path)
     ds[0]
     assert mapping_of(ds).ready
-    monkeypatch.setattr("mappedviz.gather.TRUST_SECONDS", -1)
+    monkeypatch.setattr("mappedviz.gather.rows.TRUST_SECONDS", -1)
     counts = itertools.count(step=waits)
     monkeypatch.setattr(mapped_files, "_n_waits", lambda: next(counts))
     read(ds)
@@ -286,7 +287,8 @@ def run(code, path):
     head = f"""
         import os, faulthandler, mmap, sys, threading, time
         import numpy as np
-        from mappedviz import MappedCollection, mapped_files
+        from mappedviz import MappedCollection
+        from mappedviz.gather import mapped_files
         from mappedviz.errors import StoreError
         mapped_files._WORTH_MAPPING = 1
         mapped_files._in_memory = lambda fd, size: True
@@ -318,10 +320,10 @@ def test_an_index_that_changes_while_it_is_read(path):
         import anndata, h5py
         from scipy import sparse
         from mappedviz.formats.chunks import ChunkCache, FileHandle, FilePool
-        from mappedviz.gather import gather_csr, gather_dense
-        from mappedviz.matrices import Matrix
+        from mappedviz.gather.rows import gather_csr, gather_dense
+        from mappedviz.gather.matrix import Matrix
         from mappedviz.formats.detect import open_root
-        from mappedviz.parts import Part
+        from mappedviz.gather.request import Part
         n = 200_000
         X = sparse.csr_matrix((np.ones(n, "f4"), np.arange(n), [0, n]), shape=(1, n))
         anndata.AnnData(X).write_h5ad(path)

@@ -1,7 +1,7 @@
 """Rows that are asked for, as the compiled loops see them.
 
 A :class:`Part` names rows of one matrix, a :class:`Batch` is what one call of a loop gets: a
-descriptor per part (:mod:`mappedviz.layout`), and everything that must stay alive meanwhile.
+descriptor per part (:mod:`mappedviz.gather.layout`), and everything that must stay alive meanwhile.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-from mappedviz import layout
-from mappedviz.addresses import address, addresses
 from mappedviz.errors import StoreError
 from mappedviz.formats.chunks import (
     ChunkCache,
@@ -27,11 +25,13 @@ from mappedviz.formats.chunks import (
     FilePool,
     os_error,
 )
-from mappedviz.layout import N_FIELDS, N_FIXED
-from mappedviz.mapped_files import Watch
-from mappedviz.matrices import CODES, Matrix, Opened
-from mappedviz.native import function
-from mappedviz.remaps import looked_at
+from mappedviz.gather import layout
+from mappedviz.gather.addresses import address, addresses
+from mappedviz.gather.layout import N_FIELDS, N_FIXED
+from mappedviz.gather.mapped_files import Watch
+from mappedviz.gather.matrix import CODES, Matrix, Opened
+from mappedviz.gather.native import function
+from mappedviz.gather.remaps import looked_at
 
 __all__ = ["Batch", "Part", "Target", "target_of"]
 

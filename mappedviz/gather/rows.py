@@ -25,13 +25,14 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-from mappedviz import layout
-from mappedviz.addresses import address
 from mappedviz.formats.chunks import ChunkCache, default_threads
-from mappedviz.mapped_files import Watch, refuse_lost
-from mappedviz.matrices import Matrix, Opened
-from mappedviz.native import function
-from mappedviz.parts import (
+from mappedviz.gather import layout
+from mappedviz.gather.addresses import address
+from mappedviz.gather.mapped_files import Watch, refuse_lost
+from mappedviz.gather.matrix import Matrix, Opened
+from mappedviz.gather.native import function
+from mappedviz.gather.remaps import Remap, looked_at
+from mappedviz.gather.request import (
     BY_NUMPY,
     STEP_BYTES,
     Batch,
@@ -41,7 +42,6 @@ from mappedviz.parts import (
     source_of,
     target_of,
 )
-from mappedviz.remaps import Remap, looked_at
 
 __all__ = ["decode_ahead", "gather_csr", "gather_dense", "gather_row"]
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mappedviz.addresses import address
+from mappedviz.gather.addresses import address
 
 Array: TypeAlias = npt.NDArray[Any]
 

@@ -4,7 +4,7 @@
 two dangers, and each has its guard:
 
 *A page that is gone.* Somebody truncates the file, or the disk fails: the process gets SIGBUS, which
-ends it. A handler (compiled, in :mod:`mappedviz.kernels`) notes the file and puts zeros in the place
+ends it. A handler (compiled, in :mod:`mappedviz.gather.kernels`) notes the file and puts zeros in the place
 of the page, what was read is thrown away, and the caller gets a StoreError. Signals that come
 from elsewhere go to whom they went before. Where somebody installs another handler later, files
 are read with ``pread``; forked processes begin anew.
@@ -36,9 +36,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mappedviz import layout
 from mappedviz.errors import StoreError
-from mappedviz.native import function
+from mappedviz.gather import layout
+from mappedviz.gather.native import function
 
 if TYPE_CHECKING:
     from mappedviz.formats.chunks import FileHandle

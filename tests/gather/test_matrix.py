@@ -20,14 +20,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from mappedviz import addresses, gather, mapped_files, matrices
 from mappedviz.errors import ElementError, StoreError
 from mappedviz.formats.chunks import ChunkCache, Direct, FileHandle, FilePool, Stamp
 from mappedviz.formats.detect import open_root
 from mappedviz.formats.elements import MatrixFacts
-from mappedviz.gather import gather_csr, gather_dense, gather_row
-from mappedviz.matrices import Matrix
-from mappedviz.parts import Batch, Part, chunk_nbytes
+from mappedviz.gather import addresses, mapped_files
+from mappedviz.gather import matrix as matrices
+from mappedviz.gather import rows as gather
+from mappedviz.gather.matrix import Matrix
+from mappedviz.gather.request import Batch, Part, chunk_nbytes
+from mappedviz.gather.rows import gather_csr, gather_dense, gather_row
 
 STORED = ["b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"]
 INDEX = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]

@@ -16,13 +16,13 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-from mappedviz import layout
-from mappedviz.addresses import address
 from mappedviz.errors import ElementError
 from mappedviz.formats.chunks import ChunkCache, ChunkedArray, Direct, StoredArray
 from mappedviz.formats.detect import ArrayNode, GroupNode
 from mappedviz.formats.elements import MatrixFacts, matrix_facts
-from mappedviz.layout import N_FIXED
+from mappedviz.gather import layout
+from mappedviz.gather.addresses import address
+from mappedviz.gather.layout import N_FIXED
 
 __all__ = ["Matrix"]
 

@@ -11,16 +11,16 @@ import sys
 import numpy as np
 import pytest
 
-from mappedviz import layout, native
-from mappedviz.gather import gather_csr, gather_dense
-from mappedviz.matrices import Matrix
-from mappedviz.parts import Part
+from mappedviz.gather import layout, native
+from mappedviz.gather.matrix import Matrix
+from mappedviz.gather.request import Part
+from mappedviz.gather.rows import gather_csr, gather_dense
 
 # Uses the smallest function: replaces an address by what is there.
 PROGRAM = """
 import json, sys, time
 import numpy as np
-from mappedviz.native import function
+from mappedviz.gather.native import function
 start = time.perf_counter()
 follow = function("follow")
 seconds = time.perf_counter() - start
@@ -132,7 +132,7 @@ def test_another_numba_calls_the_loops_itself(tmp_path, monkeypatch, caplog):
 
 @pytest.mark.parametrize("kind", ["u1", "u2", "u4", "u8", "f4", "f8"])
 def test_there_are_loops_for_every_kind_of_output(kind):
-    from mappedviz import kernels
+    from mappedviz.gather import kernels
 
     dtype = np.dtype(kind).type
     built = kernels.build_dense(dtype) | kernels.build_csr(dtype) | kernels.build_plan(dtype)

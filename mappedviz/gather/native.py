@@ -1,6 +1,6 @@
 """Compiled functions, kept on disk as object code.
 
-numba compiles :mod:`mappedviz.kernels` once per machine. Afterwards a process needs neither numba
+numba compiles :mod:`mappedviz.gather.kernels` once per machine. Afterwards a process needs neither numba
 nor its 0.6 s of start: LLVM's loader links the object code in 0.03 s. Where nothing can be
 written, or what is on disk does not fit this machine, numba compiles again.
 
@@ -121,7 +121,7 @@ def _builtin(name: str, address: int) -> Callable[..., int]:
 def _compile(name: str, kind: str) -> Callable[..., int]:
     import numba
 
-    from mappedviz import kernels
+    from mappedviz.gather import kernels
 
     builder = _BUILDERS[name]
     if (builder, kind) not in _built:

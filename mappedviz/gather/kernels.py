@@ -1,11 +1,11 @@
 """The compiled loops: rows of stored matrices -> a dense batch or a CSR one.
 
-This is numba's source, imported only where it has to be compiled; :mod:`mappedviz.native` keeps
+This is numba's source, imported only where it has to be compiled; :mod:`mappedviz.gather.native` keeps
 the result on disk and hands it out as plain functions. So nothing here touches a Python object
 or memory of numba's: arguments are integers, many of them addresses, and a matrix is a row of
-them, its *descriptor* (:mod:`mappedviz.layout`). The loops hold no GIL, share nothing between
+them, its *descriptor* (:mod:`mappedviz.gather.layout`). The loops hold no GIL, share nothing between
 calls, and read unfiltered chunks themselves: with ``pread``, where a file that became shorter is
-a return code, or from a mapped file (:mod:`mappedviz.mapped_files`), where it is a signal: its
+a return code, or from a mapped file (:mod:`mappedviz.gather.mapped_files`), where it is a signal: its
 handler is the last function here.
 
 One compiled version per width and kind of the *output* values (uint8 to uint64, float32,
@@ -29,7 +29,7 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from mappedviz.layout import (
+from mappedviz.gather.layout import (
     BAD_INDEX,
     BAD_OUT_ROW,
     BAD_POINTER,
@@ -94,7 +94,7 @@ jit = nb.njit(**OPTIONS)
 
 
 def jit_later(function: F) -> F:
-    """Mark what :mod:`mappedviz.native` compiles: the functions that are called from outside."""
+    """Mark what :mod:`mappedviz.gather.native` compiles: the functions that are called from outside."""
     return function
 
 
