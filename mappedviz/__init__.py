@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mappedviz.loaders import dataloader, to_device
     from mappedviz.recipe.labels import Encoder
     from mappedviz.recipe.recipe import Recipe
-    from mappedviz.stores import Store, open_store
+    from mappedviz.stores.store import Store, open_store
     from mappedviz.views import (
         CategoriesView,
         ChecksView,
@@ -43,12 +43,12 @@ _HOME = {
     "Recipe": "recipe.recipe",
     "RowBatch": "batches",
     "ShapesView": "views",
-    "Store": "stores",
+    "Store": "stores.store",
     "WeightsView": "views",
     "audit": "audits",
     "dataloader": "loaders",
     "explore": "views",
-    "open_store": "stores",
+    "open_store": "stores.store",
     "to_device": "loaders",
 }
 

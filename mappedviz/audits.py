@@ -18,14 +18,14 @@ from mappedviz.recipe.recipe import PathLike, Recipe
 from mappedviz.saved import SavedEvidence, tables_to_dict
 from mappedviz.scanning import Progress, scan_stores
 from mappedviz.scans import SAMPLED_ROWS, Scan, Wants
-from mappedviz.stores import expand_paths
+from mappedviz.stores.store import expand_paths
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mappedviz.collection import MappedCollection
     from mappedviz.recipe.labels import Scheme
-    from mappedviz.stores import Store
+    from mappedviz.stores.store import Store
     from mappedviz.summaries import Coverage, LabelTable, WeightTable
 
 Tables: TypeAlias = Evidence | SavedEvidence

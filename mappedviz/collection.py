@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from mappedviz.batches import RowBatch
     from mappedviz.readers import Reader, Window
-    from mappedviz.stores import Store
+    from mappedviz.stores.store import Store
 
 Array: TypeAlias = npt.NDArray[Any]
 PathLike: TypeAlias = str | os.PathLike[str]

@@ -22,7 +22,7 @@ from mappedviz.errors import MissingKeyError, RecipeError, StoreError
 from mappedviz.recipe.joins import RowMap, VarJoin, VarNames, strip_versions
 from mappedviz.recipe.labels import Encoder, Label, Labels, as_label
 from mappedviz.recipe.recipe import Recipe, choose_for_store, store_names
-from mappedviz.stores import Store, expand_paths, open_stores
+from mappedviz.stores.store import Store, expand_paths, open_stores
 
 if TYPE_CHECKING:
     from mappedviz.formats.elements import Column

@@ -27,7 +27,7 @@ from mappedviz.gather.rows import TRUST_SECONDS, decode_ahead, gather_csr, gathe
 
 if TYPE_CHECKING:
     from mappedviz.plan import Plan
-    from mappedviz.stores import Store
+    from mappedviz.stores.store import Store
 
 Array: TypeAlias = npt.NDArray[Any]
 _KEPT_BUFFERS = 1 << 30  # bytes of output buffers kept for reuse

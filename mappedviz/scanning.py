@@ -33,7 +33,7 @@ from mappedviz.scans import (
 )
 
 if TYPE_CHECKING:
-    from mappedviz.stores import PathLike
+    from mappedviz.stores.store import PathLike
 
 Progress: TypeAlias = bool | Callable[[int, int], None]
 Report: TypeAlias = Callable[[Scan], None]

@@ -26,7 +26,7 @@ from mappedviz.formats.elements import Column, MatrixFacts, column_facts, read_i
 from mappedviz.gather.request import Part
 from mappedviz.gather.rows import gather_csr
 from mappedviz.recipe.labels import Label, as_label
-from mappedviz.stores import Kind, PathLike, Store
+from mappedviz.stores.store import Kind, PathLike, Store
 
 Array: TypeAlias = npt.NDArray[Any]
 

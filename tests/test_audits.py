@@ -249,7 +249,7 @@ def test_patterns_and_directories_without_stores_are_skipped_like_stores(tmp_pat
 
 
 def test_a_folder_that_may_not_be_read_is_a_finding(tmp_path, monkeypatch):
-    from mappedviz import stores
+    from mappedviz.stores import store as stores
 
     good = write(tmp_path, "good")
     (tmp_path / "closed").mkdir()

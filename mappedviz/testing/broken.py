@@ -93,7 +93,7 @@ class BrokenKind:
             Nothing was raised, too late, or with a message that does not say what is wrong.
         """
         from mappedviz.errors import MappedvizError
-        from mappedviz.stores import open_store
+        from mappedviz.stores.store import open_store
 
         at = "opening"
         try:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData  # type: ignore[import-untyped]
 
-    from mappedviz.stores import Store
+    from mappedviz.stores.store import Store
 
 
 def dense(matrix: Any) -> np.ndarray[Any, Any]:
@@ -162,7 +162,7 @@ class StoreContract:
     @pytest.fixture
     def store(self, path: Path) -> Iterator[Store]:
         """The store, opened."""
-        from mappedviz.stores import open_store
+        from mappedviz.stores.store import open_store
 
         store = open_store(path)
         yield store
@@ -206,7 +206,7 @@ class StoreContract:
     def test_a_path_may_be_relative_and_outlive_a_change_of_directory(
         self, path: Path, adata: AnnData, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from mappedviz.stores import open_store
+        from mappedviz.stores.store import open_store
 
         monkeypatch.chdir(path.parent)
         store = open_store(path.name)
@@ -295,7 +295,7 @@ class StoreContract:
     def test_closing_twice_does_no_harm_and_keeps_no_descriptor(
         self, path: Path, adata: AnnData
     ) -> None:
-        from mappedviz.stores import open_store
+        from mappedviz.stores.store import open_store
 
         def use() -> None:
             store = open_store(path)
@@ -336,7 +336,7 @@ class StoreContract:
         assert not wrong
 
     def test_reading_changes_nothing_on_disk(self, path: Path, adata: AnnData) -> None:
-        from mappedviz.stores import open_store
+        from mappedviz.stores.store import open_store
 
         before, beside = hash_store(path), sorted(path.parent.iterdir())
         store = open_store(path)
@@ -352,7 +352,7 @@ class StoreContract:
 
     @pytest.mark.parametrize("shape", [(0, 4), (3, 0), (1, 1)], ids=str)
     def test_a_tiny_or_empty_store_is_a_store(self, tmp_path: Path, shape: tuple[int, int]) -> None:
-        from mappedviz.stores import open_store
+        from mappedviz.stores.store import open_store
 
         adata = coded_anndata(0, *shape, plain=shape != (0, 4))
         path, adata = self.write(adata, tmp_path / "tiny"), self.expected(adata)

@@ -140,7 +140,7 @@ def small(folder: Path) -> dict[str, float]:
 
 def large(folder: Path) -> dict[str, float]:
     import mappedviz as mv
-    from mappedviz.stores import Store
+    from mappedviz.stores.store import Store
 
     paths = write_large(folder / "large")
     start = time.perf_counter()

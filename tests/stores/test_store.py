@@ -8,7 +8,7 @@ import pytest
 
 from mappedviz.errors import ElementError, MissingKeyError, StoreError
 from mappedviz.formats.elements import ColumnFacts
-from mappedviz.stores import expand_paths, open_store, open_stores
+from mappedviz.stores.store import expand_paths, open_store, open_stores
 from mappedviz.testing import STORE_KINDS, coded_anndata
 
 

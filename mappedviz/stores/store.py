@@ -120,7 +120,7 @@ class Store:
 
     Examples
     --------
-    >>> from mappedviz.stores import open_store
+    >>> from mappedviz.stores.store import open_store
     >>> store = open_store("notebooks/data/10x_pbmc68k_reduced.h5ad")
     >>> store.facts.n_obs, store.facts.n_vars, sorted(store.facts.matrices)
     (700, 765, ['X', 'raw.X'])

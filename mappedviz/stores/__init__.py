@@ -1,0 +1,5 @@
+"""One store: where it is, what it contains, and how this process reads it.
+
+It may import gather and everything below it. What is known of a store goes to its facts, how paths
+and patterns become stores to `paths`.
+"""
