@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mappedviz.audits import Audit, audit
-    from mappedviz.batches import RowBatch
-    from mappedviz.collection import MappedCollection
+    from mappedviz.collection.mapped_collection import MappedCollection
+    from mappedviz.collection.row_batch import RowBatch
     from mappedviz.findings import Finding
     from mappedviz.loaders import dataloader, to_device
     from mappedviz.recipe.labels import Encoder
@@ -39,9 +39,9 @@ _HOME = {
     "Explorer": "views",
     "Finding": "findings",
     "HandoffView": "views",
-    "MappedCollection": "collection",
+    "MappedCollection": "collection.mapped_collection",
     "Recipe": "recipe.recipe",
-    "RowBatch": "batches",
+    "RowBatch": "collection.row_batch",
     "ShapesView": "views",
     "Store": "stores.store",
     "WeightsView": "views",

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from mappedviz.checks import CHECKS
+from mappedviz.collection.plan import Plan, make_plan
 from mappedviz.errors import RecipeError, StoreError
 from mappedviz.evidence import Evidence
 from mappedviz.findings import Finding, NotApplicable, by_severity, changed
-from mappedviz.plan import Plan, make_plan
 from mappedviz.recipe.recipe import PathLike, Recipe
 from mappedviz.saved import SavedEvidence, tables_to_dict
 from mappedviz.scanning import Progress, scan_stores
@@ -23,7 +23,7 @@ from mappedviz.stores.store import expand_paths
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mappedviz.collection import MappedCollection
+    from mappedviz.collection.mapped_collection import MappedCollection
     from mappedviz.recipe.labels import Scheme
     from mappedviz.stores.store import Store
     from mappedviz.summaries import Coverage, LabelTable, WeightTable
@@ -289,7 +289,7 @@ class Audit:
         MappedvizError
             If the audit is fatal: what the engine says.
         """
-        from mappedviz.collection import MappedCollection
+        from mappedviz.collection.mapped_collection import MappedCollection
 
         chosen = self.recipe if recipe is None else recipe
         if isinstance(self._tables, SavedEvidence):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from mappedviz.collection.plan import filter_masks
 from mappedviz.errors import MissingKeyError, RecipeError
-from mappedviz.plan import filter_masks
 from mappedviz.recipe.labels import Labels, Scheme, scheme_of
 from mappedviz.recipe.splits import split_groups
 from mappedviz.summaries import (
@@ -30,7 +30,7 @@ from mappedviz.summaries import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mappedviz.plan import Plan
+    from mappedviz.collection.plan import Plan
     from mappedviz.recipe.recipe import Recipe
     from mappedviz.scans import Scan
 

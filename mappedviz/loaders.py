@@ -22,14 +22,14 @@ import torch
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from torch.utils.data._utils.collate import collate, default_collate_fn_map
 
-from mappedviz.batches import RowBatch, Sample, hear_sparse_warnings
+from mappedviz.collection.reader import default_cache_bytes, one_of_several
+from mappedviz.collection.row_batch import RowBatch, Sample, hear_sparse_warnings
 from mappedviz.errors import RecipeError
-from mappedviz.readers import default_cache_bytes, one_of_several
 
 if TYPE_CHECKING:
-    from mappedviz.collection import MappedCollection
+    from mappedviz.collection.mapped_collection import MappedCollection
+    from mappedviz.collection.reader import Window
     from mappedviz.formats.elements import MatrixFacts
-    from mappedviz.readers import Window
     from mappedviz.recipe.labels import Scheme
 
 Array: TypeAlias = npt.NDArray[Any]

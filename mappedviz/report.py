@@ -49,8 +49,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from mappedviz.audits import Audit
-    from mappedviz.batches import RowBatch
-    from mappedviz.collection import MappedCollection
+    from mappedviz.collection.mapped_collection import MappedCollection
+    from mappedviz.collection.row_batch import RowBatch
     from mappedviz.findings import Finding
     from mappedviz.summaries import Coverage, LabelTable, WeightTable
 

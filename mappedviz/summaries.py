@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from mappedviz.collection.plan import column_of
 from mappedviz.coverage import WHAT_IF, Coverage, id_kind, join_sizes, species_of
 from mappedviz.labelling import LabelTable, StoreCounts, cramers_v, crosstab, plain_spelling
-from mappedviz.plan import column_of
 from mappedviz.recipe.joins import strip_versions
 from mappedviz.recipe.recipe import Recipe, choose_for_store, store_names
 from mappedviz.scans import VOCABULARY, Names, Scan, counted

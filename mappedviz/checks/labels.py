@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from mappedviz.collection.plan import column_of
 from mappedviz.findings import Found, NotApplicableError, check
-from mappedviz.plan import column_of
 from mappedviz.recipe.recipe import store_names
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from mappedviz.views.weights import WeightsView
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader
 
-    from mappedviz.collection import MappedCollection
+    from mappedviz.collection.mapped_collection import MappedCollection
 
 SCHEMA = 1
 _VIEWS: dict[str, type[View]] = {

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch.utils.data import DataLoader
 
     from mappedviz.audits import Audit
-    from mappedviz.collection import MappedCollection
+    from mappedviz.collection.mapped_collection import MappedCollection
     from mappedviz.recipe.recipe import Recipe
 
 _GREY, _BLUE = "#999999", "#0072b2"

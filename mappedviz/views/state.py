@@ -17,7 +17,7 @@ from mappedviz.text.display import shown
 from mappedviz.views.work import Report, Work
 
 if TYPE_CHECKING:
-    from mappedviz.collection import MappedCollection
+    from mappedviz.collection.mapped_collection import MappedCollection
 
 #: Whatever a view can be made of.
 Source: TypeAlias = "Session | Audit | MappedCollection | Recipe | PathLike | Iterable[PathLike]"
@@ -119,7 +119,7 @@ class Session(traitlets.HasTraits):
         TypeError
             There is no such option.
         """
-        from mappedviz.collection import MappedCollection
+        from mappedviz.collection.mapped_collection import MappedCollection
 
         of_recipe = {one.name for one in fields(Recipe)}
         changes = {name: options.pop(name) for name in list(options) if name in of_recipe}

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from mappedviz.batches import RowBatch
+from mappedviz.collection.row_batch import RowBatch
 from mappedviz.errors import MappedvizError, RecipeError
 from mappedviz.formats.chunks import ChunkCache, FilePool
 from mappedviz.gather.buffers import BufferPool
@@ -26,7 +26,7 @@ from mappedviz.gather.request import Part
 from mappedviz.gather.rows import TRUST_SECONDS, decode_ahead, gather_csr, gather_dense, gather_row
 
 if TYPE_CHECKING:
-    from mappedviz.plan import Plan
+    from mappedviz.collection.plan import Plan
     from mappedviz.stores.store import Store
 
 Array: TypeAlias = npt.NDArray[Any]

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
+from mappedviz.collection.plan import Plan, make_plan
 from mappedviz.errors import ClosedError, RecipeError
-from mappedviz.plan import Plan, make_plan
 from mappedviz.recipe.labels import Encoder, Labels, Scheme, class_weights, row_weights, scheme_of
 from mappedviz.recipe.recipe import Join, Recipe
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mappedviz.batches import RowBatch
-    from mappedviz.readers import Reader, Window
+    from mappedviz.collection.reader import Reader, Window
+    from mappedviz.collection.row_batch import RowBatch
     from mappedviz.stores.store import Store
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -810,7 +810,7 @@ class _Reading:
 
     def reader(self, plan: Plan, cache_bytes: int | None) -> Reader:
         """A reader of a plan that has the same stores as the plans before."""
-        from mappedviz.readers import Reader
+        from mappedviz.collection.reader import Reader
 
         first = None if self._first is None else self._first()
         if first is None:

@@ -1,0 +1,5 @@
+"""Many stores as one map-style dataset: the plan, its reader, a batch, and the class people use.
+
+It may import stores and everything below it, and no torch beyond `RowBatch.to_torch`. Decisions
+belong to the recipe, reading to the reader; `MappedCollection` only puts them together.
+"""
