@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mappedviz.collection.mapped_collection import MappedCollection
     from mappedviz.collection.row_batch import RowBatch
     from mappedviz.findings import Finding
-    from mappedviz.loaders import dataloader, to_device
+    from mappedviz.loaders.loader import dataloader, to_device
     from mappedviz.recipe.labels import Encoder
     from mappedviz.recipe.recipe import Recipe
     from mappedviz.stores.store import Store, open_store
@@ -46,10 +46,10 @@ _HOME = {
     "Store": "stores.store",
     "WeightsView": "views",
     "audit": "audits",
-    "dataloader": "loaders",
+    "dataloader": "loaders.loader",
     "explore": "views",
     "open_store": "stores.store",
-    "to_device": "loaders",
+    "to_device": "loaders.loader",
 }
 
 __all__ = [

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, DistributedSampler
 import mappedviz as mv
 from mappedviz import MappedCollection, Recipe, cli
 from mappedviz.demo import ALIAS, KEY, RELABEL
-from mappedviz.loaders import RowOrder
+from mappedviz.loaders.loader import RowOrder
 from mappedviz.testing import STORE_KINDS, coded_anndata
 
 

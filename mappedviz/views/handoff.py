@@ -515,7 +515,7 @@ class HandoffView(View):
         **options
             What differs: ``shuffle``, ``weights``, ``num_workers``, ``sparse``, …
         """
-        from mappedviz.loaders import dataloader
+        from mappedviz.loaders.loader import dataloader
 
         if batch_size is not None:
             self.batch_size = batch_size

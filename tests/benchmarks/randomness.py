@@ -12,7 +12,7 @@ import argparse
 
 import numpy as np
 
-from mappedviz.loaders import RowOrder
+from mappedviz.loaders.loader import RowOrder
 
 
 def entropy(order: RowOrder, labels: np.ndarray, epochs: int) -> float:

@@ -19,7 +19,7 @@ from torch.utils.data import (
 import mappedviz as mv
 from mappedviz import MappedCollection
 from mappedviz.errors import RecipeError
-from mappedviz.loaders import RowOrder
+from mappedviz.loaders.loader import RowOrder
 from mappedviz.testing import STORE_KINDS, coded_anndata
 
 KINDS = {

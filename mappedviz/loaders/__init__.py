@@ -1,0 +1,5 @@
+"""The hand-off to torch: `dataloader`, samplers and collating.
+
+It may import collection and everything below it; audits are its sibling and unknown to it. Another
+consumer (JAX, say) is a module beside these.
+"""
