@@ -9,10 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mappedviz.audits import Audit, audit
+    from mappedviz.audits.findings import Finding
+    from mappedviz.audits.result import Audit, audit
     from mappedviz.collection.mapped_collection import MappedCollection
     from mappedviz.collection.row_batch import RowBatch
-    from mappedviz.findings import Finding
     from mappedviz.loaders.loader import dataloader, to_device
     from mappedviz.recipe.labels import Encoder
     from mappedviz.recipe.recipe import Recipe
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "Audit": "audits",
+    "Audit": "audits.result",
     "CategoriesView": "views",
     "ChecksView": "views",
     "CoverageView": "views",
     "Encoder": "recipe.labels",
     "Explorer": "views",
-    "Finding": "findings",
+    "Finding": "audits.findings",
     "HandoffView": "views",
     "MappedCollection": "collection.mapped_collection",
     "Recipe": "recipe.recipe",
@@ -45,7 +45,7 @@ _HOME = {
     "ShapesView": "views",
     "Store": "stores.store",
     "WeightsView": "views",
-    "audit": "audits",
+    "audit": "audits.result",
     "dataloader": "loaders.loader",
     "explore": "views",
     "open_store": "stores.store",

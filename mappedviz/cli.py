@@ -21,7 +21,7 @@ from mappedviz.text.display import listed, shown, visible
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mappedviz.audits import Audit
+    from mappedviz.audits.result import Audit
     from mappedviz.markup import Section, Table
     from mappedviz.recipe.recipe import Recipe
 
@@ -294,7 +294,7 @@ def _fixed(audit: Audit, fixes: Sequence[str]) -> Recipe:
 
 
 def _made(options: argparse.Namespace) -> Audit:
-    from mappedviz.audits import audit
+    from mappedviz.audits.result import audit
     from mappedviz.recipe.recipe import Recipe
 
     recipe = Recipe.load(options.recipe) if options.recipe else None

@@ -34,7 +34,7 @@ from mappedviz.text.display import MISSING, names, pattern_words, quantity, shar
 if TYPE_CHECKING:
     from matplotlib.text import Text
 
-    from mappedviz.summaries import Coverage, LabelTable, WeightTable
+    from mappedviz.audits.tables.stores import Coverage, LabelTable, WeightTable
 
 Array: TypeAlias = npt.NDArray[Any]
 ThemeName: TypeAlias = Literal["auto", "light", "dark"]
@@ -297,7 +297,7 @@ def plot_categories(
 
     Examples
     --------
-    >>> from mappedviz.summaries import LabelTable
+    >>> from mappedviz.audits.tables.stores import LabelTable
     >>> table = LabelTable.of("type", ["a", "b"], [(["T"], np.array([3]), 0), (["B"], np.array([2]), 0)])
     >>> [text.get_text() for text in plot_categories(table).get_yticklabels()]
     ['T', 'B']

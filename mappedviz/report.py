@@ -48,11 +48,11 @@ from mappedviz.text.files import write_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from mappedviz.audits import Audit
+    from mappedviz.audits.findings import Finding
+    from mappedviz.audits.result import Audit
+    from mappedviz.audits.tables.stores import Coverage, LabelTable, WeightTable
     from mappedviz.collection.mapped_collection import MappedCollection
     from mappedviz.collection.row_batch import RowBatch
-    from mappedviz.findings import Finding
-    from mappedviz.summaries import Coverage, LabelTable, WeightTable
 
 PathLike: TypeAlias = str | os.PathLike[str]
 Figures: TypeAlias = Mapping[str, Sequence[Picture]]
@@ -573,7 +573,7 @@ def _weights(weights: WeightTable, most: int, figures: Figures) -> Section:
 
 def _schemes_table(weights: WeightTable) -> Table:
     """The ways to weigh side by side; the one that was asked for is named."""
-    from mappedviz.summaries import compare_schemes
+    from mappedviz.audits.tables.stores import compare_schemes
 
     words = {"uniform": "1", "inverse": "1/n", "scaled": "s/(s+n)", "sqrt": "1/√n"}
     rows = [

@@ -7,9 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mappedviz.audits.tables.stores import (
+    STORE_COLUMNS,
+    Coverage,
+    LabelTable,
+    WeightTable,
+    crosstab,
+)
 from mappedviz.recipe.labels import Labels
 from mappedviz.recipe.recipe import Recipe
-from mappedviz.summaries import STORE_COLUMNS, Coverage, LabelTable, WeightTable, crosstab
 
 HOSTILE = [
     "<script>alert(1)</script>",

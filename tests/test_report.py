@@ -16,8 +16,8 @@ import pytest
 import scipy.sparse as sp
 
 from mappedviz import MappedCollection, RowBatch, markup, report
+from mappedviz.audits.tables.stores import Coverage
 from mappedviz.errors import RecipeError
-from mappedviz.summaries import Coverage
 from mappedviz.text import display as texts
 from mappedviz.text import files
 from tests.hostile import (

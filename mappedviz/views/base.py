@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from mappedviz.audits import Audit
+    from mappedviz.audits.result import Audit
 
 # How long a cell waits for the stores before it is shown: what is ready by then is also shown
 # where there is no kernel.

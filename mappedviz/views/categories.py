@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import ipywidgets as widgets
 import traitlets
 
-from mappedviz.findings import changed
+from mappedviz.audits.findings import changed
 from mappedviz.recipe.recipe import store_names
 from mappedviz.text.display import MISSING, listed, names, quantity, shown
 from mappedviz.views.base import (
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from mappedviz.audits import Audit
-    from mappedviz.findings import Finding
-    from mappedviz.summaries import LabelTable
+    from mappedviz.audits.findings import Finding
+    from mappedviz.audits.result import Audit
+    from mappedviz.audits.tables.stores import LabelTable
 
 _MOST_GROUPS = 60
 _MOST_KEYS = 300
@@ -515,7 +515,7 @@ class CategoriesView(View):
     # --- for scripts -----------------------------------------------------------------------
 
     def labels(self) -> LabelTable:
-        """See :class:`mappedviz.labelling.LabelTable`."""
+        """See :class:`mappedviz.audits.tables.labels.LabelTable`."""
         return self.audit.labels(self.key or None)
 
     def variants(self) -> pd.DataFrame:

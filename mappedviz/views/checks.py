@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from mappedviz.audits import Audit
-    from mappedviz.findings import Finding
+    from mappedviz.audits.findings import Finding
+    from mappedviz.audits.result import Audit
 
 _ORDER = {"fatal": 0, "error": 1, "warning": 2, "info": 3}
 _SIGNS = {"fatal": "✕ fatal", "error": "▲ error", "warning": "△ warning", "info": "○ info"}

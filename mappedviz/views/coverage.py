@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from mappedviz.audits import Audit
+    from mappedviz.audits.result import Audit
 
 SHOWS = ("genes against k", "without one store", "patterns", "per store", "identifiers", "search")
 _MOST_POINTS = 100
@@ -486,7 +486,7 @@ class CoverageView(View):
         return self.audit.coverage.find(self.genes)
 
     def table(self) -> pd.DataFrame:
-        """The table of :class:`mappedviz.coverage.Coverage`."""
+        """The table of :class:`mappedviz.audits.tables.genes.Coverage`."""
         return self.audit.coverage.table
 
     def plot(self, ax: Axes | None = None) -> Axes:

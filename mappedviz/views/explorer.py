@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import ipywidgets as widgets
 import traitlets
 
-from mappedviz.audits import Audit
+from mappedviz.audits.result import Audit
 from mappedviz.errors import RecipeError
 from mappedviz.recipe.recipe import Recipe
 from mappedviz.views.base import Guard, Status, View

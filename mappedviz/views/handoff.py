@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch.utils.data import DataLoader
 
-    from mappedviz.audits import Audit
+    from mappedviz.audits.result import Audit
     from mappedviz.collection.mapped_collection import MappedCollection
     from mappedviz.recipe.recipe import Recipe
 

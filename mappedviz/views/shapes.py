@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from mappedviz.audits import Audit
+    from mappedviz.audits.result import Audit
 
 _BARS = ("n_obs", "n_vars")
 _COLUMNS = [
@@ -152,7 +152,7 @@ class ShapesView(View):
             self.session.tell(str(error), "error")
 
     def table(self) -> pd.DataFrame:
-        """See :func:`mappedviz.summaries.stores_table`."""
+        """See :func:`mappedviz.audits.tables.stores.stores_table`."""
         return self.audit.stores
 
     def plot(self, ax: Axes | None = None) -> Axes:

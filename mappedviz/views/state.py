@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import traitlets
 
-from mappedviz.audits import Audit, audit
+from mappedviz.audits.result import Audit, audit
+from mappedviz.audits.scan import ScanCancelledError
 from mappedviz.errors import MappedvizError
 from mappedviz.recipe.recipe import PathLike, Recipe
-from mappedviz.scans import ScanCancelledError
 from mappedviz.text.display import shown
 from mappedviz.views.work import Report, Work
 

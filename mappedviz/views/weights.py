@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import ipywidgets as widgets
 import traitlets
 
+from mappedviz.audits.tables.weights import DEFAULT_SCALER
 from mappedviz.recipe.labels import FORMULAS
 from mappedviz.text.display import names, quantity, share, shown
 from mappedviz.views.base import Ids, Numbers, View, dropdown, handler, offer, row
 from mappedviz.views.charts import Bars, Table
 from mappedviz.views.state import Several
-from mappedviz.weighting import DEFAULT_SCALER
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from mappedviz.audits import Audit
-    from mappedviz.summaries import WeightTable
+    from mappedviz.audits.result import Audit
+    from mappedviz.audits.tables.stores import WeightTable
 
 _GREY, _BLUE = "#999999", "#0072b2"
 _SCHEMES = {**FORMULAS, "uniform": "all cells alike"}
@@ -292,11 +292,11 @@ class WeightsView(View):
         return audit.weights(list(self.by), scheme, self.scaler if scheme == "scaled" else None)
 
     def weights(self) -> WeightTable:
-        """See :class:`mappedviz.weighting.WeightTable`."""
+        """See :class:`mappedviz.audits.tables.weights.WeightTable`."""
         return self._weights(self.audit)
 
     def schemes(self) -> pd.DataFrame:
-        """The schemes side by side: see :func:`mappedviz.weighting.compare_schemes`."""
+        """The schemes side by side: see :func:`mappedviz.audits.tables.weights.compare_schemes`."""
         return self.audit.schemes(list(self.by), self.scaler)
 
     def table(self) -> pd.DataFrame:

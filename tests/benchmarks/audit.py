@@ -164,7 +164,7 @@ def large(folder: Path) -> dict[str, float]:
 
 
 def patterns(folder: Path) -> dict[str, float]:
-    from mappedviz.coverage import Coverage
+    from mappedviz.audits.tables.genes import Coverage
 
     rng = np.random.default_rng(0)
     names = np.array([f"g{i}" for i in range(60_000)], dtype=object)

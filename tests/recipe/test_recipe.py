@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mappedviz import Encoder, Recipe  # noqa: F401 - Encoder is what a repr may name
+from mappedviz.audits.findings import code_of
 from mappedviz.errors import RecipeError, RecipeTypeError
-from mappedviz.findings import code_of
 from mappedviz.recipe.recipe import choose_for_store, store_names
 
 FULL = {

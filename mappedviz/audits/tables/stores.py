@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from mappedviz.audits.scan import VOCABULARY, Names, Scan, counted
+from mappedviz.audits.tables.genes import WHAT_IF, Coverage, id_kind, join_sizes, species_of
+from mappedviz.audits.tables.labels import (
+    LabelTable,
+    StoreCounts,
+    cramers_v,
+    crosstab,
+    plain_spelling,
+)
+from mappedviz.audits.tables.weights import WeightTable, compare_schemes
 from mappedviz.collection.plan import column_of
-from mappedviz.coverage import WHAT_IF, Coverage, id_kind, join_sizes, species_of
-from mappedviz.labelling import LabelTable, StoreCounts, cramers_v, crosstab, plain_spelling
 from mappedviz.recipe.joins import strip_versions
 from mappedviz.recipe.recipe import Recipe, choose_for_store, store_names
-from mappedviz.scans import VOCABULARY, Names, Scan, counted
-from mappedviz.weighting import WeightTable, compare_schemes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,7 +128,7 @@ def stores_table(scans: Sequence[Scan], names: Sequence[str] | None = None) -> p
 
     Examples
     --------
-    >>> from mappedviz.scans import scan_store
+    >>> from mappedviz.audits.scan import scan_store
     >>> table = stores_table([scan_store("notebooks/data/10x_pbmc68k_reduced.h5ad")])
     >>> table[["kind", "X", "x_scale", "status"]].iloc[0].tolist()
     ['h5ad', 'dense float32 gzip(4)', 'scaled', 'ok']
@@ -244,7 +250,7 @@ def coverage_of(
 
     Examples
     --------
-    >>> from mappedviz.scans import scan_store
+    >>> from mappedviz.audits.scan import scan_store
     >>> folder = "notebooks/data/"
     >>> stores = ("10x_pbmc68k_reduced.h5ad", "pbmc3k_processed.v3sharded.zarr")
     >>> coverage = coverage_of([scan_store(folder + name) for name in stores])
@@ -369,7 +375,7 @@ def obs_schema(scans: Sequence[Scan], names: Sequence[str] | None = None) -> pd.
 
     Examples
     --------
-    >>> from mappedviz.scans import scan_store
+    >>> from mappedviz.audits.scan import scan_store
     >>> schema = obs_schema([scan_store("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad")])
     >>> schema.loc["cell_type"].to_dict()
     {('pbmc5k_small_cd4_vs_cd8.h5ad', 'dtype'): 'category(2)', ('pbmc5k_small_cd4_vs_cd8.h5ad', 'missing'): 0.0}
@@ -469,7 +475,7 @@ def label_table(
 
     Examples
     --------
-    >>> from mappedviz.scans import scan_store
+    >>> from mappedviz.audits.scan import scan_store
     >>> label_table([scan_store("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad")], "cell_type").total.to_dict()
     {'CD4_T': 250, 'CD8_T': 250}
     """

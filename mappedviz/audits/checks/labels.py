@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.collection.plan import column_of
-from mappedviz.findings import Found, NotApplicableError, check
 from mappedviz.recipe.recipe import store_names
 
 if TYPE_CHECKING:
-    from mappedviz.evidence import Evidence
-    from mappedviz.scans import ObsFacts
+    from mappedviz.audits.evidence import Evidence
+    from mappedviz.audits.scan import ObsFacts
 
 _LIKE_LABELS = (
     "cell.?type",

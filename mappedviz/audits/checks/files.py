@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.errors import MappedvizError
-from mappedviz.findings import Found, NotApplicableError, check
 
 if TYPE_CHECKING:
-    from mappedviz.evidence import Evidence
+    from mappedviz.audits.evidence import Evidence
 
 
 @check("unreadable-store", "error", "Get the file again, or leave it out.")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from mappedviz.findings import Found, NotApplicableError, check
-from mappedviz.labelling import cramers_v
+from mappedviz.audits.findings import Found, NotApplicableError, check
+from mappedviz.audits.tables.labels import cramers_v
 from mappedviz.recipe.labels import FORMULAS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mappedviz.evidence import Evidence
+    from mappedviz.audits.evidence import Evidence
 
 FEW_ROWS = 50
 _MOST_PAIRS = 20  # of stores that share cells: the worst come first

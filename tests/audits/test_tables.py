@@ -10,12 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mappedviz import Recipe
-from mappedviz.coverage import Coverage, id_kind, join_sizes, species_of
-from mappedviz.errors import RecipeError
-from mappedviz.labelling import LabelTable, cramers_v, crosstab, plain_spelling
-from mappedviz.recipe.labels import Labels
-from mappedviz.scans import scan_store
-from mappedviz.summaries import (
+from mappedviz.audits.scan import scan_store
+from mappedviz.audits.tables.genes import Coverage, id_kind, join_sizes, species_of
+from mappedviz.audits.tables.labels import LabelTable, cramers_v, crosstab, plain_spelling
+from mappedviz.audits.tables.stores import (
     STORE_COLUMNS,
     coverage_of,
     display_names,
@@ -24,8 +22,10 @@ from mappedviz.summaries import (
     obs_schema,
     stores_table,
 )
+from mappedviz.audits.tables.weights import WeightTable, compare_schemes
+from mappedviz.errors import RecipeError
+from mappedviz.recipe.labels import Labels
 from mappedviz.testing import BROKEN, STORE_KINDS, coded_anndata
-from mappedviz.weighting import WeightTable, compare_schemes
 
 # Of notebooks/data, counted with anndata 0.12.19.
 DEMO = {

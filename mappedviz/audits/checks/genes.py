@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mappedviz.audits.findings import Found, NotApplicableError, check
+from mappedviz.audits.tables.stores import species_of
 from mappedviz.errors import JoinError
-from mappedviz.findings import Found, NotApplicableError, check
-from mappedviz.summaries import species_of
 
 if TYPE_CHECKING:
-    from mappedviz.evidence import Evidence
+    from mappedviz.audits.evidence import Evidence
 
 
 def _several_stores(e: Evidence) -> None:

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 import mappedviz as mv
 from mappedviz import MappedCollection, Recipe
-from mappedviz.audits import judge
-from mappedviz.checks import CHECKS
+from mappedviz.audits.checks import CHECKS
+from mappedviz.audits.findings import Found, NotApplicable, check
+from mappedviz.audits.result import judge
+from mappedviz.audits.scan import ScanCancelledError, Wants, scan_store
+from mappedviz.audits.workers import CACHE, forget_scans, scan_stores
 from mappedviz.errors import MappedvizError, MissingKeyError, RecipeError, StoreError
-from mappedviz.findings import Found, NotApplicable, check
-from mappedviz.scanning import CACHE, forget_scans, scan_stores
-from mappedviz.scans import ScanCancelledError, Wants, scan_store
 from mappedviz.testing import BROKEN, STORE_KINDS, coded_anndata
 
 DEMO = [
@@ -545,7 +545,7 @@ def test_layout_speaks_of_large_stores_only(tmp_path, monkeypatch):
     scan = scan_store(path)
     facts = scan.store.facts.matrices
     facts["X"] = type(facts["X"])("csc", (10**6, 30_000), np.dtype("float32"), nnz=10**9)
-    from mappedviz.evidence import Evidence
+    from mappedviz.audits.evidence import Evidence
 
     (finding,) = CHECKS["layout"].run(Evidence([scan], Recipe(paths=[str(path)])))
     assert "cells a second" in finding.message
@@ -740,7 +740,7 @@ def test_processes_find_what_this_process_finds(several, tmp_path):
 def test_nothing_is_read_twice(several, monkeypatch):
     audit = quiet(several, "cell_type")
     opened = []
-    from mappedviz import scans
+    from mappedviz.audits import scan as scans
 
     def open_root(path):
         opened.append(path)
@@ -793,7 +793,7 @@ def test_progress_is_told(several):
 
 
 def test_a_bar_is_shown_where_it_takes_long(several, monkeypatch, capsys):
-    from mappedviz import scanning
+    from mappedviz.audits import workers as scanning
 
     mv.audit(several[:2], workers=0)
     assert capsys.readouterr().err == ""
@@ -804,10 +804,10 @@ def test_a_bar_is_shown_where_it_takes_long(several, monkeypatch, capsys):
 
 def test_a_store_that_hangs_or_kills_is_listed(several, monkeypatch, tmp_path):
     """The worker is replaced by one that sleeps at one store and dies at another."""
-    from mappedviz import scanning
+    from mappedviz.audits import workers as scanning
 
     program = (
-        "import time, os, mappedviz.scanning as s, mappedviz.scans as c\n"
+        "import time, os, mappedviz.audits.workers as s, mappedviz.audits.scan as c\n"
         "real = s.read_store\n"
         "def read(path, *rest):\n"
         "    if 's1' in path: time.sleep(60)\n"

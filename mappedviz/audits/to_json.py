@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from mappedviz.audits.evidence import Evidence, weights_of
+from mappedviz.audits.tables.stores import Coverage, LabelTable
 from mappedviz.errors import MissingKeyError, RecipeError
-from mappedviz.evidence import Evidence, weights_of
 from mappedviz.recipe.labels import scheme_of
-from mappedviz.summaries import Coverage, LabelTable
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mappedviz.audits.tables.stores import WeightTable
     from mappedviz.recipe.labels import Scheme
     from mappedviz.recipe.recipe import Recipe
-    from mappedviz.summaries import WeightTable
 
 
 def tables_to_dict(tables: Evidence | SavedEvidence) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from mappedviz.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
-    from mappedviz.evidence import Evidence
+    from mappedviz.audits.evidence import Evidence
 
 Severity: TypeAlias = Literal["fatal", "error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("fatal", "error", "warning", "info")

@@ -20,8 +20,7 @@ from dataclasses import replace
 from queue import Empty, Queue
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
-from mappedviz.errors import StoreError
-from mappedviz.scans import (
+from mappedviz.audits.scan import (
     VOCABULARY,
     Names,
     Scan,
@@ -31,6 +30,7 @@ from mappedviz.scans import (
     read_store,
     top_up,
 )
+from mappedviz.errors import StoreError
 
 if TYPE_CHECKING:
     from mappedviz.stores.store import PathLike
@@ -42,7 +42,7 @@ Report: TypeAlias = Callable[[Scan], None]
 STORES_PER_WORKER = 60
 _TICK = 0.1
 _BAR_AFTER = 0.5
-_PROGRAM = "from mappedviz.scanning import serve; serve()"
+_PROGRAM = "from mappedviz.audits.workers import serve; serve()"
 
 
 class ScanCache:
@@ -50,7 +50,7 @@ class ScanCache:
 
     Examples
     --------
-    >>> from mappedviz.scans import Wants, scan_store
+    >>> from mappedviz.audits.scan import Wants, scan_store
     >>> path = "notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad"
     >>> cache = ScanCache()
     >>> cache.put(scan_store(path))

@@ -9,24 +9,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from mappedviz.checks import CHECKS
+from mappedviz.audits.checks import CHECKS
+from mappedviz.audits.evidence import Evidence
+from mappedviz.audits.findings import Finding, NotApplicable, by_severity, changed
+from mappedviz.audits.scan import SAMPLED_ROWS, Scan, Wants
+from mappedviz.audits.to_json import SavedEvidence, tables_to_dict
+from mappedviz.audits.workers import Progress, scan_stores
 from mappedviz.collection.plan import Plan, make_plan
 from mappedviz.errors import RecipeError, StoreError
-from mappedviz.evidence import Evidence
-from mappedviz.findings import Finding, NotApplicable, by_severity, changed
 from mappedviz.recipe.recipe import PathLike, Recipe
-from mappedviz.saved import SavedEvidence, tables_to_dict
-from mappedviz.scanning import Progress, scan_stores
-from mappedviz.scans import SAMPLED_ROWS, Scan, Wants
 from mappedviz.stores.store import expand_paths
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mappedviz.audits.tables.stores import Coverage, LabelTable, WeightTable
     from mappedviz.collection.mapped_collection import MappedCollection
     from mappedviz.recipe.labels import Scheme
     from mappedviz.stores.store import Store
-    from mappedviz.summaries import Coverage, LabelTable, WeightTable
 
 Tables: TypeAlias = Evidence | SavedEvidence
 SCHEMA = 1
@@ -100,21 +100,21 @@ class Audit:
 
     @property
     def stores(self) -> pd.DataFrame:
-        """A row a store: see :func:`mappedviz.summaries.stores_table`."""
+        """A row a store: see :func:`mappedviz.audits.tables.stores.stores_table`."""
         return self._tables.stores
 
     @property
     def coverage(self) -> Coverage:
-        """Which store has which genes: see :class:`mappedviz.coverage.Coverage`."""
+        """Which store has which genes: see :class:`mappedviz.audits.tables.genes.Coverage`."""
         return self._tables.coverage
 
     @property
     def obs_schema(self) -> pd.DataFrame:
-        """Which store has which obs columns: see :func:`mappedviz.summaries.obs_schema`."""
+        """Which store has which obs columns: see :func:`mappedviz.audits.tables.stores.obs_schema`."""
         return self._tables.obs_schema
 
     def labels(self, key: str | None = None) -> LabelTable:
-        """Rows per class and store: see :class:`mappedviz.labelling.LabelTable`.
+        """Rows per class and store: see :class:`mappedviz.audits.tables.labels.LabelTable`.
 
         Parameters
         ----------
@@ -129,7 +129,7 @@ class Audit:
         scheme: Scheme | None = None,
         scaler: float | None = None,
     ) -> WeightTable:
-        """What weights do to an epoch: see :class:`mappedviz.weighting.WeightTable`.
+        """What weights do to an epoch: see :class:`mappedviz.audits.tables.weights.WeightTable`.
 
         Parameters
         ----------
@@ -145,8 +145,8 @@ class Audit:
     def schemes(
         self, keys: str | Sequence[str] | None = None, scaler: float | None = None
     ) -> pd.DataFrame:
-        """The schemes side by side: see :func:`mappedviz.weighting.compare_schemes`."""
-        from mappedviz.weighting import compare_schemes
+        """The schemes side by side: see :func:`mappedviz.audits.tables.weights.compare_schemes`."""
+        from mappedviz.audits.tables.weights import compare_schemes
 
         return compare_schemes(self.weights(keys).table["n"].to_numpy(), scaler)
 
@@ -411,7 +411,7 @@ def audit(
         Show a bar if it takes long, or a function that is called with the number of stores
         done and of all stores.
     cancel
-        Setting this event ends the scan with :class:`~mappedviz.scans.ScanCancelledError`.
+        Setting this event ends the scan with :class:`~mappedviz.audits.scan.ScanCancelledError`.
     workers
         Processes that read; 0 reads in this one. Default: as many as are worth it.
     open_timeout
@@ -578,7 +578,7 @@ def judge(recipe: Recipe, scans: Sequence[Scan]) -> tuple[Plan | None, Exception
 
 def _look(scan: Scan | None, path: str, look: Callable[[Store], Any]) -> tuple[Store, Any]:
     if scan is None:  # a file that came after the scan
-        from mappedviz.scans import scan_store
+        from mappedviz.audits.scan import scan_store
 
         scan = scan_store(path, Wants(rows=0, obs_names=False))
     if scan.store is None:

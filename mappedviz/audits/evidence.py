@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mappedviz.collection.plan import filter_masks
-from mappedviz.errors import MissingKeyError, RecipeError
-from mappedviz.recipe.labels import Labels, Scheme, scheme_of
-from mappedviz.recipe.splits import split_groups
-from mappedviz.summaries import (
+from mappedviz.audits.tables.stores import (
     Coverage,
     LabelTable,
     WeightTable,
@@ -26,13 +22,17 @@ from mappedviz.summaries import (
     obs_schema,
     stores_table,
 )
+from mappedviz.collection.plan import filter_masks
+from mappedviz.errors import MissingKeyError, RecipeError
+from mappedviz.recipe.labels import Labels, Scheme, scheme_of
+from mappedviz.recipe.splits import split_groups
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mappedviz.audits.scan import Scan
     from mappedviz.collection.plan import Plan
     from mappedviz.recipe.recipe import Recipe
-    from mappedviz.scans import Scan
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -94,21 +94,21 @@ class Evidence:
 
     @cached_property
     def stores(self) -> pd.DataFrame:
-        """See :func:`~mappedviz.summaries.stores_table`."""
+        """See :func:`~mappedviz.audits.tables.stores.stores_table`."""
         return stores_table(self.scans, self.names)
 
     @cached_property
     def coverage(self) -> Coverage:
-        """See :class:`~mappedviz.coverage.Coverage`."""
+        """See :class:`~mappedviz.audits.tables.genes.Coverage`."""
         return coverage_of([s for _, s in self.used], self.recipe, [n for n, _ in self.used])
 
     @cached_property
     def obs_schema(self) -> pd.DataFrame:
-        """See :func:`~mappedviz.summaries.obs_schema`."""
+        """See :func:`~mappedviz.audits.tables.stores.obs_schema`."""
         return obs_schema(self.scans, self.names)
 
     def library_sizes(self, key: str = "X") -> pd.DataFrame:
-        """See :func:`~mappedviz.summaries.library_sizes`."""
+        """See :func:`~mappedviz.audits.tables.stores.library_sizes`."""
         return library_sizes(self.scans, key, self.names)
 
     @cached_property
@@ -139,7 +139,7 @@ class Evidence:
         return table.missing + table.absent + counted
 
     def labels(self, key: str | None = None) -> LabelTable:
-        """See :class:`~mappedviz.labelling.LabelTable`.
+        """See :class:`~mappedviz.audits.tables.labels.LabelTable`.
 
         Raises
         ------
@@ -173,7 +173,7 @@ class Evidence:
         scheme: Scheme | None = None,
         scaler: float | None = None,
     ) -> WeightTable:
-        """See :class:`~mappedviz.weighting.WeightTable`.
+        """See :class:`~mappedviz.audits.tables.weights.WeightTable`.
 
         Raises
         ------

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mappedviz.findings import Found, NotApplicableError, check
+from mappedviz.audits.findings import Found, NotApplicableError, check
 
 if TYPE_CHECKING:
-    from mappedviz.evidence import Evidence
-    from mappedviz.scans import MatrixSample
+    from mappedviz.audits.evidence import Evidence
+    from mappedviz.audits.scan import MatrixSample
 
 _WORDS = {
     "counts": "counts",

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.errors import RecipeError
-from mappedviz.findings import Found, NotApplicableError, check
 
 if TYPE_CHECKING:
-    from mappedviz.evidence import Evidence
+    from mappedviz.audits.evidence import Evidence
 
 Array: TypeAlias = npt.NDArray[Any]
 _FAR = 0.05  # from the share that was asked for

@@ -1,0 +1,11 @@
+"""Checks: each a small function that looks at the tables; its docstring is its message.
+
+To add one, write a function in one of these modules and decorate it with
+:func:`~mappedviz.audits.findings.check`. It yields :class:`~mappedviz.audits.findings.Found`, or raises
+:class:`~mappedviz.audits.findings.NotApplicableError` where there is nothing to look at.
+"""
+
+from mappedviz.audits.checks import bias, files, genes, labels, splitting, values
+from mappedviz.audits.findings import CHECKS
+
+__all__ = ["CHECKS", "bias", "files", "genes", "labels", "splitting", "values"]

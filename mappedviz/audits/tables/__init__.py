@@ -1,0 +1,1 @@
+"""The tables of an audit, pure: stores, genes, labels and weights."""
