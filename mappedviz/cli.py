@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mappedviz.audits.result import Audit
-    from mappedviz.markup import Section, Table
     from mappedviz.recipe.recipe import Recipe
+    from mappedviz.report.markup import Section, Table
 
 OK, FOUND, USAGE, INTERRUPTED = 0, 1, 2, 130
 SEVERITIES = ("fatal", "error", "warning")
@@ -317,7 +317,7 @@ def _json_of(audit: Audit) -> str:
 
 
 def _write_csv(audit: Audit, folder: Path) -> str:
-    from mappedviz import report
+    from mappedviz.report import report
     from mappedviz.text import files
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -374,7 +374,7 @@ def _console(stream: TextIO) -> Console:
 
 
 def _show(audit: Audit, console: Console) -> None:
-    from mappedviz import report
+    from mappedviz.report import report
 
     _line(console, audit.verdict, "bold")
     _line(console, report.summary_line(audit))

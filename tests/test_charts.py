@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import traitlets
 
-from mappedviz.report import STORE_COLOURS
+from mappedviz.report.report import STORE_COLOURS
 from mappedviz.views import charts
 from mappedviz.views.charts import Bars, Chart, Code, Curve, KeyGuard, Matrix, Table
 from tests.hostile import HOSTILE

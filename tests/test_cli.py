@@ -11,11 +11,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
-from mappedviz import Recipe, cli, report
-from mappedviz.errors import StoreError
-from tests.hostile import HOSTILE
 from tests.test_report import CLASSES, STORES, a_finding, an_audit
+
+from mappedviz import Recipe, cli
+from mappedviz.errors import StoreError
+from mappedviz.report import report
+from tests.hostile import HOSTILE
 
 ESCAPES = [chr(code) for code in (*range(9), *range(11, 32), 127, 0x9B, 0x202E)]
 

@@ -306,7 +306,7 @@ class Audit:
         return f"Audit of {len(self._tables.paths)} stores: {self.verdict}"
 
     def _repr_html_(self) -> str:
-        from mappedviz.report import audit_html
+        from mappedviz.report.report import audit_html
 
         return audit_html(self)
 
@@ -318,7 +318,7 @@ class Audit:
         OSError
             It cannot be written; the old file is still there.
         """
-        from mappedviz.report import write_html
+        from mappedviz.report.report import write_html
 
         return write_html(self, path)
 

@@ -519,7 +519,7 @@ class MappedCollection:
         )
 
     def _repr_html_(self) -> str:
-        from mappedviz.report import collection_html
+        from mappedviz.report.report import collection_html
 
         return collection_html(self)
 

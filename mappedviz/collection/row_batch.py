@@ -80,7 +80,7 @@ class RowBatch(Sequence[Sample]):
         return f"RowBatch of {self._n} rows ({parts})"
 
     def _repr_html_(self) -> str:
-        from mappedviz.report import batch_html
+        from mappedviz.report.report import batch_html
 
         return batch_html(self)
 

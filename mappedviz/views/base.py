@@ -11,7 +11,7 @@ import ipywidgets as widgets
 import traitlets
 
 from mappedviz.errors import MappedvizError
-from mappedviz.report import STORE_COLOURS, sections_of
+from mappedviz.report.report import STORE_COLOURS, sections_of
 from mappedviz.text.display import names, shown
 from mappedviz.views.charts import KeyGuard
 from mappedviz.views.state import Session, Source
@@ -296,7 +296,7 @@ class View(widgets.VBox):  # type: ignore[misc]
 
     def _repr_html_(self) -> str:
         """What is shown where there is no kernel: the same tables as static HTML."""
-        from mappedviz.markup import fragment
+        from mappedviz.report.markup import fragment
 
         self.session.wait(_PATIENCE)
         audit = self.session.audit

@@ -178,7 +178,7 @@ class ChecksView(View):
         return self.audit_code("audit.findings")
 
     def _repr_html_(self) -> str:
-        from mappedviz.report import findings_html
+        from mappedviz.report.report import findings_html
 
         self.session.wait(2.0)
         audit = self.session.audit

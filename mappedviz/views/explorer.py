@@ -238,7 +238,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return f"Explorer: {self.session.status or 'nothing was read'}"
 
     def _repr_html_(self) -> str:
-        from mappedviz.markup import fragment
+        from mappedviz.report.markup import fragment
 
         self.session.wait(2.0)
         audit = self.session.audit

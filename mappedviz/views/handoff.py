@@ -575,7 +575,7 @@ class HandoffView(View):
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        from mappedviz.markup import fragment
+        from mappedviz.report.markup import fragment
 
         self.session.wait(2.0)
         return fragment(verdict=self.session.status, code=self.code())

@@ -15,9 +15,10 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from mappedviz import MappedCollection, RowBatch, markup, report
+from mappedviz import MappedCollection, RowBatch
 from mappedviz.audits.tables.stores import Coverage
 from mappedviz.errors import RecipeError
+from mappedviz.report import markup, report
 from mappedviz.text import display as texts
 from mappedviz.text import files
 from tests.hostile import (

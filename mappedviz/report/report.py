@@ -1,7 +1,7 @@
 """The audit, collections and batches as static HTML.
 
-Tables are first made into plain values (:class:`~mappedviz.markup.Section`), which the command
-line shows as well, and :mod:`mappedviz.markup` makes HTML of them.
+Tables are first made into plain values (:class:`~mappedviz.report.markup.Section`), which the command
+line shows as well, and :mod:`mappedviz.report.markup` makes HTML of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from mappedviz.errors import MappedvizError
-from mappedviz.markup import (
+from mappedviz.report.markup import (
     BLUE,
     GREEN,
     GREY,
