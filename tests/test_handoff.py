@@ -17,7 +17,8 @@ import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
 import mappedviz as mv
-from mappedviz import MappedCollection, Recipe, cli
+from mappedviz import MappedCollection, Recipe
+from mappedviz.cli import command as cli
 from mappedviz.demo import ALIAS, KEY, RELABEL
 from mappedviz.loaders.loader import RowOrder
 from mappedviz.testing import STORE_KINDS, coded_anndata

@@ -13,7 +13,8 @@ from types import SimpleNamespace
 import pytest
 from tests.test_report import CLASSES, STORES, a_finding, an_audit
 
-from mappedviz import Recipe, cli
+from mappedviz import Recipe
+from mappedviz.cli import command as cli
 from mappedviz.errors import StoreError
 from mappedviz.report import report
 from tests.hostile import HOSTILE

@@ -18,7 +18,9 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from mappedviz import Recipe, cli, lab
+from mappedviz import Recipe
+from mappedviz.cli import command as cli
+from mappedviz.cli import lab
 from tests.hostile import HOSTILE
 
 STORE = "pbmc5k_small_cd4_vs_cd8.h5ad"

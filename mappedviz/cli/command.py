@@ -249,7 +249,7 @@ def _recipe(options: argparse.Namespace) -> int:
 
 
 def _lab(options: argparse.Namespace) -> int:
-    from mappedviz import lab
+    from mappedviz.cli import lab
 
     def command(opened: Path) -> list[str]:
         return lab.lab_command(
