@@ -27,7 +27,7 @@ help:
 
 demo:
 	@$(SETUP)
-	@$(BIN)/python -m mappedviz.demo
+	@$(BIN)/python examples/demo.py
 
 test: lint
 	@scripts/chromium.sh

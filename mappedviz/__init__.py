@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mappedviz.text.rendering import renderers_from
+
 if TYPE_CHECKING:
     from mappedviz.audits.findings import Finding
     from mappedviz.audits.result import Audit, audit
@@ -30,26 +32,29 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+# Renderers are imported when the first value is shown.
+renderers_from(lambda: import_module("mappedviz.report"))
+
 _HOME = {
-    "Audit": "audits.result",
+    "Audit": "audits",
     "CategoriesView": "views",
     "ChecksView": "views",
     "CoverageView": "views",
-    "Encoder": "recipe.labels",
+    "Encoder": "recipe",
     "Explorer": "views",
-    "Finding": "audits.findings",
+    "Finding": "audits",
     "HandoffView": "views",
-    "MappedCollection": "collection.mapped_collection",
-    "Recipe": "recipe.recipe",
-    "RowBatch": "collection.row_batch",
+    "MappedCollection": "collection",
+    "Recipe": "recipe",
+    "RowBatch": "collection",
     "ShapesView": "views",
-    "Store": "stores.store",
+    "Store": "stores",
     "WeightsView": "views",
-    "audit": "audits.result",
-    "dataloader": "loaders.loader",
+    "audit": "audits",
+    "dataloader": "loaders",
     "explore": "views",
-    "open_store": "stores.store",
-    "to_device": "loaders.loader",
+    "open_store": "stores",
+    "to_device": "loaders",
 }
 
 __all__ = [

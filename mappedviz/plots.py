@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -29,6 +28,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from mpl_toolkits.axes_grid1 import make_axes_locatable  # type: ignore[import-untyped]
 
+from mappedviz._types import Array
 from mappedviz.text.display import MISSING, names, pattern_words, quantity, share
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from mappedviz.audits.tables.stores import Coverage, LabelTable, WeightTable
 
-Array: TypeAlias = npt.NDArray[Any]
 ThemeName: TypeAlias = Literal["auto", "light", "dark"]
 
 # Okabe and Ito's eight, told apart by (nearly) everyone; black comes last and gives way to the

@@ -26,7 +26,7 @@ WIDTH = 1100
 
 OPEN = """
 import mappedviz as mv
-from mappedviz.demo import ALIAS, RELABEL
+from examples.demo import ALIAS, RELABEL
 
 # Some spellings are left as they are, to be found.
 names = {"CD14+ Monocyte", "Dendritic", "NK"}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from mappedviz._types import Array
 from mappedviz.audits.tables.stores import (
     Coverage,
     LabelTable,
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from mappedviz.audits.scan import Scan
     from mappedviz.collection.plan import Plan
     from mappedviz.recipe.recipe import Recipe
-
-Array: TypeAlias = npt.NDArray[Any]
 
 
 class Evidence:

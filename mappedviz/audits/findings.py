@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from mappedviz._types import SEVERITIES, Severity
 from mappedviz.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
     from mappedviz.audits.evidence import Evidence
-
-Severity: TypeAlias = Literal["fatal", "error", "warning", "info"]
-SEVERITIES: tuple[Severity, ...] = ("fatal", "error", "warning", "info")
 
 
 @dataclass(frozen=True)

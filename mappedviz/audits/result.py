@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+from mappedviz._types import PathLike
 from mappedviz.audits.checks import CHECKS
 from mappedviz.audits.evidence import Evidence
 from mappedviz.audits.findings import Finding, NotApplicable, by_severity, changed
@@ -17,8 +18,9 @@ from mappedviz.audits.to_json import SavedEvidence, tables_to_dict
 from mappedviz.audits.workers import Progress, scan_stores
 from mappedviz.collection.plan import Plan, make_plan
 from mappedviz.errors import RecipeError, StoreError
-from mappedviz.recipe.recipe import PathLike, Recipe
+from mappedviz.recipe.recipe import Recipe
 from mappedviz.stores.store import expand_paths
+from mappedviz.text.rendering import renderer_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -306,9 +308,7 @@ class Audit:
         return f"Audit of {len(self._tables.paths)} stores: {self.verdict}"
 
     def _repr_html_(self) -> str:
-        from mappedviz.report.report import audit_html
-
-        return audit_html(self)
+        return renderer_of(self).fragment(self)
 
     def to_html(self, path: PathLike) -> Path:
         """Write one self-contained page with figures; an existing file stays whole until then.
@@ -318,9 +318,10 @@ class Audit:
         OSError
             It cannot be written; the old file is still there.
         """
-        from mappedviz.report.report import write_html
-
-        return write_html(self, path)
+        write_page = renderer_of(self).write_page
+        assert write_page is not None
+        page: Path = write_page(self, path)
+        return page
 
     def to_json(self) -> str:
         """The audit as JSON: verdict, findings, recipe and tables, without the names of the genes."""

@@ -14,11 +14,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
+from mappedviz._types import Array, PathLike, StoreKind
 from mappedviz.errors import ElementError, MappedvizError, MissingKeyError
 from mappedviz.formats.chunks import ChunkCache, FilePool
 from mappedviz.formats.detect import ArrayNode, GroupNode, open_root
@@ -26,9 +26,7 @@ from mappedviz.formats.elements import Column, MatrixFacts, column_facts, read_i
 from mappedviz.gather.request import Part
 from mappedviz.gather.rows import gather_csr
 from mappedviz.recipe.labels import Label, as_label
-from mappedviz.stores.store import Kind, PathLike, Store
-
-Array: TypeAlias = npt.NDArray[Any]
+from mappedviz.stores.store import Store
 
 SAMPLED_ROWS = 512
 #: Columns with more distinct values than this are named, but their values are not kept.
@@ -249,10 +247,10 @@ class Wants:
 class _LateRoot(GroupNode):
     """The root of a store, which is opened when something is asked of it."""
 
-    def __init__(self, path: str, kind: Kind) -> None:
+    def __init__(self, path: str, kind: StoreKind) -> None:
         self.store = path
         self.name = ""
-        self.kind: Kind = kind
+        self.kind: StoreKind = kind
         self._opened = ExitStack()
         self._root: GroupNode | None = None
 

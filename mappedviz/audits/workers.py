@@ -33,7 +33,7 @@ from mappedviz.audits.scan import (
 from mappedviz.errors import StoreError
 
 if TYPE_CHECKING:
-    from mappedviz.stores.store import PathLike
+    from mappedviz._types import PathLike
 
 Progress: TypeAlias = bool | Callable[[int, int], None]
 Report: TypeAlias = Callable[[Scan], None]

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from mappedviz._types import SEVERITIES
 from mappedviz.errors import MappedvizError, RecipeError
 from mappedviz.text.display import listed, shown, visible
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from mappedviz.report.markup import Section, Table
 
 OK, FOUND, USAGE, INTERRUPTED = 0, 1, 2, 130
-SEVERITIES = ("fatal", "error", "warning")
+FAILING = SEVERITIES[:-1]
 _SUFFIXES = (".h5ad", ".zarr", ".zarr.zip", ".h5")
 _MOST_STORES = 50
 _COLOURS = {"fatal": "bold red", "error": "red", "warning": "yellow", "info": "blue"}
@@ -136,7 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--csv", metavar="FOLDER", help="write the tables as CSV files")
     audit.add_argument(
         "--fail-on",
-        choices=(*SEVERITIES, "never"),
+        choices=(*FAILING, "never"),
         default="fatal",
         help="exit status 1 if there is a finding of this severity or worse (default: fatal)",
     )
@@ -224,7 +225,7 @@ def _audit(options: argparse.Namespace) -> int:
         _say(f"wrote {_write_csv(audit, Path(options.csv))}")
     if options.fail_on == "never":
         return OK
-    bad = SEVERITIES[: SEVERITIES.index(options.fail_on) + 1]
+    bad = FAILING[: FAILING.index(options.fail_on) + 1]
     return FOUND if any(finding.severity in bad for finding in audit.findings) else OK
 
 

@@ -174,7 +174,7 @@ def make_notebook(
 
 def tutorials() -> Path | None:
     """The folder with the notebooks of mappedviz, in a clone of its repository."""
-    folder = Path(__file__).resolve().parent.parent / "notebooks"
+    folder = Path(__file__).resolve().parents[2] / "notebooks"
     return folder if (folder / "01_audit_a_collection.ipynb").is_file() else None
 
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import operator
-import os
 import sys
 import weakref
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
-import numpy.typing as npt
 
+from mappedviz._types import Array, PathLike
 from mappedviz.collection.plan import Plan, make_plan
+from mappedviz.collection.row_batch import teach_default_collate
 from mappedviz.errors import ClosedError, RecipeError
 from mappedviz.recipe.labels import Encoder, Labels, Scheme, class_weights, row_weights, scheme_of
 from mappedviz.recipe.recipe import Join, Recipe
+from mappedviz.text.rendering import renderer_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from mappedviz.collection.reader import Reader, Window
     from mappedviz.collection.row_batch import RowBatch
     from mappedviz.stores.store import Store
-
-Array: TypeAlias = npt.NDArray[Any]
-PathLike: TypeAlias = str | os.PathLike[str]
 
 
 class MappedCollection:
@@ -337,7 +334,7 @@ class MappedCollection:
 
     def _validation(self, recipe: Recipe, strata: Array | None) -> Array:
         """Boolean (n_obs,): which rows are for validation."""
-        from mappedviz.recipe.recipe import splits
+        from mappedviz.recipe import splits
 
         if recipe.split_by is None:
             rows = self._plan.rows
@@ -519,9 +516,7 @@ class MappedCollection:
         )
 
     def _repr_html_(self) -> str:
-        from mappedviz.report.report import collection_html
-
-        return collection_html(self)
+        return renderer_of(self).fragment(self)
 
     # --- rows -------------------------------------------------------------------------
 
@@ -564,8 +559,7 @@ class MappedCollection:
     def __getitems__(self, indices: Sequence[int]) -> RowBatch:
         """The whole batch that PyTorch's DataLoader asks for at once."""
         if "torch" in sys.modules:
-            # Tells torch's default_collate how to finish a RowBatch without stacking it again.
-            import_module("mappedviz.loaders")
+            teach_default_collate()
         return self.read_rows(indices)
 
     def read_rows(

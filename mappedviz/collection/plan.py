@@ -16,8 +16,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from mappedviz._types import Array
 from mappedviz.errors import MissingKeyError, RecipeError, StoreError
 from mappedviz.recipe.joins import RowMap, VarJoin, VarNames, strip_versions
 from mappedviz.recipe.labels import Encoder, Label, Labels, as_label
@@ -26,8 +26,6 @@ from mappedviz.stores.store import Store, expand_paths, open_stores
 
 if TYPE_CHECKING:
     from mappedviz.formats.elements import Column
-
-Array: TypeAlias = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)

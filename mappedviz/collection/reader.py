@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
+from mappedviz._types import Array
 from mappedviz.collection.row_batch import RowBatch
 from mappedviz.errors import MappedvizError, RecipeError
 from mappedviz.formats.chunks import ChunkCache, FilePool
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from mappedviz.collection.plan import Plan
     from mappedviz.stores.store import Store
 
-Array: TypeAlias = npt.NDArray[Any]
 _KEPT_BUFFERS = 1 << 30  # bytes of output buffers kept for reuse
 _SHARED_OUTPUT = 1 << 24  # bytes of output from which on several threads fill one batch,
 _HELPED_OUTPUT = 1 << 22  # and where no other batch is being read

@@ -9,6 +9,8 @@ from typing import Any, overload
 
 import numpy as np
 
+from mappedviz.text.rendering import renderer_of
+
 
 class Sample(dict[str, Any]):
     """One row of a :class:`RowBatch`: a dict, of a type of its own so that collating knows it."""
@@ -80,9 +82,7 @@ class RowBatch(Sequence[Sample]):
         return f"RowBatch of {self._n} rows ({parts})"
 
     def _repr_html_(self) -> str:
-        from mappedviz.report.report import batch_html
-
-        return batch_html(self)
+        return renderer_of(self).fragment(self)
 
     def to_torch(self) -> dict[str, Any]:
         """Tensors that share the memory of the columns; strings stay lists.
@@ -133,3 +133,20 @@ def _describe(value: Any) -> str:
         return f"{len(value)} arrays"
     kind = "csr " if hasattr(value, "indptr") else ""
     return f"{kind}{tuple(value.shape)} {value.dtype}"
+
+
+@cache
+def teach_default_collate() -> None:
+    """Tell torch's ``default_collate`` how samples of ours are finished; a batch is already."""
+    from torch.utils.data._utils.collate import collate, default_collate_fn_map
+
+    def finish(batch: Any, *, collate_fn_map: Any = None) -> Any:
+        if isinstance(batch, RowBatch):
+            return batch.to_torch()
+        return {
+            key: collate([sample[key] for sample in batch], collate_fn_map=collate_fn_map)
+            for key in batch[0]
+        }
+
+    # The documented way to teach it a type.
+    default_collate_fn_map[Sample] = finish

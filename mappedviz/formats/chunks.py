@@ -19,12 +19,12 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from mappedviz._types import Array
 from mappedviz.errors import ElementError, StoreError
 from mappedviz.formats.codecs import DecodeError, Pipeline, crc32c
 
 __all__ = ["ChunkCache", "ChunkedArray", "Direct", "FileHandle", "FilePool", "Stamp"]
 
-Array = np.ndarray[Any, Any]
 T = TypeVar("T")
 
 #: Unfiltered data are read in pieces of about this size, however they were written.

@@ -7,15 +7,14 @@ import stat
 import zlib
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Literal
 
+from mappedviz._types import StoreKind
 from mappedviz.errors import StoreError
 from mappedviz.formats.chunks import os_error
 from mappedviz.formats.nodes import ArrayNode, GroupNode, Node
 
 __all__ = ["ArrayNode", "GroupNode", "Node", "StoreKind", "open_root", "store_kind"]
 
-StoreKind = Literal["h5ad", "zarr", "zarr.zip"]
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _MARKERS = ("zarr.json", ".zgroup", ".zarray")

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, cast
 
 import numpy as np
-import numpy.typing as npt
 
+from mappedviz._types import Array
 from mappedviz.errors import ElementError, MissingKeyError
 from mappedviz.formats.detect import ArrayNode, GroupNode
 
-Array: TypeAlias = npt.NDArray[Any]
 MatrixKind = Literal["csr", "csc", "dense"]
 ColumnKind = Literal["categorical", "string", "integer", "float", "boolean"]
 
@@ -363,7 +362,7 @@ def _legacy_index(frame: ArrayNode) -> str:
 
 
 def _legacy_field(frame: ArrayNode, name: str) -> Array:
-    return cast(Array, frame.read()[name])
+    return frame.read()[name]
 
 
 def _read_values(node: GroupNode | ArrayNode) -> tuple[Array, Array | None]:

@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5l, h5o, h5s, h5t, h5z
 
+from mappedviz._types import Array
 from mappedviz.errors import ElementError, StoreError
 from mappedviz.formats import codecs
 from mappedviz.formats.chunks import (
@@ -35,7 +36,6 @@ from mappedviz.formats.chunks import (
     virtual_chunks,
 )
 from mappedviz.formats.nodes import (
-    Array,
     ArrayNode,
     GroupNode,
     Node,

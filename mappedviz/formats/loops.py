@@ -7,7 +7,7 @@ from typing import Any
 import numba
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from mappedviz._types import Array
 
 # Declared signatures: compiled once (and kept on disk), not once per flavour of array.
 _READ = "Array(uint8, 1, 'C', readonly=True)"

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mappedviz._types import Array
 from mappedviz.errors import ElementError, MissingKeyError
 
 if TYPE_CHECKING:
     from mappedviz.formats.chunks import ChunkedArray
-
-Array = np.ndarray[Any, Any]
 
 
 class Node(ABC):

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from mappedviz._types import Array
 from mappedviz.errors import StoreError
 from mappedviz.formats import codecs
 from mappedviz.formats.chunks import (
@@ -43,7 +44,6 @@ from mappedviz.formats.chunks import (
     virtual_chunks,
 )
 from mappedviz.formats.nodes import (
-    Array,
     ArrayNode,
     GroupNode,
     join,

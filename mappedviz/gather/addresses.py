@@ -5,14 +5,11 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from mappedviz._types import Array
 from mappedviz.gather.native import function
-
-Array: TypeAlias = npt.NDArray[Any]
 
 
 def slow_address(array: Array) -> int:

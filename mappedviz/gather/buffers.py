@@ -8,12 +8,11 @@ from __future__ import annotations
 import math
 import sys
 import threading
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array: TypeAlias = npt.NDArray[Any]
+from mappedviz._types import Array
 
 _SMALL = 1 << 17  # below this the allocator keeps memory itself
 # References to a buffer that nobody uses: the pool's list and getrefcount's argument.

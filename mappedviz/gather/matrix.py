@@ -11,11 +11,11 @@ import sys
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
+from mappedviz._types import Array
 from mappedviz.errors import ElementError
 from mappedviz.formats.chunks import ChunkCache, ChunkedArray, Direct, StoredArray
 from mappedviz.formats.detect import ArrayNode, GroupNode
@@ -26,7 +26,6 @@ from mappedviz.gather.layout import N_FIXED
 
 __all__ = ["Matrix"]
 
-Array: TypeAlias = npt.NDArray[Any]
 
 #: Stored types, by the number that the loops know them by.
 CODES = {name: code for code, name in enumerate(layout.CODES)}

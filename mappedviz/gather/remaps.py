@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from mappedviz._types import Array
 from mappedviz.gather.addresses import address
-
-Array: TypeAlias = npt.NDArray[Any]
 
 
 class Remap:

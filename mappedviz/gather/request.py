@@ -11,11 +11,11 @@ import os
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
+from mappedviz._types import Array
 from mappedviz.errors import StoreError
 from mappedviz.formats.chunks import (
     ChunkCache,
@@ -35,7 +35,6 @@ from mappedviz.gather.remaps import looked_at
 
 __all__ = ["Batch", "Part", "Target", "target_of"]
 
-Array: TypeAlias = npt.NDArray[Any]
 
 _OF_BATCH = struct.Struct(f"={N_FIELDS - N_FIXED}q")
 _TYPES = [np.dtype(name) for name in layout.CODES]

@@ -20,11 +20,11 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
+from mappedviz._types import Array
 from mappedviz.formats.chunks import ChunkCache, default_threads
 from mappedviz.gather import layout
 from mappedviz.gather.addresses import address
@@ -45,7 +45,6 @@ from mappedviz.gather.request import (
 
 __all__ = ["decode_ahead", "gather_csr", "gather_dense", "gather_row"]
 
-Array: TypeAlias = npt.NDArray[Any]
 
 #: Reading rows one by one, a file is looked at again after this long: what changes it faster could
 #: as well have done so during the read before.

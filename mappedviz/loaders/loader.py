@@ -17,13 +17,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
-from torch.utils.data._utils.collate import collate, default_collate_fn_map
 
+from mappedviz._types import Array
 from mappedviz.collection.reader import default_cache_bytes, one_of_several
-from mappedviz.collection.row_batch import RowBatch, Sample, hear_sparse_warnings
+from mappedviz.collection.row_batch import RowBatch, hear_sparse_warnings
 from mappedviz.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -32,26 +31,11 @@ if TYPE_CHECKING:
     from mappedviz.formats.elements import MatrixFacts
     from mappedviz.recipe.labels import Scheme
 
-Array: TypeAlias = npt.NDArray[Any]
 Shuffle: TypeAlias = bool | Literal["block"]
 
 _WINDOW_BYTES = 1 << 28  # of rows that are read ahead of the batches
 _LOOKAHEAD = 64  # batches
 _LARGE_BATCH = 1 << 26  # bytes
-
-
-def _collate_samples(batch: Any, *, collate_fn_map: Any = None) -> Any:
-    """How torch's ``default_collate`` finishes samples of ours: a RowBatch is finished already."""
-    if isinstance(batch, RowBatch):
-        return batch.to_torch()
-    return {
-        key: collate([sample[key] for sample in batch], collate_fn_map=collate_fn_map)
-        for key in batch[0]
-    }
-
-
-# The documented way to teach default_collate a type of its own.
-default_collate_fn_map[Sample] = _collate_samples
 
 
 def to_tensors(batch: Any) -> dict[str, Any]:

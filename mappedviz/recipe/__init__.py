@@ -3,3 +3,27 @@
 It may import errors, types and text; it knows no file and no torch. A new join rule, split or
 weighting is a function on these values, in the module of its noun.
 """
+
+from __future__ import annotations
+
+from mappedviz.recipe.joins import Duplicates, RowMap, VarJoin, VarNames
+from mappedviz.recipe.labels import Encoder, Label, Labels, Scheme, class_weights, row_weights
+from mappedviz.recipe.recipe import Join, Recipe
+from mappedviz.recipe.splits import split_groups, split_rows
+
+__all__ = [
+    "Duplicates",
+    "Encoder",
+    "Join",
+    "Label",
+    "Labels",
+    "Recipe",
+    "RowMap",
+    "Scheme",
+    "VarJoin",
+    "VarNames",
+    "class_weights",
+    "row_weights",
+    "split_groups",
+    "split_rows",
+]

@@ -10,14 +10,13 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from mappedviz._types import Array
 from mappedviz.errors import JoinError
 
-Array: TypeAlias = npt.NDArray[Any]
 Duplicates = Literal["error", "first", "sum"]
 _VERSIONED = re.compile(r"(ENS[A-Z]*\d+)\.\d+")
 

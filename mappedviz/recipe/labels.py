@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, Self, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from mappedviz._types import Array
 from mappedviz.errors import MissingKeyError, RecipeError
 
-Array: TypeAlias = npt.NDArray[Any]
 Label: TypeAlias = str | int | float | bool
 Scheme = Literal["uniform", "inverse", "scaled", "sqrt"]
 SCHEMES: tuple[Scheme, ...] = ("uniform", "inverse", "scaled", "sqrt")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeAlias, TypeV
 
 import numpy as np
 
+from mappedviz._types import PathLike
 from mappedviz.errors import RecipeError, RecipeTypeError
 from mappedviz.recipe.labels import Encoder, Label, Scheme, as_label, scheme_of
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from mappedviz.recipe.joins import Duplicates
 
 Join: TypeAlias = Literal["inner", "outer"] | None
-PathLike: TypeAlias = str | os.PathLike[str]
 SCHEMA = 1
 SUFFIXES = (".zarr.zip", ".h5ad", ".zarr", ".h5")
 _V = TypeVar("_V")

@@ -10,14 +10,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from mappedviz._types import Array
 from mappedviz.errors import RecipeError
 
-Array: TypeAlias = npt.NDArray[Any]
 # Of all rows, near enough to the share that was asked for: a quarter of the average group, within
 # these bounds. Nearer, few groups would leave the seed no choice.
 _NEAR = (0.01, 0.05)

@@ -3,3 +3,17 @@
 It may import audits, plots and everything below them. A new section is a function in `sections`
 and a block in `templates`.
 """
+
+from __future__ import annotations
+
+from mappedviz.audits.result import Audit
+from mappedviz.collection.mapped_collection import MappedCollection
+from mappedviz.collection.row_batch import RowBatch
+from mappedviz.report.report import audit_html, batch_html, collection_html, page_html, write_html
+from mappedviz.text.rendering import Renderer, register
+
+__all__ = ["audit_html", "batch_html", "collection_html", "page_html", "write_html"]
+
+register(Audit, Renderer(audit_html, write_html))
+register(MappedCollection, Renderer(collection_html))
+register(RowBatch, Renderer(batch_html))

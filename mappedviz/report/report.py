@@ -7,7 +7,6 @@ line shows as well, and :mod:`mappedviz.report.markup` makes HTML of them.
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from mappedviz._types import SEVERITIES, PathLike
 from mappedviz.errors import MappedvizError
 from mappedviz.report.markup import (
     BLUE,
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from mappedviz.collection.mapped_collection import MappedCollection
     from mappedviz.collection.row_batch import RowBatch
 
-PathLike: TypeAlias = str | os.PathLike[str]
 Figures: TypeAlias = Mapping[str, Sequence[Picture]]
 
 # Rows of a table: in a notebook, and on a page.
@@ -70,7 +69,6 @@ STORE_COLOURS = (
     "#f0e442",
     "#999999",
 )
-SEVERITIES = ("fatal", "error", "warning", "info")
 
 
 # ------------------------------------------------------------------------ the audit
@@ -122,10 +120,10 @@ def page_html(audit: Audit, figures: Figures | None = None, *, title: str = "Aud
     str
         A complete HTML document.
     """
-    from mappedviz import __version__
+    from importlib.metadata import version
 
     chosen = figures_of(audit) if figures is None else figures
-    return page(title, __version__, **_content(audit, PAGE_ROWS, chosen))
+    return page(title, version("mappedviz"), **_content(audit, PAGE_ROWS, chosen))
 
 
 def write_html(audit: Audit, path: PathLike, *, figures: Figures | None = None) -> Path:

@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import numpy as np
-import numpy.typing as npt
 
+from mappedviz._types import Array, PathLike, StoreKind
 from mappedviz.errors import ElementError, MissingKeyError, StoreError, StoreWarning
 from mappedviz.formats.chunks import ChunkCache, FilePool, Stamp, os_error
 from mappedviz.formats.detect import ArrayNode, GroupNode, open_root, store_kind
@@ -44,9 +44,6 @@ from mappedviz.formats.elements import (
 if TYPE_CHECKING:
     from mappedviz.gather.matrix import Matrix
 
-Array: TypeAlias = npt.NDArray[Any]
-PathLike: TypeAlias = str | os.PathLike[str]
-Kind: TypeAlias = Literal["h5ad", "zarr", "zarr.zip"]
 _T = TypeVar("_T")
 _SUFFIXES = (".h5ad", ".zarr", ".zarr.zip")
 
@@ -92,7 +89,7 @@ class StoreFacts:
         The encoding of obs: ``"dataframe 0.2.0"``, ``"dataframe 0.1.0"``, or ``"structured array"``.
     """
 
-    kind: Kind
+    kind: StoreKind
     n_obs: int
     n_vars: int
     obs_columns: tuple[str, ...]
@@ -143,7 +140,7 @@ class Store:
 
     def _locate(self, path: PathLike) -> None:
         self.path = os.path.abspath(os.fspath(path))
-        self.kind: Kind = store_kind(self.path)
+        self.kind: StoreKind = store_kind(self.path)
         self._here = threading.local()  # open nodes are not shared between threads
         self._own_cache: ChunkCache | None = None
         self._watched = _watched_file(self.path, self.kind)
@@ -478,7 +475,7 @@ def _root_files(path: str) -> list[str]:
     return [str(file) for name in names if (file := Path(path, name)).exists()]
 
 
-def _watched_file(path: str, kind: Kind) -> str:
+def _watched_file(path: str, kind: StoreKind) -> str:
     """The file whose stamp tells whether a store changed: its own, or the root metadata."""
     return _root_files(path)[0] if kind == "zarr" else path
 
@@ -510,7 +507,7 @@ def _matrix_node(root: GroupNode, key: str) -> GroupNode | ArrayNode:
     return cast(GroupNode, root["layers"])[key]
 
 
-def _read_facts(root: GroupNode, kind: Kind) -> StoreFacts:
+def _read_facts(root: GroupNode, kind: StoreKind) -> StoreFacts:
     for name in ("obs", "var"):
         if name not in root:
             raise ElementError(

@@ -1,14 +1,14 @@
-"""Test kit: coded data, writers of every kind of store, broken stores, a contract to subclass.
+"""The test kit for kinds of stores: coded data, and a contract to subclass.
 
-Importing it imports numpy only; anndata, h5py and zarr are imported by the functions that
-write with them, pytest by `StoreContract`.
+It may import everything, and nothing imports it. Importing it imports numpy only; anndata and
+pytest are imported by what needs them. A new promise of every kind of store is a test in
+`contract`; writers of particular stores belong to the tests.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mappedviz.testing.broken import BROKEN, BrokenKind
 from mappedviz.testing.data import (
     EMPTY_ROW_EVERY,
     FOLDS,
@@ -23,23 +23,17 @@ from mappedviz.testing.data import (
     encode,
     fold,
 )
-from mappedviz.testing.writers import STORE_KINDS, StoreKind, Writer, with_suffix, zip_folder
 
 if TYPE_CHECKING:
     from mappedviz.testing.contract import StoreContract, assert_same_values, dense, hash_store
 
 __all__ = [
-    "BROKEN",
     "EMPTY_ROW_EVERY",
     "FOLDS",
     "LAYOUTS",
     "PLAIN_COLUMNS",
-    "STORE_KINDS",
-    "BrokenKind",
     "Layout",
     "StoreContract",
-    "StoreKind",
-    "Writer",
     "assert_same_values",
     "coded_anndata",
     "coded_matrix",
@@ -50,8 +44,6 @@ __all__ = [
     "encode",
     "fold",
     "hash_store",
-    "with_suffix",
-    "zip_folder",
 ]
 
 _OF_CONTRACT = ("StoreContract", "assert_same_values", "dense", "hash_store")

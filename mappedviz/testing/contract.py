@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from mappedviz.testing.data import coded_anndata
-from mappedviz.testing.writers import is_sparse
+from mappedviz.testing.data import coded_anndata, is_sparse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -472,3 +472,10 @@ def coded_anndata(
     )
     adata.raw = AnnData(raw_x, obs=obs[[]], var=raw_var)
     return adata
+
+
+def is_sparse(value: Any) -> bool:
+    """Whether `value` is a scipy matrix or array; unlike scipy's own, says nothing to mypy."""
+    from scipy import sparse
+
+    return bool(sparse.issparse(value))

@@ -6,14 +6,13 @@ import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
+from mappedviz._types import PathLike
 from mappedviz.text.display import csv_cell
 
 if TYPE_CHECKING:
     import pandas as pd
-
-PathLike: TypeAlias = str | os.PathLike[str]
 
 
 def write_text(path: PathLike, text: str) -> Path:

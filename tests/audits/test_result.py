@@ -21,7 +21,8 @@ from mappedviz.audits.result import judge
 from mappedviz.audits.scan import ScanCancelledError, Wants, scan_store
 from mappedviz.audits.workers import CACHE, forget_scans, scan_stores
 from mappedviz.errors import MappedvizError, MissingKeyError, RecipeError, StoreError
-from mappedviz.testing import BROKEN, STORE_KINDS, coded_anndata
+from mappedviz.testing import coded_anndata
+from tests.stores import BROKEN, STORE_KINDS
 
 DEMO = [
     "pbmc3k_processed.v3sharded.zarr",

@@ -25,7 +25,8 @@ from mappedviz.audits.tables.stores import (
 from mappedviz.audits.tables.weights import WeightTable, compare_schemes
 from mappedviz.errors import RecipeError
 from mappedviz.recipe.labels import Labels
-from mappedviz.testing import BROKEN, STORE_KINDS, coded_anndata
+from mappedviz.testing import coded_anndata
+from tests.stores import BROKEN, STORE_KINDS
 
 # Of notebooks/data, counted with anndata 0.12.19.
 DEMO = {
@@ -36,7 +37,7 @@ DEMO = {
     "spectra_breast_immune.h5ad": (1000, 6397, "csr", 666173, "cell_type_annotations", 14),
 }
 ALIAS = {"cell_type": ["cell_type", "bulk_labels", "louvain", "cell_type_annotations"]}
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 @pytest.fixture(scope="module")

@@ -11,20 +11,20 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from tests.test_report import CLASSES, STORES, a_finding, an_audit
 
 from mappedviz import Recipe
 from mappedviz.cli import command as cli
 from mappedviz.errors import StoreError
 from mappedviz.report import report
 from tests.hostile import HOSTILE
+from tests.report.test_report import CLASSES, STORES, a_finding, an_audit
 
 ESCAPES = [chr(code) for code in (*range(9), *range(11, 32), 127, 0x9B, 0x202E)]
 
 
 @pytest.fixture
 def made(monkeypatch):
-    """Calls of `mappedviz.audits.audit`; what it returns can be exchanged."""
+    """Calls of `mappedviz.audit`; what it returns can be exchanged."""
     calls = SimpleNamespace(paths=None, options=None, audit=an_audit(), error=None)
 
     def audit(paths, **options):
@@ -37,7 +37,7 @@ def made(monkeypatch):
         one.recipe_with = lambda fixes: one.recipe.replace(strip_version=bool(fixes))
         return one
 
-    monkeypatch.setitem(sys.modules, "mappedviz.audits", SimpleNamespace(audit=audit))
+    monkeypatch.setattr("mappedviz.audits.result.audit", audit)
     return calls
 
 
@@ -298,7 +298,7 @@ def test_the_demo_collection(demo_data, tmp_path):
     """From the shell, without a stand-in: stdout, stderr, status and file."""
     html = tmp_path / "audit.html"
     arguments = ["audit", str(demo_data), "--html", str(html), "--fail-on", "never"]
-    done = run(*arguments, cwd=Path(cli.__file__).parent.parent)
+    done = run(*arguments, cwd=Path(cli.__file__).parents[2])
     assert done.returncode == 0, done.stderr
     assert "10x_pbmc68k_reduced.h5ad" in done.stdout
     assert "5 stores" in done.stdout
@@ -309,10 +309,10 @@ def test_the_demo_collection(demo_data, tmp_path):
 def test_stores_that_are_none(tmp_path):
     page = tmp_path / "page.h5ad"
     page.write_text("<html>Not found</html>")
-    done = run("audit", str(page), cwd=Path(cli.__file__).parent.parent)
+    done = run("audit", str(page), cwd=Path(cli.__file__).parents[2])
     assert done.returncode == cli.FOUND
     assert "HTML" in done.stdout
-    nothing = run("audit", str(tmp_path / "*.zarr"), cwd=Path(cli.__file__).parent.parent)
+    nothing = run("audit", str(tmp_path / "*.zarr"), cwd=Path(cli.__file__).parents[2])
     assert nothing.returncode in (cli.FOUND, cli.USAGE)
     assert "matches no file" in nothing.stdout + nothing.stderr
     assert "Traceback" not in nothing.stderr

@@ -29,7 +29,8 @@ from mappedviz.errors import (
     StoreWarning,
 )
 from mappedviz.gather.rows import TRUST_SECONDS
-from mappedviz.testing import STORE_KINDS, coded_anndata
+from mappedviz.testing import coded_anndata
+from tests.stores import STORE_KINDS
 
 GENES = [
     [f"gene{i}" for i in (3, 1, 4, 0, 5, 9, 2, 6)],
@@ -826,7 +827,7 @@ def test_every_kind_of_store_reads_as_anndata_reads_it(kind, tmp_path):
 
 def test_anndata_agrees_on_the_demo_collection():
     """Real, messy stores: the same sums, labels and join as anndata's."""
-    folder = Path(__file__).parents[1] / "notebooks" / "data"
+    folder = Path(__file__).parents[2] / "notebooks" / "data"
     paths = sorted([*folder.glob("*.h5ad"), *folder.glob("*.zarr"), *folder.glob("*.zarr.zip")])
     assert len(paths) >= 4
     ds = MappedCollection(paths, join="outer")

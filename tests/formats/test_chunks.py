@@ -1273,7 +1273,7 @@ def test_a_forked_child_reads_on(tmp_path: Path, kind: str) -> None:
         group.create_array("x", data=values, chunks=(100,), compressors=blosc)
     done = subprocess.run(
         [sys.executable, "-c", FORKING, str(tmp_path / "a")],
-        env={**os.environ, "PYTHONPATH": str(Path(chunks_module.__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(Path(chunks_module.__file__).parents[2])},
         capture_output=True,
         text=True,
         timeout=120,

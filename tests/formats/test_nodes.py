@@ -169,7 +169,7 @@ def test_everything_is_as_the_library_reads_it(written: dict[str, Path], kind: s
     assert compare(written[kind]) > 35
 
 
-DATA = Path(__file__).parents[1] / "notebooks" / "data"
+DATA = Path(__file__).parents[2] / "notebooks" / "data"
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ from mappedviz.gather import layout, mapped_files
 from mappedviz.gather.matrix import Matrix
 from mappedviz.gather.request import Part
 from mappedviz.gather.rows import gather_csr, gather_dense, gather_row
-from mappedviz.testing import STORE_KINDS, coded_anndata
+from mappedviz.testing import coded_anndata
+from tests.stores import STORE_KINDS
 
 pytestmark = pytest.mark.skipif(
     not mapped_files._guard.in_place(), reason="files are not mapped on this machine"

@@ -20,7 +20,8 @@ import mappedviz as mv
 from mappedviz import MappedCollection
 from mappedviz.errors import RecipeError
 from mappedviz.loaders.loader import RowOrder
-from mappedviz.testing import STORE_KINDS, coded_anndata
+from mappedviz.testing import coded_anndata
+from tests.stores import STORE_KINDS
 
 KINDS = {
     "plain": ["h5ad", "h5ad"],

@@ -19,7 +19,8 @@ from mappedviz import MappedCollection, Recipe
 from mappedviz.errors import ClosedError, MissingKeyError, RecipeError
 from mappedviz.recipe.joins import RowMap
 from mappedviz.recipe.splits import chances_of_names, chances_of_rows, split_groups, split_rows
-from mappedviz.testing import STORE_KINDS, coded_anndata
+from mappedviz.testing import coded_anndata
+from tests.stores import STORE_KINDS
 
 # --- codes -> sides ------------------------------------------------------------------------------
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from mappedviz.testing import STORE_KINDS, coded_anndata
+from mappedviz.testing import coded_anndata
+from tests.stores import STORE_KINDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NAN = {"nan": 1}

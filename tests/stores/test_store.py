@@ -9,7 +9,8 @@ import pytest
 from mappedviz.errors import ElementError, MissingKeyError, StoreError
 from mappedviz.formats.elements import ColumnFacts
 from mappedviz.stores.store import expand_paths, open_store, open_stores
-from mappedviz.testing import STORE_KINDS, coded_anndata
+from mappedviz.testing import coded_anndata
+from tests.stores import STORE_KINDS
 
 
 @pytest.fixture

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from mappedviz._types import Array
 from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.errors import RecipeError
 
 if TYPE_CHECKING:
     from mappedviz.audits.evidence import Evidence
 
-Array: TypeAlias = npt.NDArray[Any]
 _FAR = 0.05  # from the share that was asked for
 _SEEDS = 50  # tried for one that has the classes on both sides
 

@@ -6,17 +6,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from mappedviz._types import Array
 from mappedviz.errors import RecipeError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Array: TypeAlias = npt.NDArray[Any]
 _MOST_PATTERNS = 1_000
 # The first kind that fits; as one pattern, because tens of thousands of names are looked at.
 _KINDS = {

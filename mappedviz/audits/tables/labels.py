@@ -6,17 +6,16 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from mappedviz._types import Array
 from mappedviz.recipe.labels import Label, Labels, sort_labels
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Array: TypeAlias = npt.NDArray[Any]
 #: Per store: labels, rows of each, rows without one; or the number of rows where it has no such column.
 StoreCounts: TypeAlias = "tuple[Sequence[Label], Array, int] | int"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from mappedviz._types import Array
 from mappedviz.audits.scan import VOCABULARY, Names, Scan, counted
 from mappedviz.audits.tables.genes import WHAT_IF, Coverage, id_kind, join_sizes, species_of
 from mappedviz.audits.tables.labels import (
@@ -50,7 +50,6 @@ __all__ = [
     "stores_table",
 ]
 
-Array: TypeAlias = npt.NDArray[Any]
 
 STORE_COLUMNS = {
     "path": "absolute path",

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from mappedviz._types import Array
 from mappedviz.recipe.labels import Label, Scheme, class_weights
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Array: TypeAlias = npt.NDArray[Any]
 #: The scaler that schemes are compared with, where none is given.
 DEFAULT_SCALER = 1000.0
 

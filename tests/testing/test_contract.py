@@ -20,12 +20,10 @@ from hypothesis import strategies as st
 pytest.register_assert_rewrite("mappedviz.testing.contract")
 
 from mappedviz.testing import (  # noqa: E402 - after its assertions are made to explain themselves
-    BROKEN,
     EMPTY_ROW_EVERY,
     FOLDS,
     LAYOUTS,
     PLAIN_COLUMNS,
-    STORE_KINDS,
     StoreContract,
     assert_same_values,
     coded_anndata,
@@ -36,8 +34,8 @@ from mappedviz.testing import (  # noqa: E402 - after its assertions are made to
     encode,
     fold,
     hash_store,
-    with_suffix,
 )
+from tests.stores import BROKEN, STORE_KINDS, with_suffix  # noqa: E402
 
 DTYPES = [*LAYOUTS, *FOLDS, "bool"]
 

@@ -12,7 +12,8 @@ import pytest
 
 from mappedviz import MappedCollection
 from mappedviz.errors import StoreError
-from mappedviz.testing import STORE_KINDS, coded_anndata
+from mappedviz.testing import coded_anndata
+from tests.stores import STORE_KINDS
 
 
 def run(code, *arguments, timeout=300):

@@ -17,11 +17,12 @@ import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
 import mappedviz as mv
+from examples.demo import ALIAS, KEY, RELABEL
 from mappedviz import MappedCollection, Recipe
 from mappedviz.cli import command as cli
-from mappedviz.demo import ALIAS, KEY, RELABEL
 from mappedviz.loaders.loader import RowOrder
-from mappedviz.testing import STORE_KINDS, coded_anndata
+from mappedviz.testing import coded_anndata
+from tests.stores import STORE_KINDS
 
 
 @pytest.fixture(scope="module", params=["h5ad", "zarr-v3"])

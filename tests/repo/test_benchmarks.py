@@ -16,7 +16,7 @@ import pytest
 from tests.benchmarks import generate, report
 from tests.benchmarks.cases import Case, Contender, Target, cases
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TINY = generate.PRESETS["tiny"]
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mappedviz.testing.data import fold
+from mappedviz.testing.data import fold, is_sparse
 
 if TYPE_CHECKING:
     from anndata import AnnData  # type: ignore[import-untyped]
@@ -49,7 +49,8 @@ class StoreKind:
     Examples
     --------
     >>> import tempfile
-    >>> from mappedviz.testing import STORE_KINDS, coded_anndata
+    >>> from mappedviz.testing import coded_anndata
+    >>> from tests.stores import STORE_KINDS
     >>> kind = STORE_KINDS["h5ad-0.5"]
     >>> kind(coded_anndata(plain=True), tempfile.mkdtemp() + "/a").name
     'a.h5ad'
@@ -97,7 +98,7 @@ def with_suffix(path: str | os.PathLike[str], suffix: str) -> Path:
 
     Examples
     --------
-    >>> from mappedviz.testing.writers import with_suffix
+    >>> from tests.stores.writers import with_suffix
     >>> str(with_suffix("a.b.h5ad", ".zarr.zip"))
     'a.b.zarr.zip'
     """
@@ -106,13 +107,6 @@ def with_suffix(path: str | os.PathLike[str], suffix: str) -> Path:
         if path.name.lower().endswith(known):
             return path.with_name(path.name[: -len(known)] + suffix)
     return path.with_name(path.name + suffix)
-
-
-def is_sparse(value: Any) -> bool:
-    """Whether `value` is a scipy matrix or array; unlike scipy's own, says nothing to mypy."""
-    from scipy import sparse
-
-    return bool(sparse.issparse(value))
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from mappedviz.testing.writers import STORE_KINDS, with_suffix, zip_folder
+from tests.stores.writers import STORE_KINDS, with_suffix, zip_folder
 
 if TYPE_CHECKING:
     from anndata import AnnData  # type: ignore[import-untyped]
@@ -53,7 +53,8 @@ class BrokenKind:
     Examples
     --------
     >>> import tempfile
-    >>> from mappedviz.testing import BROKEN, coded_anndata
+    >>> from mappedviz.testing import coded_anndata
+    >>> from tests.stores import BROKEN
     >>> kind = BROKEN["html"]
     >>> kind(coded_anndata(plain=True), tempfile.mkdtemp() + "/a").read_text()[:15]
     '<!DOCTYPE html>'

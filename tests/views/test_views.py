@@ -18,13 +18,14 @@ from matplotlib.figure import Figure
 import mappedviz as mv
 from mappedviz import Recipe
 from mappedviz.errors import MappedvizError, RecipeError
-from mappedviz.testing import BROKEN, STORE_KINDS, coded_anndata
+from mappedviz.testing import coded_anndata
 from mappedviz.views import Session, state
 from mappedviz.views import charts as chart_classes
 from mappedviz.views.base import Status
 from mappedviz.views.coverage import SHOWS
 from mappedviz.views.work import Work
 from tests.hostile import HOSTILE
+from tests.stores import BROKEN, STORE_KINDS
 
 DEMO = [
     "10x_pbmc68k_reduced.h5ad",
