@@ -93,5 +93,11 @@ class ClosedError(MappedvizError, ValueError, RuntimeError):
     """A collection was read after it had been closed."""
 
 
+class CoreError(MappedvizError, ImportError):
+    """The compiled core is missing, does not load, or belongs to another version."""
+
+    __str__ = MappedvizError.__str__  # ImportError has one of its own
+
+
 class StoreWarning(UserWarning):
     """A store was left out, or something in it was read differently than written."""

@@ -15,6 +15,7 @@ ALSO = {
     "RecipeError": ValueError,
     "RecipeTypeError": (ValueError, TypeError),
     "ClosedError": (ValueError, RuntimeError),
+    "CoreError": ImportError,
 }
 
 
