@@ -8,10 +8,9 @@ where zlib-ng has 1.7 to 2.7 and isal 1.5 to 2.2) and the standard library other
 
 from __future__ import annotations
 
+import ctypes
 import importlib
-import itertools
 import math
-import sys
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -20,6 +19,8 @@ from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
+
+from mappedviz import native
 
 Buffer: TypeAlias = (
     Any  # bytes, bytearray, memoryview or a uint8 array: whatever a decoder hands out
@@ -257,21 +258,37 @@ def _check_announced(announced: int, size: int | None) -> None:
         raise DecodeError(f"announces {announced} bytes where {size} were expected")
 
 
+class _Bytes(ctypes.Structure):
+    """The descriptor of the core's decoders, as in ``native/src/codecs.cpp``."""
+
+    _fields_ = (
+        ("source", ctypes.c_void_p),
+        ("size", ctypes.c_int64),
+        ("out", ctypes.c_void_p),
+        ("room", ctypes.c_int64),
+        ("itemsize", ctypes.c_int64),
+    )
+
+
+def _call(
+    name: str, data: Buffer, out: np.ndarray[Any, Any] | None = None, itemsize: int = 1
+) -> int:
+    """Let the core look at bytes, and write to another array of bytes."""
+    source = np.frombuffer(data, np.uint8)
+    descriptor = _Bytes(source.ctypes.data, source.size, None, 0, itemsize)
+    if out is not None:
+        descriptor.out, descriptor.room = out.ctypes.data, out.size
+    return native.function(name)(ctypes.addressof(descriptor))
+
+
 def decode_lzf(data: Buffer, size: int | None) -> Buffer:
     """Decode h5py's LZF filter."""
-    from mappedviz.formats.loops import lzf
-
     if size is None:
         raise DecodeError("is LZF without a known size")
     out = np.empty(size, np.uint8)
-    if lzf(np.frombuffer(data, np.uint8), out) != size:
+    if _call("lzf", data, out) != size:
         raise DecodeError("is not a whole LZF stream")
     return out
-
-
-# numba costs half a second once and then 0.002 ms a chunk, numpy 0.02 ms a chunk from the start.
-_COMPILE_AFTER = 5_000
-_unshuffled = itertools.count()
 
 
 def unshuffle(itemsize: int) -> Decoder:
@@ -280,19 +297,8 @@ def unshuffle(itemsize: int) -> Decoder:
     def decode(data: Buffer, size: int | None) -> Buffer:
         if itemsize < 2:
             return data
-        source = np.frombuffer(data, np.uint8)
-        out = np.empty(len(source), np.uint8)
-        n = len(source) // itemsize
-        whole = n * itemsize
-        out[whole:] = source[whole:]  # what does not fill an item stays behind
-        if "numba" in sys.modules or next(_unshuffled) >= _COMPILE_AFTER:
-            from mappedviz.formats import loops
-
-            loops.unshuffle(source, out, n, itemsize)
-        else:
-            items = out[:whole].reshape(n, itemsize)
-            for k in range(itemsize):
-                items[:, k] = source[k * n : (k + 1) * n]
+        out = np.empty(len(data), np.uint8)
+        _call("unshuffle", data, out, itemsize)
         return out
 
     return decode
@@ -302,7 +308,7 @@ def check_fletcher32(data: Buffer, size: int | None) -> Buffer:
     """Verify and strip HDF5's fletcher32 checksum."""
     body = memoryview(data)[:-4]
     stored = bytes(memoryview(data)[-4:])
-    value = fletcher32(np.frombuffer(body, np.uint8))
+    value = fletcher32(body)
     # Old versions of HDF5 wrote the two bytes of each half exchanged, and read both.
     old = (value & 0x00FF00FF) << 8 | value >> 8 & 0x00FF00FF
     if stored not in (value.to_bytes(4, "little"), old.to_bytes(4, "little")):
@@ -310,31 +316,15 @@ def check_fletcher32(data: Buffer, size: int | None) -> Buffer:
     return body
 
 
-def fletcher32(data: np.ndarray[Any, Any]) -> int:
+def fletcher32(data: Buffer) -> int:
     """HDF5's fletcher32 over big-endian 16-bit words; an odd last byte is padded below.
 
     Examples
     --------
-    >>> hex(fletcher32(np.frombuffer(b"abcdef", np.uint8)))
+    >>> hex(fletcher32(b"abcdef"))
     '0x50562a2d'
     """
-    n = len(data) // 2
-    # Sums of up to 2**20 words of 16 bits times their weight stay below 2**63.
-    low = high = 0
-    words = data[: 2 * n].view(">u2")
-    block = 1 << 20
-    for start in range(0, n, block):
-        part = words[start : start + block].astype(np.int64)
-        m = len(part)
-        weight = np.arange(m, 0, -1, dtype=np.int64)
-        high += m * low + int(part @ weight)
-        low += int(part.sum())
-    if len(data) % 2:
-        low += int(data[-1]) << 8
-        high += low
-    # The carry is folded, never reduced: a multiple of 65535 is 65535, only 0 is 0.
-    low, high = ((s - 1) % 65535 + 1 if s else 0 for s in (low, high))
-    return high << 16 | low
+    return _call("fletcher32", data)
 
 
 @cache

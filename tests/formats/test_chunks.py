@@ -28,7 +28,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, TransposeCodec, Zstd
 
 from mappedviz.errors import ElementError, StoreError
 from mappedviz.formats import chunks as chunks_module
-from mappedviz.formats import codecs, loops
+from mappedviz.formats import codecs
 from mappedviz.formats.chunks import (
     ChunkCache,
     ChunkedArray,
@@ -773,17 +773,12 @@ def test_a_bomb_does_not_expand(inflater: str) -> None:
 
 @pytest.mark.parametrize("itemsize", [1, 2, 3, 4, 8, 16])
 @pytest.mark.parametrize("n", [0, 1, 7, 1000])
-def test_unshuffle_is_that_of_numcodecs(
-    itemsize: int, n: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unshuffle_is_that_of_numcodecs(itemsize: int, n: int) -> None:
     raw = np.random.default_rng(0).integers(0, 256, n * itemsize, "u1").tobytes()
     packed = bytes(numcodecs.Shuffle(itemsize).encode(raw)) if n else b""
     decode = codecs.unshuffle(itemsize)
     assert bytes(decode(packed, None)) == raw
     assert bytes(decode(packed + b"ab", None)) == raw + b"ab" or itemsize < 3
-    monkeypatch.setattr(codecs, "_COMPILE_AFTER", float("inf"))
-    monkeypatch.setattr(codecs.sys, "modules", {})
-    assert bytes(decode(packed, None)) == raw
 
 
 @given(st.binary(max_size=300))
@@ -798,7 +793,7 @@ def test_fletcher32_is_that_of_hdf5(data: bytes) -> None:
 
 def test_fletcher32_of_old_hdf5_has_its_bytes_exchanged() -> None:
     data = b"some data of an old file"
-    value = codecs.fletcher32(np.frombuffer(data, "u1")).to_bytes(4, "little")
+    value = codecs.fletcher32(data).to_bytes(4, "little")
     old = bytes([value[1], value[0], value[3], value[2]])
     assert bytes(codecs.check_fletcher32(data + old, None)) == data
 
@@ -836,14 +831,6 @@ def test_damaged_lz4_of_hdf5_is_an_error() -> None:
         codecs.decode_hdf5_lz4(whole, 400)
     with pytest.raises(DecodeError, match="without a known size"):
         codecs.decode_lzf(whole, None)
-
-
-@given(st.binary(max_size=200), st.integers(0, 300))
-def test_lzf_of_anything_stays_inside_its_buffer(data: bytes, size: int) -> None:
-    out = np.full(size + 8, 0xAA, "u1")
-    written = loops.lzf(np.frombuffer(data, "u1"), out[:size])
-    assert -1 <= written <= size
-    assert (out[size:] == 0xAA).all()
 
 
 @given(st.binary(max_size=300), st.sampled_from([codecs.decode_blosc, codecs.decode_lz4,
