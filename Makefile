@@ -12,7 +12,7 @@ BENCH ?=
 # Options for JupyterLab, such as LAB="--no-browser --allow-root".
 LAB ?=
 
-.PHONY: help demo test lint format docs lab bench hooks clean
+.PHONY: help demo test lint format docs lab bench wheel sanitize hooks clean
 
 help:
 	@echo "make demo    install, open the demo collection, train on it"
@@ -22,6 +22,8 @@ help:
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make lab     JupyterLab on the notebooks"
 	@echo "make bench   the benchmarks"
+	@echo "make wheel   a wheel and an sdist into dist/, tried in an empty environment"
+	@echo "make sanitize the tests of the compiled core with address and undefined-behaviour checks"
 	@echo "make hooks   run the checks at every commit"
 	@echo "make clean   remove what all of these made, .venv included"
 
@@ -59,12 +61,22 @@ bench:
 	@$(SETUP) bench
 	$(BIN)/python -m tests.benchmarks $(BENCH)
 
+wheel:
+	@$(SETUP)
+	@$(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt ziglang
+	@$(BIN)/python scripts/wheel.py
+
+sanitize:
+	@$(SETUP) test
+	@scripts/sanitize.sh $(BIN)/python
+
 hooks:
 	@$(SETUP) test
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt pre-commit
 	$(BIN)/pre-commit install
 
 clean:
+	rm -f mappedviz/native/_core.*
 	rm -rf $(VENV) build dist docs/_build docs/_static/gallery docs/api/generated htmlcov .coverage* \
 	    .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

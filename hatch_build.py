@@ -99,17 +99,40 @@ def _works(command: list[str]) -> bool:
             return False
 
 
-def _compiler() -> list[str]:
+def _compiler_or_none() -> list[str] | None:
     found = find_compiler()
     if found is not None:
         return found
     call = [sys.executable, "-m", "ziglang", "version"]
-    if subprocess.run(call, capture_output=True, check=False).returncode == 0:
-        return zig()
-    raise BuildError(
-        "no C++ compiler was found: neither $CXX, c++, g++ nor clang++, nor the Python package "
-        f"ziglang. Install one of them, such as: {sys.executable} -m pip install '{ZIGLANG}'"
-    )
+    there = subprocess.run(call, capture_output=True, check=False).returncode == 0
+    return zig() if there else None
+
+
+def _compiler() -> list[str]:
+    found = _compiler_or_none()
+    if found is None:
+        raise BuildError(
+            "no C++ compiler was found: neither $CXX, c++, g++ nor clang++, nor the Python package "
+            f"ziglang. Install one of them, such as: {sys.executable} -m pip install '{ZIGLANG}'"
+        )
+    return found
+
+
+def sanitizer_runtime() -> Path | None:
+    """The library that a process needs in ``LD_PRELOAD`` to load one with sanitizers.
+
+    None where the compiler that is found has no sanitizers.
+    """
+    compiler = find_compiler()
+    if compiler is None:
+        return None
+    for name in ("libasan.so", f"libclang_rt.asan-{platform.machine()}.so"):
+        call = [*compiler, f"-print-file-name={name}"]
+        found = subprocess.run(call, capture_output=True, text=True, check=False).stdout.strip()
+        # A compiler that does not have it answers with the bare name.
+        if Path(found).is_absolute() and Path(found).exists():
+            return Path(found).resolve()
+    return None
 
 
 def platform_tag(compiler: list[str]) -> str:
@@ -143,6 +166,8 @@ def _compile_flags(sanitize: bool) -> tuple[str, ...]:
 
 def _link_flags(compiler: list[str], sanitize: bool) -> tuple[str, ...]:
     flags = ("-shared", *(_SANITIZE if sanitize else ("-s",)))
+    if sanitize and "clang" in Path(compiler[0]).name:
+        flags = (*flags, "-shared-libasan")
     if "ziglang" in compiler or "zig" in Path(compiler[0]).name:
         return (*flags, "-nostdlib++")  # else it builds a C++ runtime first: a minute for nothing
     return flags if sys.platform == "darwin" else (*flags, "-Wl,--as-needed")
@@ -156,6 +181,14 @@ def digest(root: Path = ROOT, *, sanitize: bool = False) -> str:
     for path in sources(root):
         value.update(path.name.encode() + path.read_bytes())
     return value.hexdigest()
+
+
+def is_built(output: Path, root: Path = ROOT, *, sanitize: bool = False) -> bool:
+    """Whether the library is there and made of the sources as they are."""
+    with contextlib.suppress(OSError):
+        made_of = output.with_suffix(".digest").read_text(encoding="utf-8")
+        return output.is_file() and made_of == digest(root, sanitize=sanitize)
+    return False
 
 
 def build(
@@ -188,11 +221,8 @@ def build(
     """
     if sys.platform == "win32":
         raise BuildError("mappedviz does not run on Windows itself. Use it in WSL.")
-    mark = output.with_suffix(".digest")
-    wanted = digest(root, sanitize=sanitize)
-    with contextlib.suppress(OSError):
-        if output.is_file() and mark.read_text(encoding="utf-8") == wanted and not force:
-            return None
+    if is_built(output, root, sanitize=sanitize) and not force:
+        return None
     compiler = _compiler()
     say(f"compiling {output} with {shlex.join(compiler)}")
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -204,9 +234,10 @@ def build(
             _run([*compiler, *compiled], say)
         made = Path(folder, output.name)
         _run([*compiler, *_link_flags(compiler, sanitize), *objects, "-o", str(made)], say)
+        mark = output.with_suffix(".digest")
         mark.unlink(missing_ok=True)
         made.replace(output)  # at once: another process may be loading it
-    mark.write_text(wanted, encoding="utf-8")
+        mark.write_text(digest(root, sanitize=sanitize), encoding="utf-8")
     return compiler
 
 
@@ -268,14 +299,24 @@ def main() -> None:
     parser.add_argument(
         "--needs", action="store_true", help="print what pip must install to build, and stop"
     )
+    parser.add_argument(
+        "--can-sanitize", action="store_true", help="print the runtime of the sanitizers, and stop"
+    )
     asked = parser.parse_args()
+    output = asked.output.absolute()
+    if asked.can_sanitize:
+        runtime = sanitizer_runtime()
+        if runtime is None:
+            sys.exit(1)
+        print(runtime)
+        return
     if asked.needs:
-        if not find_compiler():
+        if not is_built(output, sanitize=asked.sanitize) and not _compiler_or_none():
             print(ZIGLANG)
         return
     try:
         build(
-            asked.output.absolute(),
+            output,
             sanitize=asked.sanitize,
             force=asked.force,
             say=lambda text: print(f"mappedviz: {text}", file=sys.stderr),

@@ -49,13 +49,25 @@ else
         exit 1
     }
 fi
+pip() { "$venv/bin/python" -m pip --disable-pip-version-check -qq install -c constraints.txt "$@"; }
+
+# The compiled core, whenever its sources changed. Without a compiler it takes the one of PyPI.
+build_core() {
+    needs=$("$venv/bin/python" hatch_build.py --needs)
+    if [ -n "$needs" ]; then
+        say "no C++ compiler here: installing one into $venv ($needs)"
+        pip "$needs"
+    fi
+    "$venv/bin/python" hatch_build.py
+}
+
 key=$({ identity "$python"; cat pyproject.toml constraints.txt; } | cksum)
 
 if made_here && [ "$(identity "$venv/bin/python")" = "$(identity "$python")" ]; then
     for done in "$stamp" "$venv"/.installed-*; do
         # The runtime is a part of whatever was installed.
         if [ -z "$extras" ] || [ "$done" = "$stamp" ]; then
-            [ "$(cat "$done" 2>/dev/null)" != "$key" ] || exit 0
+            [ "$(cat "$done" 2>/dev/null)" != "$key" ] || { build_core; exit 0; }
         fi
     done
 else
@@ -84,9 +96,9 @@ else
 fi
 
 say "installing${extras:+ with $extras}: the versions of constraints.txt (a minute or two)"
-pip() { "$venv/bin/python" -m pip --disable-pip-version-check -qq install -c constraints.txt "$@"; }
 # The build backend first, so that its version is a fixed one too.
 pip hatchling editables
+build_core
 pip --no-build-isolation --editable ".${extras:+[$extras]}"
 
 echo "$key" >"$stamp"
