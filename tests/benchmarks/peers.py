@@ -28,14 +28,19 @@ class Peer:
         File of its adapter.
     env
         Folder of its environment below the one given by ``--envs``; None: this interpreter.
+    checkout
+        Another checkout of mappedviz, with its environment in ``.venv``; None: this one.
     """
 
     name: str
     script: str
     env: str | None
+    checkout: Path | None = None
 
     def python(self, envs: Path | None) -> Path | None:
         """Its interpreter, None where the environment does not exist."""
+        if self.checkout is not None:
+            return self.checkout / ".venv" / "bin" / "python"
         if self.env is None:
             return Path(sys.executable)
         if envs is None:
@@ -104,7 +109,12 @@ def ask(
     python = peer.python(envs)
     if python is None:
         return _all_failed(jobs, "no environment: make_peer_envs.sh makes it")
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1"}
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(peer.checkout or ROOT),
+        "PYTHONHASHSEED": "0",
+        "TQDM_DISABLE": "1",
+    }
     begun, used, own = time.monotonic(), busy(), _mine()
     with subprocess.Popen(
         [str(python), str(HERE / "adapters" / peer.script)],

@@ -5,6 +5,7 @@
     tests/benchmarks/make_peer_envs.sh ENVS                    # once; needs a package index
     python tests/benchmarks/run.py --data DIR --envs ENVS      # the whole table, about an hour
     python tests/benchmarks/run.py --data DIR --only random-plain,block-*
+    python tests/benchmarks/run.py --data DIR --before CHECKOUT --peers mappedviz  # before and after
     python tests/benchmarks/run.py generate --data DIR         # only make the files (7 GB)
     python tests/benchmarks/run.py --smoke                     # a minute: does everything run?
 
@@ -33,9 +34,10 @@ if __package__ in (None, ""):  # run as a file
 
 from tests.benchmarks import generate, report
 from tests.benchmarks.cases import OURS, Case, Contender, cases
-from tests.benchmarks.peers import PEERS, ask, others_for
+from tests.benchmarks.peers import PEERS, Peer, ask, others_for
 
 Record = dict[str, Any]
+BEFORE = "before"
 
 
 def say(text: str) -> None:
@@ -60,6 +62,7 @@ class Plan:
     buffer: int
     quiet: float | None = None
     touch: float = 0.0
+    before: Path | None = None
 
     @property
     def warm(self) -> generate.Shape:
@@ -71,8 +74,22 @@ class Plan:
         return not self.only or any(fnmatch.fnmatch(case.id, one) for one in self.only)
 
     def contenders(self, case: Case) -> list[Contender]:
-        """Those of the case that ``--peers`` names."""
-        return [c for c in case.contenders if not self.peers or c.peer in self.peers]
+        """Those of the case that ``--peers`` names, and ours of before beside ours."""
+        found = []
+        for one in case.contenders:
+            if self.peers and one.peer not in self.peers:
+                continue
+            found.append(one)
+            if self.before is not None and one.peer == OURS:
+                label = f"{one.name}, before"
+                found.append(dataclasses.replace(one, peer=BEFORE, label=label))
+        return found
+
+    def peer(self, contender: Contender) -> Peer:
+        """Who is asked."""
+        if contender.peer == BEFORE:
+            return dataclasses.replace(PEERS[OURS], checkout=self.before)
+        return PEERS[contender.peer]
 
 
 def _annbatch_copy(plan: Plan, shape: generate.Shape) -> list[str]:
@@ -156,14 +173,14 @@ def _measure(plan: Plan, contender: Contender, job: Record) -> Record:
     """One measurement; with ``--quiet`` made again while others disturb it, five times at most."""
     if plan.quiet is None:
         _warm_page_cache(job["paths"])
-        return ask(PEERS[contender.peer], [job], plan.envs)
+        return ask(plan.peer(contender), [job], plan.envs)
     best: Record = {}
     for _ in range(5):
         for _ in range(60):
             if others_for(2.0) <= plan.quiet:
                 break
         _warm_page_cache(job["paths"])
-        answer = ask(PEERS[contender.peer], [job], plan.envs)
+        answer = ask(plan.peer(contender), [job], plan.envs)
         [result] = answer["results"]
         if "error" in result:
             return answer
@@ -274,6 +291,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--block", type=int, default=64, help="rows of a block of the peers' block shuffles")
     add("--buffer", type=int, default=16_384, help="rows of all shuffle buffers")
     add(
+        "--before",
+        type=Path,
+        metavar="CHECKOUT",
+        help="another checkout of mappedviz, with its .venv: it takes turns with this one",
+    )
+    add(
         "--quiet",
         type=float,
         metavar="X",
@@ -331,6 +354,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         buffer=args.buffer,
         quiet=args.quiet,
         touch=args.touch,
+        before=args.before,
     )
     found = machine()
     if found["load"][0] > 0.5:

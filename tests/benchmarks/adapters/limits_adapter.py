@@ -7,57 +7,49 @@ in the options runs that many loops at once, each with a buffer of its own.
 
 from __future__ import annotations
 
+import ctypes
+import subprocess
+import tempfile
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import h5py
-import numba
 import numpy as np
 from harness import Adapter, Job, serve
 
-
-@numba.njit(nogil=True, cache=False)  # type: ignore[misc]
-def _fused(ints, floats, cuts, i_at, d_at, chunk, rows, remap, out):  # type: ignore[no-untyped-def]
-    for k in range(rows.size):
-        line = out[k]
-        line[:] = 0
-        at, end = cuts[rows[k]], cuts[rows[k] + 1]
-        while at < end:
-            c = at // chunk
-            stop = min(end, (c + 1) * chunk)
-            columns = ints[i_at[c] + at - c * chunk : i_at[c] + stop - c * chunk]
-            values = floats[d_at[c] + at - c * chunk : d_at[c] + stop - c * chunk]
-            for j in range(columns.size):  # dropped genes go to the last column: no branch
-                line[remap[np.uint32(columns[j])]] = values[j]
-            at = stop
+from hatch_build import find_compiler, zig
 
 
-@numba.njit(nogil=True, cache=False)  # type: ignore[misc]
-def _csr(ints, floats, cuts, i_at, d_at, chunk, rows, remap, indices, data, dropped):  # type: ignore[no-untyped-def]
-    n = np.uint64(0)
-    for k in range(rows.size):
-        at, end = cuts[rows[k]], cuts[rows[k] + 1]
-        while at < end:
-            c = at // chunk
-            stop = min(end, (c + 1) * chunk)
-            columns = ints[i_at[c] + at - c * chunk : i_at[c] + stop - c * chunk]
-            values = floats[d_at[c] + at - c * chunk : d_at[c] + stop - c * chunk]
-            for j in range(columns.size):  # dropped ones are overwritten: no branch
-                m = remap[np.uint32(columns[j])]
-                indices[n] = m
-                data[n] = values[j]
-                n += np.uint64(m != dropped)
-            at = stop
-    return n
+class _Store(ctypes.Structure):
+    """What the loops are given of a store; addresses."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_void_p) for name in ("ints", "floats", "cuts", "i_at", "d_at")
+    ) + (
+        ("chunk", ctypes.c_int64),
+        ("remap", ctypes.c_void_p),
+    )
 
 
-@numba.njit(nogil=True, cache=False)  # type: ignore[misc]
-def _touch(ints):  # type: ignore[no-untyped-def]
-    total = np.int64(0)
-    for i in range(ints.size):
-        total += ints[i]
-    return total
+def _loops() -> ctypes.CDLL:
+    """The compiled loops of limits.cpp, for the processor that is here."""
+    source = Path(__file__).with_name("limits.cpp")
+    compiler = find_compiler() or zig()
+    with tempfile.TemporaryDirectory() as folder:
+        library = f"{folder}/limits.so"
+        options = ["-std=c++17", "-O3", "-march=native", "-fPIC", "-shared"]
+        subprocess.run([*compiler, *options, str(source), "-o", library], check=True)
+        loops = ctypes.CDLL(library)
+    p, i = ctypes.c_void_p, ctypes.c_int64
+    loops.fused.argtypes, loops.fused.restype = [p, p, i, p, i], None
+    loops.csr.argtypes, loops.csr.restype = [p, p, i, p, p, ctypes.c_uint32], i
+    loops.touch.argtypes, loops.touch.restype = [p, i], i
+    return loops
+
+
+LOOPS = _loops()
 
 
 class _Mapped:
@@ -87,15 +79,20 @@ class _Mapped:
             raise AssertionError("chunks of the file are not aligned to their elements")
         return at // 4
 
-    def args(self, rows: np.ndarray) -> tuple[Any, ...]:
-        head = (self.ints, self.floats, self.cuts, self.i_at, self.d_at, self.chunk)
-        return (*head, rows, self.remap)
+    @property
+    def store(self) -> _Store:
+        """For the loops; valid as long as this object lives."""
+        arrays = {
+            name: getattr(self, name).ctypes.data
+            for name in ("ints", "floats", "cuts", "i_at", "d_at", "remap")
+        }
+        return _Store(chunk=self.chunk, **arrays)
 
 
 class Limits(Adapter):
     """Bare loops."""
 
-    packages = ("numba", "numpy", "h5py")
+    packages = ("numpy", "h5py")
 
     def limit(self, job: Job) -> Job:
         """Measure one limit: ``options.what`` is read, fused or csr."""
@@ -127,7 +124,8 @@ class Limits(Adapter):
             rng = np.random.default_rng([job["seed"], me])
             out = np.zeros((batch, width + 1), np.float32)
             size = batch * widest + 1
-            room = (np.zeros(size, np.int32), np.zeros(size, np.float32), np.uint32(width))
+            indices, data = np.zeros(size, np.int32), np.zeros(size, np.float32)
+            whole = [store.store for store in stores]
             # A batch is drawn over all stores; the rows of each store go in one call.
             draw = [rng.integers(0, len(stores), 4 * batch) for _ in range(8)]
             turn = 0
@@ -143,14 +141,16 @@ class Limits(Adapter):
                     block = job["block"] if job["order"] == "block" else 1
                     starts = rng.integers(0, max(1, total - block), -(-count // block))
                     rows = (starts[:, None] + np.arange(block)).ravel()[:count]
+                    rows = np.ascontiguousarray(rows, np.int64)
+                    where = (ctypes.addressof(whole[i]), rows.ctypes.data, count)
                     if what == "fused":
-                        _fused(*store.args(rows), out[filled : filled + count])
+                        LOOPS.fused(*where, out[filled:].ctypes.data, width + 1)
                     else:
-                        _csr(*store.args(rows), *room)
+                        LOOPS.csr(*where, indices.ctypes.data, data.ctypes.data, width)
                     filled += count
                 return filled
 
-            once()  # compiles
+            once()
             for store in stores:
                 store.ints[::1024].sum()  # every page is mapped before the clock starts
             start_line.wait()
@@ -171,11 +171,10 @@ class Limits(Adapter):
         return {"rows": rows, "spent": spent, "rate": rows / spent}
 
     def _read(self, job: Job, stores: list[_Mapped]) -> Job:
-        _touch(stores[0].ints[:100])
         rows, start = 0, time.perf_counter()
         while time.perf_counter() - start < job["seconds"]:
             for store in stores:
-                _touch(store.ints)
+                LOOPS.touch(store.ints.ctypes.data, len(store.ints))
                 rows += len(store.cuts) - 1
         spent = time.perf_counter() - start
         return {"rows": rows, "spent": spent, "rate": rows / spent}

@@ -13,7 +13,7 @@ from mappedviz import MappedCollection
 class Mappedviz(Adapter):
     """Ours."""
 
-    packages = ("mappedviz", "anndata", "h5py", "zarr", "numba", "torch", "numpy", "scipy")
+    packages = ("mappedviz", "anndata", "h5py", "zarr", "torch", "numpy", "scipy")
 
     def open(self, job: Job) -> Any:
         """Open, join and encode."""
