@@ -25,9 +25,8 @@ from hatch_build import find_compiler, zig
 class _Store(ctypes.Structure):
     """What the loops are given of a store; addresses."""
 
-    _fields_ = tuple(
-        (name, ctypes.c_void_p) for name in ("ints", "floats", "cuts", "i_at", "d_at")
-    ) + (
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("ints", "floats", "cuts", "i_at", "d_at")),
         ("chunk", ctypes.c_int64),
         ("remap", ctypes.c_void_p),
     )
