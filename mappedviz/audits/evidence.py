@@ -24,8 +24,9 @@ from mappedviz.audits.tables.stores import (
 )
 from mappedviz.collection.plan import filter_masks
 from mappedviz.errors import MissingKeyError, RecipeError
-from mappedviz.recipe.labels import Labels, Scheme, scheme_of
+from mappedviz.recipe.labels import Labels
 from mappedviz.recipe.splits import split_groups
+from mappedviz.recipe.weights import Scheme, labels_to_weigh, scheme_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,7 +190,12 @@ class Evidence:
                 )
         if len(several) == 1:
             return weights_of(self.labels(several[0]), self.recipe, chosen, scaler)
-        merged = Labels.combine([self._weighed(key) for key in several])
+        merged = Labels.combine(
+            [
+                labels_to_weigh(self.merged(key), self.recipe.unknown_label_of(key))
+                for key in several
+            ]
+        )
         return WeightTable.of(
             "__".join(several),
             merged.categories,
@@ -198,13 +204,6 @@ class Evidence:
             scaler,
             merged.n_missing,
         )
-
-    def _weighed(self, key: str) -> Labels:
-        labels, unknown = self.merged(key), self.recipe.unknown_label_of(key)
-        if unknown is None or not labels.n_missing:
-            return labels
-        codes = np.where(labels.codes < 0, len(labels.categories), labels.codes.astype(np.int64))
-        return Labels.merge([(codes, [*labels.categories, unknown])])
 
     def merged(self, key: str) -> Labels:
         """The labels of all rows of the readable stores, alias, relabelling and filter applied."""

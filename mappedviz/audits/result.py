@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from mappedviz.audits.tables.stores import Coverage, LabelTable, WeightTable
     from mappedviz.collection.mapped_collection import MappedCollection
-    from mappedviz.recipe.labels import Scheme
+    from mappedviz.recipe.weights import Scheme
     from mappedviz.stores.store import Store
 
 Tables: TypeAlias = Evidence | SavedEvidence

@@ -10,14 +10,14 @@ import numpy as np
 from mappedviz.audits.evidence import Evidence, weights_of
 from mappedviz.audits.tables.stores import Coverage, LabelTable
 from mappedviz.errors import MissingKeyError, RecipeError
-from mappedviz.recipe.labels import scheme_of
+from mappedviz.recipe.weights import scheme_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mappedviz.audits.tables.stores import WeightTable
-    from mappedviz.recipe.labels import Scheme
     from mappedviz.recipe.recipe import Recipe
+    from mappedviz.recipe.weights import Scheme
 
 
 def tables_to_dict(tables: Evidence | SavedEvidence) -> dict[str, Any]:

@@ -18,8 +18,9 @@ from mappedviz._types import Array, PathLike
 from mappedviz.collection.plan import Plan, make_plan
 from mappedviz.collection.row_batch import teach_default_collate
 from mappedviz.errors import ClosedError, RecipeError
-from mappedviz.recipe.labels import Encoder, Labels, Scheme, class_weights, row_weights, scheme_of
+from mappedviz.recipe.labels import Encoder, Labels
 from mappedviz.recipe.recipe import Join, Recipe
+from mappedviz.recipe.weights import LabelWeights, Scheme, labels_to_weigh
 from mappedviz.text.rendering import renderer_of
 
 if TYPE_CHECKING:
@@ -349,13 +350,10 @@ class MappedCollection:
             return splits.split_rows(np.concatenate(kept), recipe.split_fraction, strata)
         groups = self._plan.labels_of(recipe.split_by)
         try:
-            sides = splits.split_groups(
-                groups.codes, groups.categories, recipe.split_fraction, recipe.split_seed, strata
-            )
+            return splits.split_labels(groups, recipe.split_fraction, recipe.split_seed, strata)
         except RecipeError as error:
             error.key = recipe.split_by
             raise
-        return np.append(sides, False)[groups.codes]  # the last entry: rows without a group
 
     def _part(self, plan: Plan) -> Self:
         part = type(self).__new__(type(self))
@@ -719,32 +717,12 @@ class MappedCollection:
                 key="obs_keys",
                 remedy="Name at least one obs key, here or as weights_keys of the recipe.",
             )
-        several = [self._weighed(key, missing) for key in keys]
-        labels = Labels.combine(several)
-        chosen = scheme_of(scheme, scaler)
-        counts = labels.counts()
-        per_class = class_weights(counts, chosen, scaler)
-        if return_categories:
-            used = counts > 0
-            return {
-                str(label): float(weight)
-                for label, weight, some in zip(labels.categories, per_class, used, strict=True)
-                if some
-            }
-        return row_weights(labels.codes, per_class)
-
-    def _weighed(self, key: str, missing: Literal["zero", "class"] | None) -> Labels:
-        labels = self._plan.labels_of(key)
-        unknown = self.recipe.unknown_label_of(key)
-        if missing is None:
-            missing = "zero" if unknown is None else "class"
-        if missing not in ("zero", "class"):
-            raise RecipeError(f"is {missing!r}", key="missing", remedy="Use 'zero' or 'class'.")
-        if missing == "zero" or not labels.n_missing:
-            return labels
-        name = "missing" if unknown is None else unknown
-        codes = np.where(labels.codes < 0, len(labels.categories), labels.codes.astype(np.int64))
-        return Labels.merge([(codes, [*labels.categories, name])])
+        several = [
+            labels_to_weigh(self._plan.labels_of(key), self.recipe.unknown_label_of(key), missing)
+            for key in keys
+        ]
+        weights = LabelWeights.of(Labels.combine(several), scheme, scaler)
+        return weights.by_label() if return_categories else weights.of_rows()
 
     # --- variables --------------------------------------------------------------------
 

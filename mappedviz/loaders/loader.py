@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mappedviz.collection.mapped_collection import MappedCollection
     from mappedviz.collection.reader import Window
     from mappedviz.formats.elements import MatrixFacts
-    from mappedviz.recipe.labels import Scheme
+    from mappedviz.recipe.weights import Scheme
 
 Shuffle: TypeAlias = bool | Literal["block"]
 

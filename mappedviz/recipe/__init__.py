@@ -1,4 +1,4 @@
-"""What the user decided, as values: the recipe, labels and their weights, joins, splits.
+"""What the user decided, as values: the recipe, labels, weights, joins, splits.
 
 It may import errors, types and text; it knows no file and no torch. A new join rule, split or
 weighting is a function on these values, in the module of its noun.
@@ -7,9 +7,10 @@ weighting is a function on these values, in the module of its noun.
 from __future__ import annotations
 
 from mappedviz.recipe.joins import Duplicates, RowMap, VarJoin, VarNames
-from mappedviz.recipe.labels import Encoder, Label, Labels, Scheme, class_weights, row_weights
+from mappedviz.recipe.labels import Encoder, Label, Labels
 from mappedviz.recipe.recipe import Join, Recipe
 from mappedviz.recipe.splits import split_groups, split_rows
+from mappedviz.recipe.weights import Scheme, class_weights, row_weights
 
 __all__ = [
     "Duplicates",

@@ -1,4 +1,4 @@
-"""Labels: merge, encode, count, weigh. Pure functions over integer codes."""
+"""Labels: merge, encode, count. Pure functions over integer codes."""
 
 from __future__ import annotations
 
@@ -13,15 +13,6 @@ from mappedviz._types import Array
 from mappedviz.errors import MissingKeyError, RecipeError
 
 Label: TypeAlias = str | int | float | bool
-Scheme = Literal["uniform", "inverse", "scaled", "sqrt"]
-SCHEMES: tuple[Scheme, ...] = ("uniform", "inverse", "scaled", "sqrt")
-#: The weight of each of a class's n rows; s is the scaler.
-FORMULAS: dict[str, str] = {
-    "uniform": "1",
-    "inverse": "1/n",
-    "scaled": "s/(n+s)",
-    "sqrt": "1/√n",
-}
 
 
 def as_label(value: Any) -> Label | None:
@@ -179,6 +170,21 @@ class Labels:
         values[missing] = np.nan
         return values
 
+    def fill_missing(self, label: Label) -> Labels:
+        """The same rows, those without a label together with those that have this one.
+
+        Examples
+        --------
+        >>> labels = Labels(np.array([0, -1, 1]), ("B", "T"))
+        >>> labels.fill_missing("T").codes, labels.fill_missing("A").categories
+        (array([0, 1, 1], dtype=int8), ('A', 'B', 'T'))
+        """
+        if not self.n_missing:
+            return self
+        n = len(self.categories)
+        codes = np.where(self.codes < 0, n, self.codes.astype(np.int64))
+        return Labels.merge([(codes, [*self.categories, label])])
+
     def relabel(self, mapping: Mapping[Any, Any]) -> Labels:
         """The same rows with some labels renamed; a label renamed to None is missing.
 
@@ -333,83 +339,3 @@ class Encoder(dict[Label, int]):
         raise TypeError("an Encoder cannot be changed; make a new one from dict(encoder)")
 
     __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _frozen
-
-
-def scheme_of(scheme: Scheme | None, scaler: float | None) -> Scheme:
-    """The scheme that is meant: without one, ``"scaled"`` if there is a scaler, else ``"inverse"``.
-
-    Raises
-    ------
-    RecipeError
-        The scheme is not known, ``"scaled"`` has no positive scaler, or another one has a scaler.
-
-    Examples
-    --------
-    >>> scheme_of(None, None), scheme_of(None, 1000), scheme_of("sqrt", None)
-    ('inverse', 'scaled', 'sqrt')
-    """
-    if scheme is None:
-        scheme = "inverse" if scaler is None else "scaled"
-    if scheme not in SCHEMES:
-        raise RecipeError(
-            f"is {scheme!r}",
-            key="scheme",
-            remedy="Use 'uniform', 'inverse', 'scaled' or 'sqrt'.",
-        )
-    if scheme == "scaled" and (scaler is None or not scaler > 0):
-        raise RecipeError(
-            f"is {scaler!r} for the scheme 'scaled'",
-            key="scaler",
-            remedy="Give a positive number of rows, such as 1000.",
-        )
-    if scheme != "scaled" and scaler is not None:
-        raise RecipeError(
-            f"is {scaler!r} for the scheme {scheme!r}, which has none",
-            key="scaler",
-            remedy="Leave it out, or use the scheme 'scaled'.",
-        )
-    return scheme
-
-
-def class_weights(counts: Array, scheme: Scheme = "inverse", scaler: float | None = None) -> Array:
-    """Weight of one row of each class.
-
-    Parameters
-    ----------
-    counts
-        Rows per class (n_classes,).
-    scheme
-        ``"uniform"`` 1; ``"inverse"`` 1/n; ``"scaled"`` s/(s+n); ``"sqrt"`` 1/√n.
-    scaler
-        s of ``"scaled"``.
-
-    Returns
-    -------
-    ndarray
-        float64 (n_classes,); 0 for a class without rows.
-
-    Examples
-    --------
-    >>> class_weights(np.array([100, 4, 0]), "inverse")
-    array([0.01, 0.25, 0.  ])
-    >>> class_weights(np.array([100, 4]), "scaled", scaler=100).round(3)
-    array([0.5  , 0.962])
-    """
-    n = np.asarray(counts, dtype=np.float64)
-    safe = np.maximum(n, 1)
-    scheme_of(scheme, scaler)
-    if scheme == "uniform":
-        weights = np.ones_like(n)
-    elif scheme == "inverse":
-        weights = 1 / safe
-    elif scheme == "sqrt":
-        weights = 1 / np.sqrt(safe)
-    else:
-        assert scaler is not None  # told by scheme_of
-        weights = scaler / (scaler + safe)
-    return np.where(n > 0, weights, 0.0)
-
-
-def row_weights(codes: Array, per_class: Array, missing: float = 0.0) -> Array:
-    """Weight of every row, float64 (n_rows,); rows without a label get ``missing``."""
-    return np.append(per_class, missing)[codes]

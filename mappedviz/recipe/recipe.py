@@ -16,7 +16,8 @@ import numpy as np
 
 from mappedviz._types import PathLike
 from mappedviz.errors import RecipeError, RecipeTypeError
-from mappedviz.recipe.labels import Encoder, Label, Scheme, as_label, scheme_of
+from mappedviz.recipe.labels import Encoder, Label, as_label
+from mappedviz.recipe.weights import Scheme, scheme_of
 
 if TYPE_CHECKING:
     from mappedviz.recipe.joins import Duplicates

@@ -10,12 +10,15 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mappedviz._types import Array
 from mappedviz.errors import RecipeError
+
+if TYPE_CHECKING:
+    from mappedviz.recipe.labels import Labels
 
 # Of all rows, near enough to the share that was asked for: a quarter of the average group, within
 # these bounds. Nearer, few groups would leave the seed no choice.
@@ -193,6 +196,32 @@ def split_groups(
     mask = np.zeros(len(names), dtype=bool)
     mask[there[order[chosen]]] = True
     return mask
+
+
+def split_labels(groups: Labels, fraction: float, seed: int, strata: Array | None = None) -> Array:
+    """Rows for validation, whole groups of them: see :func:`split_groups`.
+
+    Parameters
+    ----------
+    groups
+        The group of every row. Rows without one are for training, never for validation.
+    fraction, seed, strata
+        As for :func:`split_groups`.
+
+    Returns
+    -------
+    ndarray
+        Boolean (n_rows,), True for validation.
+
+    Examples
+    --------
+    >>> from mappedviz.recipe.labels import Labels
+    >>> donors = Labels(np.array([0, 1, 1, -1]), ("d1", "d2"))
+    >>> split_labels(donors, 0.3, seed=0)
+    array([ True, False, False, False])
+    """
+    sides = split_groups(groups.codes, groups.categories, fraction, seed, strata)
+    return np.append(sides, False)[groups.codes]  # the last entry: rows without a group
 
 
 def _rounded(value: float) -> int:

@@ -8,7 +8,7 @@ import ipywidgets as widgets
 import traitlets
 
 from mappedviz.audits.tables.weights import DEFAULT_SCALER
-from mappedviz.recipe.labels import FORMULAS
+from mappedviz.recipe.weights import FORMULAS
 from mappedviz.text.display import names, quantity, share, shown
 from mappedviz.views.base import Ids, Numbers, View, dropdown, handler, offer, row
 from mappedviz.views.charts import Bars, Table
@@ -41,7 +41,7 @@ class WeightsView(View):
         Obs keys that are weighed; several are combined.
     scheme
         ``"uniform"``, ``"inverse"``, ``"scaled"`` or ``"sqrt"``; see
-        :func:`mappedviz.recipe.labels.class_weights`.
+        :func:`mappedviz.recipe.weights.class_weights`.
     scaler
         s of s/(n+s).
     top_n

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.audits.tables.labels import cramers_v
-from mappedviz.recipe.labels import FORMULAS
+from mappedviz.recipe.weights import FORMULAS
 
 if TYPE_CHECKING:
     import pandas as pd

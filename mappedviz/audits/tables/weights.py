@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mappedviz._types import Array
-from mappedviz.recipe.labels import Label, Scheme, class_weights
+from mappedviz.recipe.weights import Scheme, class_weights
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mappedviz.recipe.labels import Label
 
 #: The scaler that schemes are compared with, where none is given.
 DEFAULT_SCALER = 1000.0
@@ -29,7 +31,7 @@ class WeightTable:
     key
         The obs keys, joined with ``"__"``.
     scheme, scaler
-        How the weights are made; see :func:`~mappedviz.recipe.labels.class_weights`.
+        How the weights are made; see :func:`~mappedviz.recipe.weights.class_weights`.
     table
         DataFrame, a row a class: n, weight (of one row), share_before, share_after,
         draws_per_cell (of one row, per epoch). Largest class first; classes without rows are left out.
