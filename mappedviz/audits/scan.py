@@ -21,7 +21,7 @@ import numpy as np
 from mappedviz._types import Array, PathLike, StoreKind
 from mappedviz.errors import ElementError, MappedvizError, MissingKeyError
 from mappedviz.formats.chunks import ChunkCache, FilePool
-from mappedviz.formats.detect import ArrayNode, GroupNode, open_root
+from mappedviz.formats.detect import ArrayNode, GroupNode
 from mappedviz.formats.elements import Column, MatrixFacts, column_facts, read_index
 from mappedviz.gather.request import Part
 from mappedviz.gather.rows import gather_csr
@@ -245,18 +245,19 @@ class Wants:
 
 
 class _LateRoot(GroupNode):
-    """The root of a store, which is opened when something is asked of it."""
+    """The root of a store, opened when something is read of it; it belongs to one thread."""
 
-    def __init__(self, path: str, kind: StoreKind) -> None:
-        self.store = path
+    def __init__(self, store: Store) -> None:
+        self.store = store.path
         self.name = ""
-        self.kind: StoreKind = kind
+        self.kind: StoreKind = store.kind
+        self._of = store
         self._opened = ExitStack()
         self._root: GroupNode | None = None
 
     def _node(self) -> GroupNode:
         if self._root is None:
-            self._root = self._opened.enter_context(open_root(self.store, self.kind))
+            self._root = self._opened.enter_context(Store.session(self._of))
         return self._root
 
     @property
@@ -285,40 +286,27 @@ class ScannedStore(Store):
     no second look at the files.
     """
 
-    def __init__(self, path: PathLike) -> None:
-        self._names: dict[tuple[str | None, bool], Array | Exception] = {}
-        self._columns: dict[str, Column | Exception] = {}
-        self._held: _LateRoot | None = None
-        try:
-            super().__init__(path)
-        except BaseException:
-            self.release()
-            raise
-
     def _locate(self, path: PathLike) -> None:
         super()._locate(path)
-        self._held = _LateRoot(self.path, self.kind)
+        self._names: dict[tuple[str | None, bool], Array | Exception] = {}
+        self._columns: dict[str, Column | Exception] = {}
 
     @contextmanager
     def session(self) -> Iterator[GroupNode]:
         """See :meth:`Store.session`; the file is opened when something is read of it."""
-        if self._held is not None:
-            yield self._held
-            return
-        root = self._held = _LateRoot(self.path, self.kind)
-        try:
-            yield root
-        finally:
-            self.release()
-
-    def release(self) -> None:
-        """Close the file that the constructor left open for the scan."""
-        held, self._held = self._held, None
+        held: _LateRoot | None = getattr(self._here, "late", None)
         if held is not None:
+            yield held
+            return
+        held = self._here.late = _LateRoot(self)
+        try:
+            yield held
+        finally:
+            self._here.late = None
             held.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_held": None, "_names": {}, "_columns": {}}
+        return {**super().__getstate__(), "_names": {}, "_columns": {}}
 
     def read_var_names(self, column: str | None = None, *, raw: bool = False) -> Array:
         """See :meth:`Store.read_var_names`."""
@@ -388,13 +376,13 @@ def scan_store(path: PathLike, wants: Wants = Wants()) -> Scan:
 def read_store(path: str, wants: Wants, stop: Callable[[], None] = lambda: None) -> Scan:
     """As :func:`scan_store`, but the names are not shared yet; `stop` may raise, to cancel."""
     scan = Scan(path, wants=wants)
-    try:
-        store = ScannedStore(path)
-    except Exception as error:  # whatever it is, it is listed and the other stores go on
-        scan.error = error.with_traceback(None)
-        return scan
-    scan.store = store
-    try:
+    with ExitStack() as opened:
+        try:
+            store = opened.enter_context(ScannedStore.opened(path))
+        except Exception as error:  # whatever it is, it is listed and the other stores go on
+            scan.error = error.with_traceback(None)
+            return scan
+        scan.store = store
         with store.session() as root:
             _read_var(scan, store, root)
             stop()
@@ -402,8 +390,6 @@ def read_store(path: str, wants: Wants, stop: Callable[[], None] = lambda: None)
             _read_rows(scan, store, wants, stop)
             scan.source = _source(root)
             scan.nbytes = _size(store)
-    finally:
-        store.release()
     return scan
 
 

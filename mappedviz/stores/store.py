@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
 import numpy as np
 
@@ -130,7 +130,7 @@ class Store:
 
     @classmethod
     @contextmanager
-    def opened(cls, path: PathLike) -> Iterator[Store]:
+    def opened(cls, path: PathLike) -> Iterator[Self]:
         """A new store inside its first session: what is read there opens no file again."""
         store = cls.__new__(cls)
         store._locate(path)

@@ -741,13 +741,13 @@ def test_processes_find_what_this_process_finds(several, tmp_path):
 def test_nothing_is_read_twice(several, monkeypatch):
     audit = quiet(several, "cell_type")
     opened = []
-    from mappedviz.audits import scan as scans
+    from mappedviz.stores import store as stores
 
-    def open_root(path):
+    def open_root(path, kind):
         opened.append(path)
         raise AssertionError(path)
 
-    monkeypatch.setattr(scans, "open_root", open_root)
+    monkeypatch.setattr(stores, "open_root", open_root)
     assert quiet(several, "cell_type").to_json() == audit.to_json()
     assert audit.collection().shape == (144, 12)
     assert opened == []
