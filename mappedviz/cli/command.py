@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mappedviz.audits.result import Audit
     from mappedviz.recipe.recipe import Recipe
-    from mappedviz.report.markup import Section, Table
+    from mappedviz.report.values import Section, Table
 
 OK, FOUND, USAGE, INTERRUPTED = 0, 1, 2, 130
 FAILING = SEVERITIES[:-1]
@@ -318,11 +318,11 @@ def _json_of(audit: Audit) -> str:
 
 
 def _write_csv(audit: Audit, folder: Path) -> str:
-    from mappedviz.report import report
+    from mappedviz.report.sections.audit import label_table, weight_table
     from mappedviz.text import files
 
     folder.mkdir(parents=True, exist_ok=True)
-    labels, weights = report.label_table(audit), report.weight_table(audit)
+    labels, weights = label_table(audit), weight_table(audit)
     tables = {
         "stores": audit.stores,
         "genes": audit.coverage.table,
@@ -375,10 +375,10 @@ def _console(stream: TextIO) -> Console:
 
 
 def _show(audit: Audit, console: Console) -> None:
-    from mappedviz.report import report
+    from mappedviz.report.sections.audit import sections_of, summary_line
 
     _line(console, audit.verdict, "bold")
-    _line(console, report.summary_line(audit))
+    _line(console, summary_line(audit))
     for finding in audit.findings:
         _line(console, "")
         stores = list(finding.stores or ())
@@ -391,7 +391,7 @@ def _show(audit: Audit, console: Console) -> None:
     if audit.not_applicable:
         ids = [shown(getattr(one, "id", one)) for one in audit.not_applicable]
         _line(console, f"\ndoes not apply: {', '.join(ids)}".lstrip("\n"), "dim")
-    for section in report.sections_of(audit, _MOST_STORES):
+    for section in sections_of(audit, _MOST_STORES):
         _show_section(section, console)
 
 

@@ -1,7 +1,7 @@
-"""Tables and findings as static HTML: in a notebook, and as one page with figures.
+"""Audits, collections and batches as static HTML: in a notebook, and as one page with figures.
 
-It may import audits, plots and everything below them. A new section is a function in `sections`
-and a block in `templates`.
+It may import plots, audits, collections and what is below them; jinja2 is at home here. A new
+section is a function in `sections`, and its look is a macro or block in `templates`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from mappedviz.audits.result import Audit
 from mappedviz.collection.mapped_collection import MappedCollection
 from mappedviz.collection.row_batch import RowBatch
-from mappedviz.report.report import audit_html, batch_html, collection_html, page_html, write_html
+from mappedviz.report.html import audit_html, batch_html, collection_html, page_html, write_html
 from mappedviz.text.rendering import Renderer, register
 
 __all__ = ["audit_html", "batch_html", "collection_html", "page_html", "write_html"]

@@ -11,7 +11,10 @@ import ipywidgets as widgets
 import traitlets
 
 from mappedviz.errors import MappedvizError
-from mappedviz.report.report import STORE_COLOURS, sections_of
+from mappedviz.report.html import fragment
+from mappedviz.report.sections.audit import sections_of
+from mappedviz.report.values import Content
+from mappedviz.text.colours import OKABE_ITO
 from mappedviz.text.display import names, shown
 from mappedviz.views.charts import KeyGuard
 from mappedviz.views.state import Session, Source
@@ -296,16 +299,12 @@ class View(widgets.VBox):  # type: ignore[misc]
 
     def _repr_html_(self) -> str:
         """What is shown where there is no kernel: the same tables as static HTML."""
-        from mappedviz.report.markup import fragment
-
         self.session.wait(_PATIENCE)
         audit = self.session.audit
         if audit is None:
-            return fragment(verdict=self.session.status)
-        return fragment(
-            sections=[one for one in sections_of(audit) if one.id in self.sections],
-            code=self.code(),
-        )
+            return fragment(Content(verdict=self.session.status))
+        chosen = [one for one in sections_of(audit) if one.id in self.sections]
+        return fragment(Content(sections=chosen, code=self.code()))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         self.alone = self.active = True
@@ -442,14 +441,14 @@ class Ids:
 
 def series_of(stores: Sequence[str]) -> list[dict[str, Any]]:
     """Names and colours of stores: eight colours, the same eight hatched, then grey for all others."""
-    n = len(STORE_COLOURS) - 1  # the last is the grey of "other"
+    n = len(OKABE_ITO) - 1  # the last is the grey of "other"
     some = [
-        {"name": text, "colour": STORE_COLOURS[i % n], "hatch": i >= n}
+        {"name": text, "colour": OKABE_ITO[i % n], "hatch": i >= n}
         for i, text in enumerate(names(stores[: 2 * n]))
     ]
     if len(stores) > 2 * n:
         rest = f"{len(stores) - 2 * n:,} other stores"
-        some.append({"name": rest, "colour": STORE_COLOURS[-1], "hatch": False})
+        some.append({"name": rest, "colour": OKABE_ITO[-1], "hatch": False})
     return some
 
 

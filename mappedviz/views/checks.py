@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import ipywidgets as widgets
 import traitlets
 
+from mappedviz.report.html import findings_html
 from mappedviz.text.display import listed, quantity, shown
 from mappedviz.views.base import Ids, View, button, handler, row, sentence
 from mappedviz.views.charts import Code, Table
@@ -178,8 +179,6 @@ class ChecksView(View):
         return self.audit_code("audit.findings")
 
     def _repr_html_(self) -> str:
-        from mappedviz.report.report import findings_html
-
         self.session.wait(2.0)
         audit = self.session.audit
         return super()._repr_html_() if audit is None else findings_html(audit)

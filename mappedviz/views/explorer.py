@@ -11,6 +11,8 @@ import traitlets
 from mappedviz.audits.result import Audit
 from mappedviz.errors import RecipeError
 from mappedviz.recipe.recipe import Recipe
+from mappedviz.report.html import fragment
+from mappedviz.report.values import Content
 from mappedviz.views.base import Guard, Status, View
 from mappedviz.views.categories import CategoriesView
 from mappedviz.views.checks import ChecksView
@@ -238,12 +240,10 @@ class Explorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return f"Explorer: {self.session.status or 'nothing was read'}"
 
     def _repr_html_(self) -> str:
-        from mappedviz.report.markup import fragment
-
         self.session.wait(2.0)
         audit = self.session.audit
         if audit is None:
-            return fragment(verdict=self.session.status, code=repr(self.recipe))
+            return fragment(Content(verdict=self.session.status, code=repr(self.recipe)))
         return str(audit._repr_html_())
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:

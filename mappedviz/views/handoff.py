@@ -15,6 +15,8 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
+from mappedviz.report.html import fragment
+from mappedviz.report.values import Content
 from mappedviz.text.display import names, quantity, share, shown
 from mappedviz.views.base import Ids, Numbers, View, button, dropdown, handler, offer, row, sentence
 from mappedviz.views.charts import Bars, Code
@@ -575,10 +577,8 @@ class HandoffView(View):
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        from mappedviz.report.markup import fragment
-
         self.session.wait(2.0)
-        return fragment(verdict=self.session.status, code=self.code())
+        return fragment(Content(verdict=self.session.status, code=self.code()))
 
 
 def _laid_out(recipe: Recipe) -> str:

@@ -15,9 +15,9 @@ import pytest
 from mappedviz import Recipe
 from mappedviz.cli import command as cli
 from mappedviz.errors import StoreError
-from mappedviz.report import report
+from mappedviz.report import write_html
 from tests.hostile import HOSTILE
-from tests.report.test_report import CLASSES, STORES, a_finding, an_audit
+from tests.report.pages import CLASSES, STORES, a_finding, an_audit
 
 ESCAPES = [chr(code) for code in (*range(9), *range(11, 32), 127, 0x9B, 0x202E)]
 
@@ -32,7 +32,7 @@ def made(monkeypatch):
         if calls.error:
             raise calls.error
         one = calls.audit
-        one.to_html = lambda path: report.write_html(one, path, figures={})
+        one.to_html = lambda path: write_html(one, path, figures={})
         one.to_json = lambda: json.dumps({"verdict": one.verdict})
         one.recipe_with = lambda fixes: one.recipe.replace(strip_version=bool(fixes))
         return one

@@ -62,7 +62,7 @@ def test_wheel_holds_the_package_and_nothing_else(wheel):
         name
         for name in wheel.namelist()
         if name.startswith("mappedviz/")
-        and not name.endswith((".py", ".js", ".css", ".html", "/py.typed"))
+        and not name.endswith((".py", ".js", ".css", ".html.j2", "/py.typed"))
     ]
     assert [Path(name).stem for name in strange] == ["_core"]
 
@@ -198,6 +198,14 @@ def test_wheel_has_every_module(wheel, repository):
     package = repository / "mappedviz"
     modules = {path.relative_to(repository).as_posix() for path in package.rglob("*.py")}
     assert modules <= set(wheel.namelist())
+
+
+def test_wheel_has_every_template_script_and_style(wheel, repository):
+    package = repository / "mappedviz"
+    static = [path for suffix in ("j2", "css", "js") for path in package.rglob(f"*.{suffix}")]
+    assert {path.suffix for path in static} == {".j2", ".css", ".js"}
+    for path in static:
+        assert wheel.read(path.relative_to(repository).as_posix()) == path.read_bytes()
 
 
 def test_wheel_is_typed(wheel):

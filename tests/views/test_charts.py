@@ -6,14 +6,13 @@ import json
 import re
 import shutil
 import subprocess
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import traitlets
 
-from mappedviz.report.report import STORE_COLOURS
+from mappedviz.text.colours import OKABE_ITO
 from mappedviz.views import charts
 from mappedviz.views.charts import Bars, Chart, Code, Curve, KeyGuard, Matrix, Table
 from tests.hostile import HOSTILE
@@ -30,7 +29,7 @@ def sent(widget) -> dict[str, int]:
 
 def stores(n: int) -> list[dict]:
     return [
-        {"name": f"store_{i}.h5ad", "colour": STORE_COLOURS[i], "hatch": False} for i in range(n)
+        {"name": f"store_{i}.h5ad", "colour": OKABE_ITO[i], "hatch": False} for i in range(n)
     ]
 
 
@@ -94,21 +93,6 @@ def test_the_script_is_a_module(kind):
         text=True,
     )
     assert run.returncode == 0, run.stderr
-
-
-def test_script_and_style_are_in_the_wheel(repository, tmp_path):
-    import sys
-
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
-        cwd=repository,
-        check=True,
-        capture_output=True,
-    )
-    (path,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(path) as wheel:
-        for name in ("charts.js", "charts.css"):
-            assert wheel.read(f"mappedviz/views/{name}") == (FOLDER / name).read_bytes()
 
 
 def test_a_change_of_25_categories_and_8_stores_is_small():

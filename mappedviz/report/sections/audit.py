@@ -1,0 +1,132 @@
+"""The audit as plain values: verdict, findings, and all sections."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from mappedviz._types import SEVERITIES
+from mappedviz.errors import MappedvizError
+from mappedviz.report.sections.genes import genes_section
+from mappedviz.report.sections.labels import labels_section, weights_section
+from mappedviz.report.sections.stores import depth_section, obs_section, shapes_section
+from mappedviz.report.values import REPR_ROWS, Content, Figures, FindingText, Section
+from mappedviz.text.display import cut, listed, quantity
+
+if TYPE_CHECKING:
+    from mappedviz.audits.findings import Finding
+    from mappedviz.audits.result import Audit
+    from mappedviz.audits.tables.labels import LabelTable
+    from mappedviz.audits.tables.weights import WeightTable
+
+
+def audit_content(
+    audit: Audit, most: int = REPR_ROWS, figures: Figures | None = None, *, views: bool = True
+) -> Content:
+    """Return everything that is shown of an audit.
+
+    Parameters
+    ----------
+    audit
+        The audit to show.
+    most
+        Stores to show: :data:`~mappedviz.report.values.REPR_ROWS` in a notebook,
+        :data:`~mappedviz.report.values.PAGE_ROWS` on a page.
+    figures
+        Section -> pictures.
+    views
+        False for the findings alone.
+    """
+    findings = [_finding_text(finding) for finding in audit.findings]
+    few = 30 if most == REPR_ROWS else 500
+    return Content(
+        verdict=audit.verdict,
+        summary=summary_line(audit),
+        findings=findings[:few],
+        more_findings=findings[few:],
+        not_applicable=[_not_applicable_text(one) for one in audit.not_applicable],
+        sections=sections_of(audit, most, figures) if views else (),
+        code=repr(audit.recipe),
+    )
+
+
+def sections_of(
+    audit: Audit, most: int = REPR_ROWS, figures: Figures | None = None
+) -> list[Section]:
+    """Return the views of an audit as plain values, for whatever shows them.
+
+    Parameters
+    ----------
+    audit
+        The audit to show.
+    most
+        Stores to show.
+    figures
+        Section -> pictures.
+
+    Returns
+    -------
+    list of Section
+        Shapes, genes, labels and weights (where there is a key), columns of obs.
+    """
+    figures = figures or {}
+    labels, weights = label_table(audit), weight_table(audit)
+    sections = [
+        shapes_section(audit.stores, most, figures),
+        genes_section(audit.coverage, most, figures),
+        None if labels is None else labels_section(labels, most, figures),
+        None if weights is None else weights_section(weights, most, figures),
+        depth_section(audit.library_sizes(), most, figures),
+        obs_section(audit.obs_schema, most),
+    ]
+    return [section for section in sections if section is not None]
+
+
+def summary_line(audit: Audit) -> str:
+    """Return the numbers of stores, cells, genes and findings in one line."""
+    stores = audit.stores
+    parts = [
+        f"{len(stores):,} {'store' if len(stores) == 1 else 'stores'}",
+        f"{quantity(stores['n_obs'].sum())} cells",
+        f"{quantity(audit.coverage.inner)} genes in all of them",
+        f"{quantity(audit.coverage.outer)} in any",
+    ]
+    severities: list[str] = [finding.severity for finding in audit.findings]
+    counted = [
+        f"{n} {severity}{'s' if n > 1 and severity != 'fatal' else ''}"
+        for severity in SEVERITIES
+        if (n := severities.count(severity))
+    ]
+    parts.append("findings: " + (", ".join(counted) if counted else "none"))
+    return " · ".join(parts)
+
+
+def _finding_text(finding: Finding) -> FindingText:
+    stores = list(finding.stores or ())
+    return FindingText(
+        finding.id,
+        finding.severity,
+        cut(str(finding.message), 600),
+        listed(stores, most=4) if stores else "",
+        str(finding.remedy or ""),
+        str(finding.code or ""),
+    )
+
+
+def _not_applicable_text(one: Any) -> str:
+    message = getattr(one, "message", None)
+    return str(one) if message is None else f"{one.id}: {message}"
+
+
+def label_table(audit: Audit) -> LabelTable | None:
+    """Return the labels of the audit's own key; None without a key, or if no store has it."""
+    with suppress(MappedvizError):
+        return audit.labels()
+    return None
+
+
+def weight_table(audit: Audit) -> WeightTable | None:
+    """Return the weights of the audit's own key; None without a key, or if no store has it."""
+    with suppress(MappedvizError):
+        return audit.weights()
+    return None
