@@ -1,4 +1,8 @@
-"""Widgets that show a collection, let a person decide, and hand over what was decided."""
+"""Widgets that show a collection, let a person decide, and hand over what was decided.
+
+It may import report and everything below it; ipywidgets and anywidget are at home here. A new tab
+is a module with a view of its own, and a line in `explorer`.
+"""
 
 from __future__ import annotations
 

@@ -76,6 +76,13 @@ def test_the_only_import_that_is_excused_is_torch_in_row_batch(repository):
     assert excused == ["mappedviz.collection.row_batch -> torch"]
 
 
+def test_contracts_stay_short(repository):
+    """Everything from import-linter's headline to the end of the file."""
+    text = (repository / "pyproject.toml").read_text(encoding="utf-8")
+    contracts = text[text.index("[tool.importlinter]") :]
+    assert len([line for line in contracts.splitlines() if line]) <= 60
+
+
 def test_our_modules_are_imported_by_string_in_the_lazy_root_only(repository):
     """`import_module("mappedviz.…")` would go past the contracts."""
     package = repository / "mappedviz"

@@ -1,0 +1,80 @@
+"""Docstrings say what is returned or done, and each package says what belongs in it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+
+import pytest
+
+import mappedviz
+
+PACKAGES = [
+    f"mappedviz.{one.name}" for one in pkgutil.iter_modules(mappedviz.__path__) if one.ispkg
+]
+PUBLIC = ["mappedviz", "mappedviz.errors", "mappedviz.plots", *PACKAGES]
+#: Words that a first line does not begin with: it is a sentence of its own, not half of one.
+HALF = re.compile(r"(What|Of|Those|Whether|Where|Which|How|That|If)\b")
+
+#: How many there still are: to become none.
+BEFORE = 51
+
+
+def public_members():
+    """All that the packages export, with the public members of their classes."""
+    found = {}
+    for package in PUBLIC:
+        module = importlib.import_module(package)
+        names = getattr(module, "__all__", None) or [
+            name
+            for name, value in vars(module).items()
+            if not name.startswith("_") and getattr(value, "__module__", None) == package
+        ]
+        for name in names:
+            value = getattr(module, name)
+            if not callable(value) or not str(value.__module__).startswith("mappedviz"):
+                continue
+            found[f"{package}.{name}"] = value
+            if inspect.isclass(value):
+                found |= {f"{package}.{name}.{one}": own for one, own in members(value)}
+    return found
+
+
+def members(kind):
+    """Public methods and properties that a class defines, those that it only overrides left out."""
+    for name, value in vars(kind).items():
+        if name.startswith(("_", "test_")) or any(hasattr(base, name) for base in kind.__bases__):
+            continue
+        value = getattr(value, "__func__", value)
+        if inspect.isfunction(value) or hasattr(value, "fget") or hasattr(value, "func"):
+            yield name, value
+
+
+MEMBERS = public_members()
+
+
+def test_members_are_found():
+    assert {
+        "mappedviz.MappedCollection",
+        "mappedviz.MappedCollection.read_rows",
+        "mappedviz.recipe.Recipe.replace",
+        "mappedviz.errors.StoreError",
+        "mappedviz.plots.plot_shapes",
+    } <= set(MEMBERS)
+
+
+def test_public_members_have_docstrings_that_are_sentences():
+    firsts = {name: (inspect.getdoc(one) or "").partition("\n")[0] for name, one in MEMBERS.items()}
+    wrong = {name: first for name, first in firsts.items() if not first or HALF.match(first)}
+    assert len(wrong) <= BEFORE, wrong
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_says_what_it_is_for_what_it_may_import_and_where_the_next_thing_goes(package):
+    text = inspect.getdoc(importlib.import_module(package))
+    sentences = re.findall(r"[.;:](?=\s|$)", text)
+    assert len(sentences) >= 3, text
+    assert re.search(r"\bimports?\b", text), text
+    assert re.search(r"\bnew\b|\banother\b|\bbelongs?\b|\bgoes\b", text, re.IGNORECASE), text

@@ -1,0 +1,113 @@
+"""The tests mirror the packages: the tests of ``a/b.py`` are in ``tests/a/test_b.py``.
+
+Those of ``a/b/c.py`` may be in ``tests/a/test_c.py`` as well as in ``tests/a/b/test_c.py``.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+import pytest
+
+#: Folders of tests that belong to no package.
+BESIDE = {"benchmarks", "browser", "laws", "reference", "repo"}
+
+#: Modules without a test file of their own, and what tests them.
+EXCUSED = {
+    "_types": "mypy: there is nothing in it to call",
+}
+
+#: What has no tests of its own name yet: to be emptied, then deleted.
+MISSING = {
+    "audits/checks/bias",
+    "audits/checks/files",
+    "audits/checks/genes",
+    "audits/checks/labels",
+    "audits/checks/splitting",
+    "audits/checks/values",
+    "audits/evidence",
+    "audits/findings",
+    "audits/scan",
+    "audits/tables/genes",
+    "audits/tables/labels",
+    "audits/tables/stores",
+    "audits/tables/weights",
+    "audits/to_json",
+    "audits/workers",
+    "collection/plan",
+    "collection/reader",
+    "collection/row_batch",
+    "formats/codecs",
+    "formats/detect",
+    "formats/hdf5",
+    "formats/zarr",
+    "gather/addresses",
+    "gather/buffers",
+    "gather/layout",
+    "gather/native",
+    "gather/remaps",
+    "gather/request",
+    "gather/rows",
+    "report/markup",
+    "testing/data",
+    "text/display",
+    "text/files",
+    "text/rendering",
+    "views/base",
+    "views/categories",
+    "views/checks",
+    "views/coverage",
+    "views/explorer",
+    "views/handoff",
+    "views/shapes",
+    "views/state",
+    "views/weights",
+    "views/work",
+}
+ORPHANS = {
+    "loaders/test_handoff",
+    "native/test_codecs",
+    "native/test_loader",
+    "views/test_views",
+}
+
+
+def places(module: str) -> set[str]:
+    """Where the tests of a module, or of a package, may be."""
+    *folders, name = PurePath(module).parts
+    return {"/".join([*where, f"test_{name}"]) for where in (folders, folders[:1])}
+
+
+def names(folder):
+    return {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.py")}
+
+
+@pytest.fixture(scope="module")
+def modules(repository):
+    found = names(repository / "mappedviz")
+    return {one for one in found if PurePath(one).name not in ("__init__", "__main__")}
+
+
+@pytest.fixture(scope="module")
+def tests(repository):
+    return {
+        one
+        for one in names(repository / "tests")
+        if PurePath(one).name.startswith("test_") and PurePath(one).parts[0] not in BESIDE
+    }
+
+
+def test_every_module_has_its_tests(modules, tests):
+    without = {one for one in modules if not places(one) & tests}
+    assert sorted(without - set(EXCUSED) - MISSING) == []
+    assert sorted(set(EXCUSED) - without) == []
+
+
+def test_every_test_file_has_its_module(modules, tests, repository):
+    packages = {
+        PurePath(one).parent.as_posix()
+        for one in names(repository / "mappedviz")
+        if PurePath(one).name == "__init__"
+    }
+    known = set().union(*map(places, modules | packages - {"."}))
+    assert sorted(tests - known - ORPHANS) == []
