@@ -231,9 +231,9 @@ def build(
         for source, name, flags in _units(root):
             objects.append(str(Path(folder, f"{source.stem}-{name}.o")))
             compiled = [*_compile_flags(sanitize), *flags, "-c", str(source), "-o", objects[-1]]
-            _run([*compiler, *compiled], say)
+            _run([*compiler, *compiled], root, say)
         made = Path(folder, output.name)
-        _run([*compiler, *_link_flags(compiler, sanitize), *objects, "-o", str(made)], say)
+        _run([*compiler, *_link_flags(compiler, sanitize), *objects, "-o", str(made)], root, say)
         mark = output.with_suffix(".digest")
         mark.unlink(missing_ok=True)
         made.replace(output)  # at once: another process may be loading it
@@ -255,9 +255,11 @@ def _units(root: Path) -> list[tuple[Path, str, tuple[str, ...]]]:
     return units
 
 
-def _run(command: list[str], say: Callable[[str], object]) -> None:
+def _run(command: list[str], root: Path, say: Callable[[str], object]) -> None:
+    # Zig wants a place for what it keeps, and its own choice fails where there is no home.
+    env = {"ZIG_GLOBAL_CACHE_DIR": str(root / "build" / "zig"), **os.environ}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     except OSError as error:
         raise BuildError(f"the compiler does not run: {shlex.join(command)}: {error}") from error
     if done.returncode:
