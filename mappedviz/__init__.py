@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from mappedviz.audits.result import Audit, audit
     from mappedviz.collection.mapped_collection import MappedCollection
     from mappedviz.collection.row_batch import RowBatch
-    from mappedviz.loaders.loader import dataloader, to_device
+    from mappedviz.loaders.loader import dataloader
+    from mappedviz.loaders.tensors import to_device
     from mappedviz.recipe.labels import Encoder
     from mappedviz.recipe.recipe import Recipe
     from mappedviz.stores.store import Store, open_store

@@ -20,7 +20,7 @@ import mappedviz as mv
 from examples.demo import ALIAS, KEY, RELABEL
 from mappedviz import MappedCollection, Recipe
 from mappedviz.cli import command as cli
-from mappedviz.loaders.loader import RowOrder
+from mappedviz.loaders.row_order import RowOrder
 from mappedviz.testing import coded_anndata
 from tests.stores import STORE_KINDS
 

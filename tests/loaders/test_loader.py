@@ -19,7 +19,7 @@ from torch.utils.data import (
 import mappedviz as mv
 from mappedviz import MappedCollection
 from mappedviz.errors import RecipeError
-from mappedviz.loaders.loader import RowOrder
+from mappedviz.loaders.row_order import RowOrder
 from mappedviz.testing import coded_anndata
 from tests.stores import STORE_KINDS
 

@@ -1,0 +1,118 @@
+"""The arguments of ``dataloader``: what is refused, and why."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mappedviz._types import Array
+from mappedviz.collection.mapped_collection import MappedCollection
+from mappedviz.errors import RecipeError, RecipeTypeError
+
+if TYPE_CHECKING:
+    from mappedviz.recipe.weights import Scheme
+
+
+def check_collection(collection: Any) -> None:
+    """Refuse whatever is not a collection, such as a ``torch.utils.data.Subset`` of one."""
+    if not isinstance(collection, MappedCollection):
+        raise RecipeTypeError(
+            f"is a {type(collection).__name__}, not a MappedCollection",
+            key="collection",
+            remedy="For some of the rows use MappedCollection.subset(rows) or split(); for another "
+            "dataset use torch.utils.data.DataLoader.",
+        )
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse what the loader makes itself."""
+    for name in ("sampler", "batch_sampler", "collate_fn", "generator"):
+        if options.get(name) is not None:
+            raise _refused(name, "is made here", "Use torch.utils.data.DataLoader(collection, …).")
+
+
+def check_sizes(**sizes: int | None) -> None:
+    """Refuse numbers of rows or batches that are too small; None is a default."""
+    for name, value in sizes.items():
+        least = 0 if name == "lookahead" else 1
+        if value is not None and operator.index(value) < least:
+            raise _refused(name, f"is {value!r}", f"Use a whole number, {least} or more.")
+
+
+def check_order(shuffle: Any, weights: Any, **of_weights: Any) -> None:
+    """Refuse an unknown order, two orders at once, and what belongs to weights without any."""
+    if shuffle not in (None, True, False, "block"):
+        raise _refused("shuffle", f"is {shuffle!r}", "Use True, False or 'block'.")
+    if weights is not None:
+        if shuffle is not None:
+            raise _refused("shuffle", "is given with weights", "Weighted rows are drawn at random.")
+        return
+    for name, given in of_weights.items():
+        if given is not None:
+            raise _refused(name, "is given without weights", "Give weights too.")
+
+
+def check_processes(rank: int | None, world_size: int | None) -> None:
+    """Refuse a rank that is not among the processes, and one of the two alone."""
+    if rank is None and world_size is None:
+        return
+    if rank is None or world_size is None or not 0 <= rank < world_size:
+        raise _refused(
+            "rank, world_size",
+            f"are {rank!r} and {world_size!r}",
+            "Give both, 0 <= rank < world_size.",
+        )
+
+
+def weights_of_rows(
+    collection: MappedCollection,
+    weights: str | Sequence[str] | Array | bool,
+    scaler: float | None,
+    scheme: Scheme | None,
+) -> Array:
+    """Return the weight of each row, float64 (n_obs,), whatever ``weights`` names.
+
+    Raises
+    ------
+    RecipeError
+        It is not one non-negative number per row, or names something that is not there.
+    """
+    if isinstance(weights, (bool, np.bool_)):
+        if not collection.recipe.weights_keys:
+            raise _refused(
+                "weights",
+                "is True, but the recipe names no weights_keys",
+                "Name an obs key, such as weights='cell_type', or put it into the recipe.",
+            )
+        values = collection.get_label_weights(None, scaler, scheme=scheme)
+    elif isinstance(weights, str) or (
+        isinstance(weights, (list, tuple)) and all(isinstance(key, str) for key in weights)
+    ):
+        values = collection.get_label_weights(weights, scaler, scheme=scheme)
+    elif scaler is not None or scheme is not None:
+        raise _refused(
+            "scaler or scheme",
+            "is given with an array of weights",
+            "Give keys, or scale the array.",
+        )
+    else:
+        values = weights
+    values = np.asarray(values, dtype=np.float64)
+    if values.shape != (len(collection),):
+        raise _refused(
+            "weights", f"have the shape {values.shape}", f"Give one per row: ({len(collection)},)."
+        )
+    if not (np.isfinite(values).all() and (values >= 0).all() and values.any()):
+        raise _refused(
+            "weights",
+            "are negative, not finite, or all zero",
+            "Give one non-negative number per row.",
+        )
+    return values
+
+
+def _refused(key: str, found: str, remedy: str) -> RecipeError:
+    return RecipeError(found, key=key, remedy=remedy)

@@ -1,0 +1,144 @@
+"""How far to read ahead, decided by what the stores contain and by the cache."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from mappedviz.collection.reader import default_cache_bytes
+from mappedviz.loaders.row_order import LOOKAHEAD
+
+if TYPE_CHECKING:
+    from mappedviz.collection.mapped_collection import MappedCollection
+    from mappedviz.formats.elements import MatrixFacts
+
+_WINDOW_BYTES = 1 << 28  # of rows that are read ahead of the batches
+_LARGE_BATCH = 1 << 26  # bytes
+
+
+@dataclass(frozen=True)
+class Lookahead:
+    """How batches are read ahead.
+
+    Attributes
+    ----------
+    batches
+        Batches of a window, that is those whose rows are read together; 0: none is read ahead.
+    begin
+        Batches of the second window, from which their number doubles.
+    windowed
+        Whole windows are read first, for chunks have to be decoded.
+    large
+        Batches are so large that all threads fill one instead of one each.
+    """
+
+    batches: int
+    begin: int
+    windowed: bool
+    large: bool
+
+    @classmethod
+    def choose(
+        cls,
+        collection: MappedCollection,
+        batch_size: int,
+        wanted: int | None,
+        *,
+        scattered: bool,
+        sparse: bool,
+    ) -> Self:
+        """What suits a collection.
+
+        Parameters
+        ----------
+        collection
+            What is read.
+        batch_size
+            Rows per batch.
+        wanted
+            Batches to read ahead together; None: as many as suit.
+        scattered
+            Whether the rows of a window come from everywhere.
+        sparse
+            Whether batches are sparse.
+        """
+        most = max(1, int(_WINDOW_BYTES // max(1, _row_bytes(collection) * batch_size)))
+        kept = scattered and _fits_cache(collection)
+        again = scattered and not kept and _chunks_come_again(collection, most * batch_size)
+        batches = (most if again else min(LOOKAHEAD, most)) if wanted is None else wanted
+        return cls(
+            batches,
+            begin=batches if again else 2,
+            # What the cache keeps is decoded once anyway, and batches are best read from there.
+            windowed=not (collection.stored_plainly or kept),
+            large=not sparse and batch_size * _dense_row_bytes(collection) > _LARGE_BATCH,
+        )
+
+
+def _matrices(collection: MappedCollection) -> list[MatrixFacts]:
+    keys = collection.layers_keys
+    return [
+        store.facts.matrices[key]
+        for store in collection.stores
+        for key in keys
+        if key in store.facts.matrices
+    ]
+
+
+def _row_bytes(collection: MappedCollection) -> float:
+    """Bytes that one row takes in a window, on average."""
+    found = _matrices(collection)
+    rows = sum(facts.shape[0] for facts in found)
+    return len(collection.layers_keys) * sum(map(_decoded_bytes, found)) / max(rows, 1)
+
+
+def _decoded_bytes(facts: MatrixFacts) -> int:
+    """Bytes of all decoded chunks of a matrix."""
+    if facts.nnz is None:
+        return math.prod(facts.shape) * facts.dtype.itemsize
+    return facts.nnz * (facts.dtype.itemsize + (facts.index_dtype or np.dtype(int)).itemsize)
+
+
+def _fits_cache(collection: MappedCollection) -> bool:
+    """Whether the cache keeps all chunks, with room for what else it keeps."""
+    cache = collection.cache_bytes
+    bound = default_cache_bytes() if cache is None else cache
+    return sum(map(_decoded_bytes, _matrices(collection))) <= 0.9 * bound
+
+
+def _chunks_come_again(collection: MappedCollection, rows: int) -> bool:
+    """Whether so many rows out of everywhere need about all chunks, of which the cache forgets some.
+
+    Every window then costs about as much as decoding everything, whatever its size.
+    """
+    chunks = 0.0
+    for facts in _matrices(collection):
+        if facts.chunks is None:
+            return False
+        values = math.prod(facts.shape) if facts.nnz is None else facts.nnz
+        chunks += values / max(1, math.prod(facts.chunks))
+    return chunks < rows
+
+
+def _dense_row_bytes(collection: MappedCollection) -> int:
+    """Bytes of one dense row of all matrices."""
+    stores = collection.stores
+    widest = collection.n_vars or max((store.facts.n_vars for store in stores), default=0)
+    return sum(
+        widest * max(f.dtype.itemsize for f in found)
+        for key in collection.layers_keys
+        if (found := [s.facts.matrices[key] for s in stores if key in s.facts.matrices])
+    )
+
+
+def rows_per_chunk(collection: MappedCollection) -> int:
+    """Rows that share a chunk, on average and within reason."""
+    rows = [
+        facts.chunks[0] * (1 if facts.nnz is None else facts.shape[0] / max(facts.nnz, 1))
+        for facts in _matrices(collection)
+        if facts.chunks
+    ]
+    return int(np.clip(np.median(rows) if rows else 0, 64, 256))
