@@ -1,0 +1,32 @@
+"""How far is read ahead, decided by chunks and cache."""
+
+import pytest
+
+import mappedviz as mv
+from mappedviz import MappedCollection
+from mappedviz.testing import coded_anndata
+from tests.loaders import ORDERS, rows_of
+from tests.stores import STORE_KINDS
+
+
+def test_windows_over_chunks_that_would_be_decoded_again_are_large_at_once(tmp_path):
+    path = STORE_KINDS["zarr-v3"](coded_anndata(0, 120, genes=["a", "b", "c"]), tmp_path / "a")
+    sizes, rows = {}, {}
+    for cache_bytes in (0, 1 << 20):
+        ds = MappedCollection(path, obs_keys="origin", cache_bytes=cache_bytes)
+        loader = mv.dataloader(ds, 8, shuffle=True, seed=0)
+        sizes[cache_bytes] = [len(w) for w in loader.batch_sampler.order.windows(0)]
+        rows[cache_bytes] = rows_of(ds, loader)
+    assert sizes[0] == [8, 112]
+    assert sizes[1 << 20] == [8, 16, 32, 64]
+    assert rows[0] == rows[1 << 20]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("kept", [True, False])
+def test_scattered_rows_are_read_from_the_cache_if_it_keeps_all(tmp_path, order, kept):
+    """A window would only copy them."""
+    path = STORE_KINDS["zarr-v3"](coded_anndata(0, 120, genes=["a", "b", "c"]), tmp_path / "a")
+    ds = MappedCollection(path, cache_bytes=1 << 20 if kept else 100)
+    scattered = "weights" in order or order["shuffle"] is True
+    assert mv.dataloader(ds, 8, **order).batch_sampler.windowed == (not (kept and scattered))
