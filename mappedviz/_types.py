@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 if TYPE_CHECKING:
     import numpy.typing as npt  # kept out of `import mappedviz`
@@ -23,4 +24,49 @@ Severity: TypeAlias = Literal["fatal", "error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("fatal", "error", "warning", "info")
 """The worst first."""
 
-__all__ = ["SEVERITIES", "Array", "PathLike", "Severity", "StoreKind"]
+T = TypeVar("T")
+
+
+class lazy(Generic[T]):  # noqa: N801 - it is used like `property`
+    """A property that is computed once and then kept among the attributes of its object.
+
+    Like ``functools.cached_property``, without the lock that the latter holds per class up to
+    Python 3.11: a process that is forked meanwhile would wait for it for ever. Two threads may
+    both compute a value; both results are equal, and one of them is kept.
+
+    Examples
+    --------
+    >>> class Circle:
+    ...     @lazy
+    ...     def area(self):
+    ...         print("computing")
+    ...         return 3.14
+    >>> circle = Circle()
+    >>> circle.area + circle.area
+    computing
+    6.28
+    """
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self.compute = compute
+        self.__doc__ = compute.__doc__
+        self.__module__ = compute.__module__
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any]) -> lazy[T]: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type[Any]) -> T: ...
+
+    def __get__(self, instance: object | None, owner: type[Any]) -> lazy[T] | T:
+        if instance is None:
+            return self
+        # Not a data descriptor: from now on the attribute is found first.
+        value: T = instance.__dict__.setdefault(self.name, self.compute(instance))
+        return value
+
+
+__all__ = ["SEVERITIES", "Array", "PathLike", "Severity", "StoreKind", "lazy"]

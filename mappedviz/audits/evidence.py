@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mappedviz._types import Array
+from mappedviz._types import Array, lazy
 from mappedviz.audits.tables.stores import (
     Coverage,
     LabelTable,
@@ -83,7 +82,7 @@ class Evidence:
         """Display name and scan of the stores that could be opened."""
         return [(n, s) for n, s in zip(self.names, self.scans, strict=True) if s.store is not None]
 
-    @cached_property
+    @lazy
     def used(self) -> list[tuple[str, Scan]]:
         """Those of the readable stores that the engine reads; all of them where it refuses."""
         if self.plan is None:
@@ -91,17 +90,17 @@ class Evidence:
         kept = {store.path for store in self.plan.stores}
         return [(n, s) for n, s in self.readable if s.store is not None and s.store.path in kept]
 
-    @cached_property
+    @lazy
     def stores(self) -> pd.DataFrame:
         """See :func:`~mappedviz.audits.tables.stores.stores_table`."""
         return stores_table(self.scans, self.names)
 
-    @cached_property
+    @lazy
     def coverage(self) -> Coverage:
         """See :class:`~mappedviz.audits.tables.genes.Coverage`."""
         return coverage_of([s for _, s in self.used], self.recipe, [n for n, _ in self.used])
 
-    @cached_property
+    @lazy
     def obs_schema(self) -> pd.DataFrame:
         """See :func:`~mappedviz.audits.tables.stores.obs_schema`."""
         return obs_schema(self.scans, self.names)
@@ -110,7 +109,7 @@ class Evidence:
         """See :func:`~mappedviz.audits.tables.stores.library_sizes`."""
         return library_sizes(self.scans, key, self.names)
 
-    @cached_property
+    @lazy
     def masks(self) -> dict[int, Array] | None:
         """Per store that is used, by its position, the rows that pass ``obs_filter``; None without one."""
         filtered = self.recipe.obs_filter
@@ -254,12 +253,12 @@ class Evidence:
         """Rows with each pair of labels of two obs keys: DataFrame of int."""
         return crosstab(self.merged(rows), self.merged(columns), (rows, columns))
 
-    @cached_property
+    @lazy
     def shared_cells(self) -> pd.DataFrame:
         """Names of observations that two stores share: store_a, store_b, shared, of_smaller, by_chance."""
         return self._shared([scan.obs_hashes for _, scan in self.readable])
 
-    @cached_property
+    @lazy
     def shared_rows(self) -> pd.DataFrame:
         """Rows of X that two stores share, where ``deep=True``: as :attr:`shared_cells`."""
         return self._shared([scan.row_hashes for _, scan in self.readable])

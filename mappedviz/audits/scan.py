@@ -7,7 +7,6 @@ closes it. What it found is plain data, kept for the next audit as long as the f
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -23,6 +22,7 @@ from mappedviz.errors import ElementError, MappedvizError, MissingKeyError
 from mappedviz.formats.chunks import ChunkCache, FilePool
 from mappedviz.formats.detect import ArrayNode, GroupNode
 from mappedviz.formats.elements import Column, MatrixFacts, column_facts, read_index
+from mappedviz.formats.forks import ForkSafeLock
 from mappedviz.gather.request import Part
 from mappedviz.gather.rows import gather_csr
 from mappedviz.recipe.labels import Label, as_label
@@ -675,12 +675,12 @@ class Vocabulary:
     def __init__(self) -> None:
         self._code_of: dict[str, int] = {}
         self._lists: dict[bytes, Names] = {}
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._array = np.empty(0, dtype=object)
 
     def intern(self, names: Names) -> Names:
         """The same names with their codes; one object for all stores that have them alike."""
-        with self._lock:
+        with self._lock():
             if names.key not in self._lists:
                 code_of = self._code_of
                 codes = [code_of.setdefault(name, len(code_of)) for name in names.values.tolist()]
@@ -690,7 +690,7 @@ class Vocabulary:
     @property
     def names(self) -> Array:
         """Objects (n,): the name of every code."""
-        with self._lock:
+        with self._lock():
             if len(self._array) != len(self._code_of):
                 self._array = np.array(list(self._code_of), dtype=object)
             return self._array

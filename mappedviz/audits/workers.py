@@ -31,6 +31,7 @@ from mappedviz.audits.scan import (
     top_up,
 )
 from mappedviz.errors import StoreError
+from mappedviz.formats.forks import ForkSafeLock
 
 if TYPE_CHECKING:
     from mappedviz._types import PathLike
@@ -61,12 +62,12 @@ class ScanCache:
     def __init__(self, size: int = 20_000) -> None:
         self.size = size
         self._scans: OrderedDict[str, Scan] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
 
     def get(self, path: str, wants: Wants) -> Scan | None:
         """The scan of a store, if the file is unchanged; what it lacks is read."""
         key = os.path.abspath(path)
-        with self._lock:
+        with self._lock():
             scan = self._scans.get(key)
             if scan is None or scan.store is None:
                 return None
@@ -74,7 +75,7 @@ class ScanCache:
         try:
             scan.store.check_unchanged()
         except StoreError:
-            with self._lock:
+            with self._lock():
                 self._scans.pop(key, None)
             return None
         top_up(scan, wants)
@@ -84,14 +85,14 @@ class ScanCache:
         """Keep the scan of a store that could be opened."""
         if scan.store is None:
             return
-        with self._lock:
+        with self._lock():
             self._scans[scan.store.path] = scan
             while len(self._scans) > self.size:
                 self._scans.popitem(last=False)
 
     def clear(self) -> None:
         """Forget all."""
-        with self._lock:
+        with self._lock():
             self._scans.clear()
 
 

@@ -20,6 +20,7 @@ from mappedviz._types import Array
 from mappedviz.collection.row_batch import RowBatch
 from mappedviz.errors import MappedvizError, RecipeError
 from mappedviz.formats.chunks import ChunkCache, FilePool
+from mappedviz.formats.forks import ForkSafeLock
 from mappedviz.gather.buffers import BufferPool
 from mappedviz.gather.matrix import Matrix
 from mappedviz.gather.request import Part
@@ -115,7 +116,7 @@ class Reader:
         self._opened: dict[tuple[int, str, bool], Matrix | Array] = {}
         self._of_store: list[list[tuple[Any, ...]] | None] = [None] * len(plan.stores)
         self._checked = [0.0] * len(plan.stores)  # when, for rows that are read singly
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._first: Reader | None = None
 
     def of(self, plan: Plan) -> Reader:
@@ -130,7 +131,7 @@ class Reader:
         key = (store, column.key, column.obsm)
         found = self._opened.get(key)
         if found is None:
-            with self._lock:  # HDF5 itself is not entered by two threads for one store
+            with self._lock():  # HDF5 itself is not entered by two threads for one store
                 found = self._opened.get(key)
                 if found is None:
                     where = self.plan.stores[store]

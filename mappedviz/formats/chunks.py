@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import os
 import threading
-import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ import numpy as np
 from mappedviz._types import Array
 from mappedviz.errors import ElementError, StoreError
 from mappedviz.formats.codecs import DecodeError, Pipeline, crc32c
+from mappedviz.formats.forks import ForkSafeLock, renewed_after_fork
 
 __all__ = ["ChunkCache", "ChunkedArray", "Direct", "FileHandle", "FilePool", "Stamp"]
 
@@ -74,12 +74,12 @@ def pread(fd: int, nbytes: int, offset: int) -> bytes:
     return b"".join(parts)
 
 
-_seek_lock = threading.Lock()
+_seek_lock = ForkSafeLock()
 
 
 def _pread_by_seek(fd: int, nbytes: int, offset: int) -> bytes:
     """Windows: a descriptor has one position, so there is one reader at a time."""
-    with _seek_lock:
+    with _seek_lock():
         os.lseek(fd, offset, os.SEEK_SET)
         return os.read(fd, nbytes)
 
@@ -153,19 +153,6 @@ class FileHandle:
             close(fd)
 
 
-# After a fork the child must not wait for a lock that some thread of the parent held.
-_forkable: weakref.WeakSet[Any] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for each in list(_forkable):
-        each._after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
-
-
 def default_max_files() -> int:
     """How many descriptors a pool keeps: 128, or a quarter of what the process may open."""
     try:
@@ -191,10 +178,11 @@ class FilePool:
 
     def __init__(self, max_files: int | None = None) -> None:
         self.max_files = default_max_files() if max_files is None else max(1, max_files)
-        self._after_fork()
-        _forkable.add(self)
+        self.after_fork()
+        renewed_after_fork(self)
 
-    def _after_fork(self) -> None:
+    def after_fork(self) -> None:
+        """Start with no descriptors and a free lock, in a forked child."""
         self._lock = threading.Lock()
         self._open: OrderedDict[str, FileHandle] = OrderedDict()
         self._n_calls = self._calm_at = 0
@@ -755,10 +743,11 @@ class ChunkCache:
         self._held: OrderedDict[Hashable, Any] = OrderedDict()
         self._sizes: dict[Hashable, int] = {}
         self._tokens: dict[Hashable, int] = {}
-        self._after_fork()
-        _forkable.add(self)
+        self.after_fork()
+        renewed_after_fork(self)
 
-    def _after_fork(self) -> None:
+    def after_fork(self) -> None:
+        """Keep what was cached, with fresh locks and no threads, in a forked child."""
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._waiters = 0

@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cached_property
 from importlib import import_module
 from itertools import chain
 from typing import Any
@@ -15,7 +14,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5l, h5o, h5s, h5t, h5z
 
-from mappedviz._types import Array
+from mappedviz._types import Array, lazy
 from mappedviz.errors import ElementError, StoreError
 from mappedviz.formats import codecs
 from mappedviz.formats.chunks import (
@@ -341,17 +340,17 @@ class Hdf5Array(ArrayNode):
         self.shape = () if shape is None else tuple(shape)
 
     # Each of these costs HDF5 some microseconds, and most nodes are asked for few of them.
-    @cached_property
+    @lazy
     def _data(self) -> Any:
         with _readable(self):
             return h5py.Dataset(self._id)
 
-    @cached_property
+    @lazy
     def _kind(self) -> Any:
         with _readable(self):
             return self._id.get_type()
 
-    @cached_property
+    @lazy
     def _stored(self) -> np.dtype[Any]:
         if _is_text(self._kind):
             return _TEXT
@@ -359,8 +358,8 @@ class Hdf5Array(ArrayNode):
             dtype: np.dtype[Any] = self._kind.dtype
             return dtype
 
-    @cached_property
-    def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
+    @lazy
+    def dtype(self) -> np.dtype[Any]:
         """See :class:`~mappedviz.formats.detect.ArrayNode`."""
         return np.dtype(object) if self._null else _native(self._stored)
 
@@ -371,7 +370,7 @@ class Hdf5Array(ArrayNode):
             self._attrs = _Attributes(self, self._id)
         return self._attrs
 
-    @cached_property
+    @lazy
     def _made(self) -> Any:
         """How the data set was made."""
         with _readable(self):
@@ -400,7 +399,7 @@ class Hdf5Array(ArrayNode):
         with _readable(self):
             return int(self._id.get_storage_size())
 
-    @cached_property
+    @lazy
     def _filters(self) -> list[tuple[int, tuple[int, ...]]]:
         """The filters in the order of encoding."""
         made = self._made

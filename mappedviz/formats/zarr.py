@@ -43,6 +43,7 @@ from mappedviz.formats.chunks import (
     unravel,
     virtual_chunks,
 )
+from mappedviz.formats.forks import not_forked_within
 from mappedviz.formats.nodes import (
     ArrayNode,
     GroupNode,
@@ -574,14 +575,15 @@ def _opened_by_zarr(path: str, name: str, zipped: bool) -> Iterator[Any]:
     """An array of zarr-python: for what our own reader does not know."""
     import zarr
 
-    if not zipped:
-        yield zarr.open_array(f"{path}/{name}" if name else path, mode="r")
-        return
-    store = zarr.storage.ZipStore(path, mode="r")
-    try:
-        yield zarr.open_array(store, path=name, mode="r")
-    finally:
-        store.close()
+    with not_forked_within():  # its event loop and its cached properties have locks
+        if not zipped:
+            yield zarr.open_array(f"{path}/{name}" if name else path, mode="r")
+            return
+        store = zarr.storage.ZipStore(path, mode="r")
+        try:
+            yield zarr.open_array(store, path=name, mode="r")
+        finally:
+            store.close()
 
 
 # --------------------------------------------------------------------------------- metadata

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 import sys
-import threading
 from typing import Any
 
 import numpy as np
 
 from mappedviz._types import Array
+from mappedviz.formats.forks import ForkSafeLock
 
 _SMALL = 1 << 17  # below this the allocator keeps memory itself
 # References to a buffer that nobody uses: the pool's list and getrefcount's argument.
@@ -47,7 +47,7 @@ class BufferPool:
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self._buffers: list[Array] = []
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"max_bytes": self.max_bytes}
@@ -61,7 +61,7 @@ class BufferPool:
         nbytes = math.prod(shape) * dtype.itemsize
         if nbytes < _SMALL or nbytes > self.max_bytes or not _COUNTS_ARE_EXACT:
             return np.empty(shape, dtype)
-        with self._lock:
+        with self._lock():
             array: Array = self._unused(nbytes)[:nbytes].view(dtype).reshape(shape)
             return array
 

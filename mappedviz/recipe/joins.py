@@ -9,12 +9,11 @@ import re
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
-from mappedviz._types import Array
+from mappedviz._types import Array, lazy
 from mappedviz.errors import JoinError
 
 Duplicates = Literal["error", "first", "sum"]
@@ -160,12 +159,12 @@ class VarNames:
     def __len__(self) -> int:
         return len(self.names)
 
-    @cached_property
+    @lazy
     def repeated(self) -> list[str]:
         """The names that occur more than once, in order of appearance."""
         return [name for name, times in Counter(self.names.tolist()).items() if times > 1]
 
-    @cached_property
+    @lazy
     def key(self) -> Hashable:
         """Equal for equal names."""
         from hashlib import blake2b

@@ -13,7 +13,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
@@ -40,6 +40,7 @@ from mappedviz.formats.elements import (
     read_index,
     read_obsm,
 )
+from mappedviz.formats.forks import ForkSafeLock
 
 if TYPE_CHECKING:
     from mappedviz.gather.matrix import Matrix
@@ -48,22 +49,8 @@ _T = TypeVar("_T")
 _SUFFIXES = (".h5ad", ".zarr", ".zarr.zip")
 
 
-class _Hdf5Lock:
-    """Lets one thread of this process into HDF5; a forked child begins with a free lock."""
-
-    def __init__(self) -> None:
-        self.renew()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self.renew)
-
-    def renew(self) -> None:
-        self._lock = threading.RLock()
-
-    def __call__(self) -> AbstractContextManager[bool]:
-        return self._lock
-
-
-_one_in_hdf5 = _Hdf5Lock()
+#: Lets one thread of this process into HDF5.
+_one_in_hdf5 = ForkSafeLock(threading.RLock)
 
 
 @dataclass(frozen=True)

@@ -1195,7 +1195,7 @@ def test_a_fork_in_the_middle_of_an_insertion_is_mended() -> None:
     cache.get_many(Made(), range(3))
     del cache._sizes[next(iter(cache._sizes))]
     cache.nbytes += 5
-    chunks_module._after_fork_in_child()
+    cache.after_fork()
     assert len(cache) == 2
     assert cache.nbytes == held_bytes(cache)
 
@@ -1273,7 +1273,7 @@ def test_the_child_of_a_fork_starts_with_an_empty_pool(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     pool = FilePool()
     pool.get(str(tmp_path / "a"))
-    chunks_module._after_fork_in_child()
+    pool.after_fork()
     assert len(pool) == 0
     assert pool.get(str(tmp_path / "a")).read(0, 3) == b"abc"
 

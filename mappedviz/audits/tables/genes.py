@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mappedviz._types import Array
+from mappedviz._types import Array, lazy
 from mappedviz.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -260,7 +259,7 @@ class Coverage:
             )
         return self._names
 
-    @cached_property
+    @lazy
     def _code_of(self) -> dict[str, int]:
         return {name: code for code, name in enumerate(self.names.tolist())}
 

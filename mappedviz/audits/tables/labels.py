@@ -5,12 +5,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from mappedviz._types import Array
+from mappedviz._types import Array, lazy
 from mappedviz.recipe.labels import Label, Labels, sort_labels
 
 if TYPE_CHECKING:
@@ -145,7 +144,7 @@ class LabelTable:
             columns=pd.Index(self.stores, name="store", dtype=object),
         )
 
-    @cached_property
+    @lazy
     def total(self) -> pd.Series[int]:
         """Series: rows per class, over all stores."""
         import pandas as pd
@@ -155,7 +154,7 @@ class LabelTable:
         index = pd.Index(list(self.classes), name="class", dtype=object)
         return pd.Series(values, index=index, name="n")
 
-    @cached_property
+    @lazy
     def n_stores(self) -> pd.Series[int]:
         """Series: in how many stores each class has rows."""
         import pandas as pd
@@ -212,7 +211,7 @@ class LabelTable:
         index = pd.Index(self.stores, name="store", dtype=object)
         return pd.Series(values, index=index, name="other")
 
-    @cached_property
+    @lazy
     def variants(self) -> pd.DataFrame:
         """DataFrame: group, label, n, stores: spellings that may mean the same class.
 
