@@ -78,7 +78,7 @@ def main(folder: Path = DATA) -> None:
     train(ds, weights)
     ds.close()
 
-    heading("The audit: what stands between these files and training on them")
+    heading("The audit: what to settle before training on these files")
     show_audit(folder)
 
 

@@ -1,4 +1,4 @@
-"""Look at a collection of AnnData stores, decide, train on it.
+"""Explore a collection of AnnData stores, decide, train on it.
 
 Importing this package imports nothing but itself: names are resolved at first use (PEP 562).
 """

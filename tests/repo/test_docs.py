@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
+import tomllib
 
 import pytest
 
+from tests.conftest import ROOT
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEST_NAME = re.compile(r"`(tests/[\w/]+\.py)::(\w+(?:::\w+)*)`")
 
 
@@ -58,3 +63,32 @@ def test_architecture_names_every_package(repository):
     modules = {path.stem for path in (repository / "mappedviz").iterdir()} - {"__pycache__"}
     modules -= {"__init__", "py"}
     assert [name for name in sorted(modules) if f"`{name}`" not in page] == []
+
+
+def test_architecture_has_a_drawing_of_the_floors(repository):
+    """The floors of the drawing are those of the contract, in its order."""
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))
+    [layers] = [one for one in project["tool"]["importlinter"]["contracts"] if "layers" in one]
+    floors = [one.split(" | ")[0].split()[0] for one in layers["layers"]]
+    page = (repository / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawing = page[page.index("```text") :].partition("\n```\n")[0]
+    places = [re.search(rf"\b{floor}  ", drawing) for floor in floors]
+    assert None not in places
+    assert [place.start() for place in places] == sorted(place.start() for place in places)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_pages_use_the_words_of_the_field(page):
+    prose = re.sub(r"```.*?```|`[^`]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert re.findall(r"\b(?:told|looked at|stands|lies|nobody|anew)\b", prose, re.IGNORECASE) == []
+
+
+def test_names_of_the_api_page_are_public(repository):
+    page = (repository / "docs" / "api.md").read_text(encoding="utf-8")
+    names = re.findall(r"^   (mappedviz\S*)$", page, re.MULTILINE)
+    assert len(names) > 60
+    for name in names:
+        module, _, attribute = name.rpartition(".")
+        assert module.count(".") < 2, f"{name} is not the name by which it is imported"
+        home = importlib.import_module(module)
+        assert attribute in getattr(home, "__all__", vars(home)), name
