@@ -11,8 +11,7 @@ from __future__ import annotations
 import io
 import struct
 import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -25,67 +24,39 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.axes_grid1 import make_axes_locatable  # type: ignore[import-untyped]
 
 from mappedviz._types import Array
-from mappedviz.text.display import MISSING, names, pattern_words, quantity, share
+from mappedviz.text import colours
+from mappedviz.text.colours import DARK, LIGHT, OKABE_ITO, Theme, ink_on, theme_on
+from mappedviz.text.display import Words, names, quantity, share
 
 if TYPE_CHECKING:
-    from matplotlib.text import Text
-
-    from mappedviz.audits.tables.stores import Coverage, LabelTable, WeightTable
+    from mappedviz.audits.tables.genes import Coverage
+    from mappedviz.audits.tables.labels import LabelTable
+    from mappedviz.audits.tables.weights import WeightTable
 
 ThemeName: TypeAlias = Literal["auto", "light", "dark"]
+Grid: TypeAlias = Literal["x", "y"]
+Format: TypeAlias = Callable[[float], str]
 
-# Okabe and Ito's eight, told apart by (nearly) everyone; black comes last and gives way to the
-# theme's grey, because bars lie on black paper too.
-OKABE_ITO = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#D55E00",
-    "#F0E442",
-    "#999999",
-)
 HATCH = "///"
 MOST_STORES = 2 * len(OKABE_ITO)  # plain colours, then the same ones hatched, then "other"
 NAME_LENGTH = 34
-ABSENT = "(no such column)"
-
-
-@dataclass(frozen=True)
-class Theme:
-    """Colours of a figure: paper, ink, and what is between them."""
-
-    paper: str
-    ink: str
-    muted: str
-    grid: str
-    accent: str
-    second: str
-    nothing: str
-
-
-LIGHT = Theme("#ffffff", "#1b1f24", "#57606a", "#d8dee4", "#0072B2", "#E69F00", "#c4cbd3")
-DARK = Theme("#14181d", "#e6edf3", "#9da7b1", "#30363d", "#4aa3df", "#E69F00", "#4b535c")
+PLAIN = "{:,.6g}".format
 _THEMES = {"light": LIGHT, "dark": DARK}
-
-
-# ----------------------------------------------------------------------------- the figures
 
 
 def plot_shapes(
     stores: pd.DataFrame, ax: Axes | None = None, *, top_n: int = 40, theme: ThemeName = "auto"
 ) -> Axes:
-    """Cells and genes of each store, as aligned bars.
+    """Draw cells and genes of each store, as aligned bars.
 
     Parameters
     ----------
     stores
-        ``audit.stores``: one row a store with ``n_obs`` and ``n_vars``.
+        ``audit.stores``: one row per store with ``n_obs`` and ``n_vars``.
     ax
         Axes to draw into; a part of it goes to a second axes for the genes. Default: a new figure.
     top_n
@@ -118,14 +89,10 @@ def plot_shapes(
     ):
         values = pd.to_numeric(some[column], errors="coerce").to_numpy(np.float64, na_value=np.nan)
         texts = ["cannot be read" if np.isnan(n) else quantity(n) for n in values]
-        values = np.nan_to_num(values)
-        _barh(one, values, look, color=colour)
-        _bar_values(one, values, texts, look)
+        _bars(one, look, some.index, np.nan_to_num(values), texts, color=colour)
         _finish(one, look, title=title)
-    _name_rows(ax, some.index, look)
     genes.tick_params(labelleft=False)
-    hidden = len(stores) - len(some)
-    if hidden:
+    if hidden := len(stores) - len(some):
         rest = n_obs.sum() - n_obs[kept].sum()
         _note(ax, f"and {hidden:,} smaller stores with {quantity(rest)} cells together", look)
     return ax
@@ -134,7 +101,7 @@ def plot_shapes(
 def plot_coverage_curve(
     coverage: Coverage, ax: Axes | None = None, *, theme: ThemeName = "auto"
 ) -> Axes:
-    """How many genes are left if a gene has to be in at least k stores.
+    """Draw the number of genes that are in at least k stores, against k.
 
     Parameters
     ----------
@@ -155,50 +122,33 @@ def plot_coverage_curve(
     ax.plot(k, n, color=look.accent, marker="o" if len(k) <= 40 else None, markersize=5)
     _finish(ax, look, title="genes in at least k stores", grid="y")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value)))
+    ax.yaxis.set_major_formatter(lambda value, _: quantity(value))
     ax.set_xlabel("k", color=look.muted)
-    top = float(n.max(initial=0)) or 1.0
-    ax.set_ylim(0, top * 1.18)
-    if len(k):
-        ends = [(k[0], n[0], f"outer {quantity(n[0])}", (0, 9), "bottom")]
-        if len(k) > 1:
-            # Beside the last point: above it the curve comes down.
-            ends.append((k[-1], n[-1], f"inner {quantity(n[-1])}", (9, 0), "center"))
-        for x, y, text, offset, va in ends:
-            ax.annotate(
-                text,
-                (x, y),
-                xytext=offset,
-                textcoords="offset points",
-                va=va,
-                color=look.ink,
-                fontweight="bold",
-            ).set_parse_math(False)
+    ax.set_ylim(0, 1.18 * float(n.max(initial=0)) or 1.0)
+    ends = (("outer", 0, (0, 9), "bottom"), ("inner", -1, (9, 0), "center"))
+    # The inner join is named beside its point: above it the curve comes down.
+    for words, i, offset, va in ends[: len(k)]:
+        text = f"{words} {quantity(n[i])}"
+        _write(ax, text, (k[i], n[i]), offset, va=va, color=look.ink, fontweight="bold")
     return ax
 
 
 def plot_leave_one_out(
-    coverage: Coverage,
-    ax: Axes | None = None,
-    *,
-    top_n: int = 25,
-    theme: ThemeName = "auto",
+    coverage: Coverage, ax: Axes | None = None, *, top_n: int = 25, theme: ThemeName = "auto"
 ) -> Axes:
-    """How the inner join grows without one store: which store costs most genes.
+    """Draw how the inner join grows without one store: which store costs most genes.
 
     Parameters
     ----------
     coverage
         ``audit.coverage``; ``inner`` and its table's ``gain_without`` are drawn.
-    ax, theme
-        As for :func:`plot_shapes`.
-    top_n
-        Stores to show, those that cost most first.
+    ax, top_n, theme
+        As for :func:`plot_shapes`; the stores that cost most come first.
 
     Returns
     -------
     Axes
-        One bar a store, from the inner join of all stores to that without the store.
+        One bar per store, from the inner join of all stores to that without the store.
     """
     gains = coverage.table["gain_without"].dropna().astype("float64")
     gains = gains.sort_values(ascending=False, kind="stable")
@@ -206,63 +156,39 @@ def plot_leave_one_out(
     ax, look = _start(ax, rows=len(some), theme=theme)
     inner = float(coverage.inner)
     values = some.to_numpy()
-    _barh(ax, values, look, color=look.accent, left=inner)
-    _bar_values(
-        ax,
-        inner + values,
-        [
-            f"{quantity(inner + gain)}  (+{quantity(gain)})" if gain else "no change"
-            for gain in values
-        ],
-        look,
-    )
-    _name_rows(ax, some.index, look)
+    texts = [f"{quantity(inner + n)}  (+{quantity(n)})" if n else "no change" for n in values]
+    _bars(ax, look, some.index, values, texts, color=look.accent, left=inner)
     _finish(ax, look, title=f"genes of the inner join without … (with all: {quantity(inner)})")
     ax.set_xlim(0, (inner + float(values.max(initial=0.0))) * 1.35 or 1.0)
     ax.axvline(inner, color=look.muted, linewidth=1, linestyle=(0, (4, 3)))
-    if len(gains) > len(some):
-        _note(ax, f"and {len(gains) - len(some):,} stores that cost no more than these", look)
+    if hidden := len(gains) - len(some):
+        _note(ax, f"and {hidden:,} stores that cost no more than these", look)
     return ax
 
 
 def plot_patterns(
-    coverage: Coverage,
-    ax: Axes | None = None,
-    *,
-    top_n: int = 15,
-    theme: ThemeName = "auto",
+    coverage: Coverage, ax: Axes | None = None, *, top_n: int = 15, theme: ThemeName = "auto"
 ) -> Axes:
-    """In which stores the genes are: the most frequent patterns.
+    """Draw the most frequent patterns: sets of stores that share genes.
 
     Parameters
     ----------
     coverage
         ``audit.coverage``; its ``patterns`` are drawn.
-    ax, theme
-        As for :func:`plot_shapes`.
-    top_n
-        Patterns to show; the others are one bar.
+    ax, top_n, theme
+        As for :func:`plot_shapes`; all other patterns are one bar.
 
     Returns
     -------
     Axes
-        One bar a pattern. The stores of a pattern are named in words.
+        One bar per pattern. The stores of a pattern are named in words.
     """
-    patterns = coverage.patterns
-    stores = list(coverage.table.index)
-    some = patterns.iloc[:top_n]
-    values = some["n_genes"].to_numpy(dtype=np.float64)
-    labels = [pattern_words(tuple(pattern), stores) for pattern in some["pattern"]]
-    more = coverage.n_patterns - len(some)
-    colours = None
-    ax, look = _start(ax, rows=len(some) + bool(more), theme=theme)
-    if more:
-        values = np.append(values, coverage.outer - values.sum())
-        labels.append(f"other ({more:,} more patterns)")
-        colours = [look.accent] * len(some) + [look.nothing]
-    _barh(ax, values, look, color=colours or look.accent)
-    _bar_values(ax, values, [quantity(value) for value in values], look)
-    _name_rows(ax, labels, look, limit=70)
+    bars = coverage.bars(top_n)
+    ax, look = _start(ax, rows=len(bars), theme=theme)
+    values = np.array([n for _, n in bars], dtype=np.float64)
+    paints = [look.accent if i < top_n else look.nothing for i in range(len(bars))]
+    rows = [Words(words) for words, _ in bars]
+    _bars(ax, look, rows, values, [quantity(value) for value in values], color=paints)
     _finish(ax, look, title="genes that are in …")
     return ax
 
@@ -275,183 +201,144 @@ def plot_categories(
     shares: bool = False,
     theme: ThemeName = "auto",
 ) -> Axes:
-    """Cells of each label, stacked by store.
+    """Draw cells of each label, stacked by store.
 
     Parameters
     ----------
     labels
         ``audit.labels(key)``: its ``counts``, ``missing`` and ``absent`` are drawn.
-    ax, theme
-        As for :func:`plot_shapes`.
-    top_n
-        Labels to show, the most frequent first; the others are one bar.
+    ax, top_n, theme
+        As for :func:`plot_shapes`; the most frequent labels come first, all others are one bar.
     shares
-        Draw of each label the share of every store, instead of numbers of cells.
+        Draw the share of every store in each label, instead of numbers of cells.
 
     Returns
     -------
     Axes
-        One bar a label and one segment a store: eight colours, the same eight hatched for
+        One bar per label and one segment per store: eight colours, the same eight hatched for
         the next stores, grey for all others together.
 
     Examples
     --------
-    >>> from mappedviz.audits.tables.stores import LabelTable
+    >>> from mappedviz.audits.tables.labels import LabelTable
     >>> table = LabelTable.of("type", ["a", "b"], [(["T"], np.array([3]), 0), (["B"], np.array([2]), 0)])
     >>> [text.get_text() for text in plot_categories(table).get_yticklabels()]
     ['T', 'B']
     """
-    counts, rows = _category_rows(labels, top_n)
-    sums = counts.to_numpy().sum(axis=1)
-    order = np.argsort(-counts.to_numpy().sum(axis=0), kind="stable")
-    plain = len(counts.columns) <= MOST_STORES
+    bars = labels.bars(top_n)
+    counts = np.array([of_stores for _, of_stores in bars], dtype=np.float64)
+    counts = counts.reshape(len(bars), len(labels.stores))
+    sums = counts.sum(axis=1)
+    order = np.argsort(-counts.sum(axis=0), kind="stable")
+    plain = len(labels.stores) <= MOST_STORES
     # In the order of the table, so that a store has the same colour wherever it is drawn.
     own = np.sort(order if plain else order[: MOST_STORES - 1])
     ax, look = _start(ax, rows=len(counts), theme=theme)
     scale = np.where(sums > 0, sums, 1.0) if shares else np.ones(len(sums))
     left = np.zeros(len(counts))
-    legend: list[Patch] = []
-    titles = names(counts.columns[own], NAME_LENGTH)
-    segments = [
-        (counts.iloc[:, store].to_numpy(dtype=np.float64), _store_style(place, look), titles[place])
-        for place, store in enumerate(own)
-    ]
+    titles = names([labels.stores[i] for i in own], NAME_LENGTH)
+    styles = [_store_style(place, look) for place in range(len(own))]
+    segments = list(zip(counts[:, own].T, styles, titles, strict=True))
     if not plain:
-        others = counts.iloc[:, order[MOST_STORES - 1 :]].to_numpy(dtype=np.float64)
+        others = counts[:, order[MOST_STORES - 1 :]]
         style: dict[str, Any] = {"facecolor": look.nothing, "edgecolor": look.paper}
         segments.append((others.sum(axis=1), style, f"other ({others.shape[1]:,} stores)"))
-    for values, style, title in segments:
-        _barh(ax, values / scale, look, left=left, **style)
+    for values, style, _ in segments:
+        ax.barh(np.arange(len(bars)), values / scale, left=left, height=0.72, linewidth=0, **style)
         left += values / scale
-        legend.append(Patch(label=title, **style))
-    if shares:
-        _bar_values(ax, left, [quantity(value) for value in sums], look)
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: share(value)))
-    else:
-        _bar_values(ax, sums, [quantity(value) for value in sums], look)
-    _name_rows(ax, rows, look)
-    what = "share of each store" if shares else "cells"
-    _finish(ax, look, title=f"{what} by {names([labels.key], 40)[0]}")
+    _bar_values(ax, left if shares else sums, [quantity(value) for value in sums], look)
+    _name_rows(ax, [name for name, _ in bars], look)
+    what, unit = ("share of each store", share) if shares else ("cells", PLAIN)
+    _finish(ax, look, title=f"{what} by {names([labels.key], 40)[0]}", unit=unit)
     if shares:
         ax.set_xlim(0, 1.15)
-    if len(legend) > 1:
-        _legend(ax, legend, look)
+    if len(segments) > 1:
+        _legend(ax, [Patch(label=title, **style) for _, style, title in segments], look)
     return ax
 
 
 def plot_weights(
-    weights: WeightTable,
-    ax: Axes | None = None,
-    *,
-    top_n: int = 25,
-    theme: ThemeName = "auto",
+    weights: WeightTable, ax: Axes | None = None, *, top_n: int = 25, theme: ThemeName = "auto"
 ) -> Axes:
-    """Share of each class among the cells, and among what weighted sampling draws.
+    """Draw the share of each class among the cells, and among what weighted sampling draws.
 
     Parameters
     ----------
     weights
         ``audit.weights(keys)``: ``share_before`` and ``share_after`` of its table are drawn.
-    ax, theme
-        As for :func:`plot_shapes`.
-    top_n
-        Classes to show, the most frequent first; the others are one pair of bars.
+    ax, top_n, theme
+        As for :func:`plot_shapes`; all but the most frequent classes are one pair of bars.
 
     Returns
     -------
     Axes
-        Two bars a class. The title says how much of the data the weights leave in effect.
+        Two bars per class. The title says how much of the data the weights leave in effect.
     """
     table = weights.table.sort_values("n", ascending=False, kind="stable")
     names_of = ("in the data", "drawn with these weights")
     ax, look = _two_shares(table[["share_before", "share_after"]], names_of, ax, top_n, theme)
-    effective = f"effective size {quantity(weights.effective_size)} cells"
-    _finish(
-        ax,
-        look,
-        title=f"{effective} ({share(weights.effective_fraction)}), "
-        f"{share(weights.distinct_fraction)} of cells seen in an epoch",
-    )
-    _share_axis(ax)
+    title = f"effective size {quantity(weights.effective_size)} cells"
+    title += f" ({share(weights.effective_fraction)}), "
+    title += f"{share(weights.distinct_fraction)} of cells seen in an epoch"
+    _finish(ax, look, title=title, unit=share)
     return ax
 
 
 def plot_drawn(
-    drawn: pd.DataFrame,
-    ax: Axes | None = None,
-    *,
-    top_n: int = 15,
-    theme: ThemeName = "auto",
+    drawn: pd.DataFrame, ax: Axes | None = None, *, top_n: int = 15, theme: ThemeName = "auto"
 ) -> Axes:
-    """Share of each class among the cells that a loader drew, and the share that was expected.
+    """Draw the share of each class among drawn cells, and the share that was expected.
 
     Parameters
     ----------
     drawn
-        A row a class, with ``n``, ``expected`` and ``drawn``.
-    ax, theme
-        As for :func:`plot_shapes`.
-    top_n
-        Classes to show, the most expected first; the others are one pair of bars.
+        One row per class, with ``n``, ``expected`` and ``drawn``.
+    ax, top_n, theme
+        As for :func:`plot_shapes`; all but the most expected classes are one pair of bars.
 
     Returns
     -------
     Axes
-        Two bars a class.
+        Two bars per class.
     """
     table = drawn.sort_values("expected", ascending=False, kind="stable")
     ax, look = _two_shares(table[["expected", "drawn"]], ("expected", "drawn"), ax, top_n, theme)
-    _finish(ax, look, title=f"Classes of {quantity(table['n'].sum())} drawn cells")
-    _share_axis(ax)
+    title = f"Classes of {quantity(table['n'].sum())} drawn cells"
+    _finish(ax, look, title=title, unit=share)
     return ax
 
 
 def _two_shares(
-    table: pd.DataFrame,
-    labels: tuple[str, str],
-    ax: Axes | None,
-    top_n: int,
-    theme: ThemeName,
+    table: pd.DataFrame, labels: tuple[str, str], ax: Axes | None, top_n: int, theme: ThemeName
 ) -> tuple[Axes, Theme]:
-    """Two bars a row, the first rows of a table and the sum of the others."""
+    """Draw two bars per row: the first rows of a table, and the sum of the others."""
     some, rest = table.iloc[:top_n], table.iloc[top_n:]
     rows: list[Any] = list(some.index)
     values = some.to_numpy(dtype=np.float64)
     if len(rest):
-        rows.append(_Words(f"other ({len(rest):,} more)"))
+        rows.append(Words(f"other ({len(rest):,} more)"))
         values = np.vstack([values, rest.sum().to_numpy(dtype=np.float64)])
     ax, look = _start(ax, rows=1.5 * len(rows), theme=theme)
     y = np.arange(len(rows))
-    for place, colour in enumerate((look.nothing, look.accent)):
-        offset = (-0.2, 0.2)[place]
-        ax.barh(y + offset, values[:, place], height=0.36, color=colour, label=labels[place])
-        _bar_values(ax, values[:, place], [share(v) for v in values[:, place]], look, offset=offset)
+    for place, (dy, colour) in enumerate(((-0.2, look.nothing), (0.2, look.accent))):
+        ax.barh(y + dy, values[:, place], height=0.36, color=colour, label=labels[place])
+        _bar_values(ax, values[:, place], [share(v) for v in values[:, place]], look, dy)
     _name_rows(ax, rows, look)
     _legend(ax, ax.get_legend_handles_labels()[0], look)
     return ax, look
 
 
-def _share_axis(ax: Axes) -> None:
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: share(value)))
-
-
 def plot_batch_by_label(
-    crosstab: pd.DataFrame,
-    ax: Axes | None = None,
-    *,
-    top_n: int = 30,
-    theme: ThemeName = "auto",
+    crosstab: pd.DataFrame, ax: Axes | None = None, *, top_n: int = 30, theme: ThemeName = "auto"
 ) -> Axes:
-    """Which labels occur in which batch: where the two are confounded, one colour fills a row.
+    """Draw labels by batch: where the two are confounded, one colour fills a row.
 
     Parameters
     ----------
     crosstab
         Cells by label (rows) and batch or store (columns).
-    ax, theme
-        As for :func:`plot_shapes`.
-    top_n
-        Labels, and batches, to show: the most frequent.
+    ax, top_n, theme
+        As for :func:`plot_shapes`; of labels and of batches the most frequent are shown.
 
     Returns
     -------
@@ -467,32 +354,20 @@ def plot_batch_by_label(
     ax, look = _start(ax, rows=1.15 * len(rows) + 2, theme=theme)
     ramp = LinearSegmentedColormap.from_list("share", [look.paper, look.accent])
     ax.imshow(fractions, cmap=ramp, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    if counts.size <= 300:
-        for (i, j), n in np.ndenumerate(counts):
-            if n:
-                cell = ramp(fractions[i, j])
-                ink = max(("#000000", "#ffffff"), key=lambda one: contrast(one, cell))
-                ax.text(j, i, quantity(n), ha="center", va="center", fontsize=8, color=ink)
-    hidden = [
-        f"{more:,} {what}"
-        for more, what in (
-            (len(by_row) - len(rows), "labels"),
-            (len(by_column) - len(columns), "batches"),
-        )
-        if more
-    ]
+    for (i, j), n in np.ndenumerate(counts):
+        if n and counts.size <= 300:
+            ink = ink_on(to_rgb(ramp(float(fractions[i, j]))))
+            ax.text(j, i, quantity(n), ha="center", va="center", fontsize=8, color=ink)
+    left = {"labels": len(by_row) - len(rows), "batches": len(by_column) - len(columns)}
+    hidden = [f"{n:,} {what}" for what, n in left.items() if n]
     title = "cells by label and batch; colour: share of the label"
-    if hidden:
-        title += f" (not shown: {' and '.join(hidden)})"
+    title += f" (not shown: {' and '.join(hidden)})" if hidden else ""
     _finish(ax, look, title=title, grid=None)
-    _name_rows(ax, crosstab.index[rows], look, keep_limits=True)
+    _name_rows(ax, crosstab.index[rows], look, image=True)
     ax.set_xticks(np.arange(len(columns)))
-    ax.set_xticklabels(
-        _drawable(names(crosstab.columns[columns], 24)), rotation=40, ha="right", color=look.ink
-    )
-    for tick in ax.get_xticklabels():
-        tick.set_parse_math(False)
-        tick.set_rotation_mode("anchor")
+    style: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+    texts = _drawable(names(crosstab.columns[columns], 24))
+    ax.set_xticklabels(texts, color=look.ink, parse_math=False, **style)
     return ax
 
 
@@ -504,23 +379,21 @@ def plot_library_sizes(
     top_n: int = 40,
     theme: ThemeName = "auto",
 ) -> Axes:
-    """How much was counted in the cells of each store: quartiles of sampled rows.
+    """Draw the depth of the cells of each store: quartiles of sampled cells.
 
     Parameters
     ----------
     depths
-        A row a sampled cell, with the columns ``store``, ``total`` (sum of the cell) and ``genes``.
-    ax, theme
-        As for :func:`plot_shapes`.
+        One row per sampled cell, with the columns ``store``, ``total`` (sum of the cell) and ``genes``.
+    ax, top_n, theme
+        As for :func:`plot_shapes`; the first stores are shown.
     column
         ``"total"`` or ``"genes"``.
-    top_n
-        Stores to show, the first ones.
 
     Returns
     -------
     Axes
-        A box a store, on a logarithmic axis where all values are positive.
+        One box per store, on a logarithmic axis where all values are positive.
 
     Examples
     --------
@@ -544,22 +417,21 @@ def plot_library_sizes(
     if len(some) and bool((low > 0).all()):
         ax.set_xscale("log")
         # Sums of one size need ticks between the powers of ten, in figures that people read.
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
-        ax.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
+        ax.xaxis.set_major_formatter(lambda value, _: PLAIN(value))
+        ax.xaxis.set_minor_formatter(lambda *_: "")
         ax.margins(x=0.08)
-    hidden = len(table) - len(some)
-    if hidden:
+    if hidden := len(table) - len(some):
         _note(ax, f"not shown: {hidden:,} stores", look)
     return ax
 
 
 def render(ax: Axes, format: Literal["svg", "png"] = "svg", dpi: float = 144) -> bytes:
-    r"""The whole figure that an axes belongs to, as the bytes of a picture.
+    r"""Return the whole figure that an axes belongs to, as the bytes of a picture.
 
     Parameters
     ----------
     ax
-        What a function of this module returned.
+        The return value of a function of this module.
     format
         ``"svg"`` (text as outlines, so that it looks the same everywhere) or ``"png"``.
     dpi
@@ -583,13 +455,8 @@ def render(ax: Axes, format: Literal["svg", "png"] = "svg", dpi: float = 144) ->
     with mpl.rc_context(settings), warnings.catch_warnings():
         # Glyphs that no font has were replaced already, as far as one can know beforehand.
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
-        figure.savefig(
-            sink,
-            format=format,
-            dpi=dpi,
-            bbox_inches="tight",
-            metadata={"Date": None} if format == "svg" else {"Software": None},
-        )
+        told = {"Date": None} if format == "svg" else {"Software": None}
+        figure.savefig(sink, format=format, dpi=dpi, bbox_inches="tight", metadata=told)
     return sink.getvalue()
 
 
@@ -607,139 +474,73 @@ class AxesInNotebook(Axes):
         return picture, {"width": width // 2, "height": height // 2}
 
 
-# ------------------------------------------------------------------------------- words
-
-
-class _Words(str):
-    """Text of ours among names from data: shown as it is."""
-
-    __slots__ = ()
-
-
-def _category_rows(labels: LabelTable, top_n: int) -> tuple[pd.DataFrame, list[Any]]:
-    """Counts of the rows of the figure, and what the rows are called."""
-    some, rest, more = labels.top(top_n)
-    rows: list[Any] = list(some.index)
-    parts = [some.reset_index(drop=True)]
-    extra: list[tuple[str, Any]] = []
-    if more:
-        extra.append((f"other ({more:,} more)", rest))
-    extra += [(MISSING, labels.missing), (ABSENT, labels.absent)]
-    for words, values in extra:
-        if values.sum() > 0:
-            row = values.reindex(some.columns).fillna(0).to_numpy()[None, :]
-            parts.append(pd.DataFrame(row, columns=some.columns))
-            rows.append(_Words(words))
-    return pd.concat(parts, ignore_index=True), rows
-
-
 # ------------------------------------------------------------------------- drawing helpers
 
 
 def _start(ax: Axes | None, *, rows: float, theme: ThemeName) -> tuple[Axes, Theme]:
-    """The axes to draw into, and the colours that suit it."""
-    if theme not in ("auto", "light", "dark"):
+    """Return the axes to draw into, and the colours that suit it."""
+    chosen = _THEMES.get(theme)
+    if chosen is None and theme != "auto":
         raise ValueError(f"theme is {theme!r}. Use 'auto', 'light' or 'dark'.")
-    if ax is not None:
-        return ax, _THEMES.get(theme) or _suits(ax)
-    paper = _THEMES[theme].paper if theme in _THEMES else mpl.rcParams["figure.facecolor"]
-    width = mpl.rcParams["figure.figsize"][0]
-    figure = Figure(figsize=(width, max(0.9 + 0.27 * rows, 1.6)), facecolor=paper)
-    FigureCanvasAgg(figure)
-    ax = figure.add_subplot(axes_class=AxesInNotebook)
-    if theme in _THEMES:
-        ax.set_facecolor(paper)
-    return ax, _THEMES.get(theme) or _suits(ax)
+    if ax is None:
+        paper = mpl.rcParams["figure.facecolor"] if chosen is None else chosen.paper
+        width = mpl.rcParams["figure.figsize"][0]
+        figure = Figure(figsize=(width, max(0.9 + 0.27 * rows, 1.6)), facecolor=paper)
+        FigureCanvasAgg(figure)
+        ax = figure.add_subplot(axes_class=AxesInNotebook)
+        if chosen is not None:
+            ax.set_facecolor(paper)
+    return ax, chosen or _suits(ax)
 
 
 def _suits(ax: Axes) -> Theme:
-    """Light or dark ink, whatever the axes lies on."""
+    """Return the theme that suits the paper under an axes."""
     figure = ax.get_figure(root=True)
     ground = to_rgba(mpl.rcParams["figure.facecolor"] if figure is None else figure.get_facecolor())
-    if not ground[3]:
-        ground = to_rgba("white")
-    over = to_rgba(ax.get_facecolor())
-    paper: Any = tuple(over[3] * o + (1 - over[3]) * g for o, g in zip(over, ground, strict=True))[
-        :3
-    ]
-    base = LIGHT if contrast(LIGHT.ink, paper) >= contrast(DARK.ink, paper) else DARK
-    text = mpl.colors.to_hex(paper)
-    # On paper of a middling grey only black or white can be read.
-    ink = base.ink
-    if contrast(ink, paper) < 4.5:
-        ink = max(("#000000", "#ffffff"), key=lambda one: contrast(one, paper))
-    muted = base.muted if contrast(base.muted, paper) >= 4.5 else ink
-    return Theme(text, ink, muted, base.grid, base.accent, base.second, base.nothing)
-
-
-def _luminance(colour: Any) -> float:
-    channels = np.array(to_rgb(colour))
-    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
+    ground = ground if ground[3] else to_rgba("white")
+    *over, alpha = to_rgba(ax.get_facecolor())
+    red, green, blue = (alpha * o + (1 - alpha) * g for o, g in zip(over, ground[:3], strict=True))
+    return theme_on((red, green, blue))
 
 
 def contrast(one: Any, other: Any) -> float:
-    """Contrast of two colours as WCAG defines it: 1 … 21.
-
-    Examples
-    --------
-    >>> round(contrast("black", "white"))
-    21
-    """
-    a, b = sorted((_luminance(one), _luminance(other)))
-    return (b + 0.05) / (a + 0.05)
+    """Return the contrast of two colours of matplotlib: see :func:`mappedviz.text.colours.contrast`."""
+    return colours.contrast(to_rgb(one), to_rgb(other))
 
 
-def _barh(ax: Axes, values: Array, look: Theme, **style: Any) -> None:
-    if not {"color", "facecolor"} & set(style):
-        style["color"] = look.accent
-    ax.barh(np.arange(len(values)), values, height=0.72, linewidth=0, **style)
-
-
-def _bar_values(
-    ax: Axes, ends: Array, texts: Iterable[str], look: Theme, offset: float = 0.0
+def _bars(
+    ax: Axes, look: Theme, rows: Iterable[Any], values: Array, texts: Iterable[str], **style: Any
 ) -> None:
-    """The number at the end of each bar; the bars leave room for it."""
+    """Draw one bar per row, its name before and its number behind it."""
+    bars = ax.barh(np.arange(len(values)), values, height=0.72, linewidth=0, **style)
+    _bar_values(ax, np.array([bar.get_x() + bar.get_width() for bar in bars]), texts, look)
+    _name_rows(ax, rows, look)
+
+
+def _bar_values(ax: Axes, ends: Array, texts: Iterable[str], look: Theme, dy: float = 0) -> None:
+    """Write the number at the end of each bar; the bars leave room for it."""
     for y, (end, text) in enumerate(zip(ends, texts, strict=True)):
-        label = ax.annotate(
-            text,
-            (float(end), y + offset),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=8,
-            color=look.muted,
-        )
-        label.set_parse_math(False)
+        _write(ax, text, (float(end), y + dy), (4, 0), va="center", fontsize=8, color=look.muted)
     longest = max((len(label.get_text()) for label in ax.texts), default=0)
-    # With two bars a row, those that were drawn before.
-    drawn = [bar.get_width() for bar in ax.patches if isinstance(bar, Rectangle) and offset]
+    # With two bars per row, those that were drawn before.
+    drawn = [bar.get_width() for bar in ax.patches if isinstance(bar, Rectangle) and dy]
     top = max(float(np.max(ends, initial=0.0)), *drawn, 0.0)
     ax.set_xlim(0, top * (1.12 + 0.012 * longest) or 1.0)
 
 
-def _name_rows(
-    ax: Axes,
-    rows: Iterable[Any],
-    look: Theme,
-    *,
-    limit: int = NAME_LENGTH,
-    keep_limits: bool = False,
-) -> None:
-    """Names of the rows, first row on top."""
-    values = list(rows)
-    data = iter(names([value for value in values if not isinstance(value, _Words)], limit))
-    texts = [value if isinstance(value, _Words) else next(data) for value in values]
+def _name_rows(ax: Axes, rows: Iterable[Any], look: Theme, *, image: bool = False) -> None:
+    """Name the rows, first row on top."""
+    texts = names(rows, NAME_LENGTH)
     ax.set_yticks(np.arange(len(texts)))
-    ax.set_yticklabels(_drawable(texts), color=look.ink)
-    for tick in ax.get_yticklabels():
-        tick.set_parse_math(False)
-    if not keep_limits:
+    ax.set_yticklabels(_drawable(texts), color=look.ink, parse_math=False)
+    if not image:
         ax.set_ylim(len(texts) - 0.4, -0.6)
 
 
-def _finish(ax: Axes, look: Theme, *, title: str, grid: Literal["x", "y"] | None = "x") -> None:
-    """Quiet lines, title to the left, everything in the theme's colours."""
+def _finish(
+    ax: Axes, look: Theme, *, title: str, grid: Grid | None = "x", unit: Format = PLAIN
+) -> None:
+    """Quieten the lines, put the title to the left, everything in the theme's colours."""
     for side, spine in ax.spines.items():
         spine.set_visible(grid == "y" and side == "bottom")
         spine.set_color(look.grid)
@@ -750,76 +551,50 @@ def _finish(ax: Axes, look: Theme, *, title: str, grid: Literal["x", "y"] | None
         ax.set_axisbelow(True)
     if grid == "x":
         ax.xaxis.set_major_locator(MaxNLocator(nbins=4, min_n_ticks=1))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
-    heading: Text = ax.set_title(
-        _drawable([title])[0], loc="left", color=look.ink, fontsize=10, fontweight="bold"
-    )
-    heading.set_parse_math(False)
+        ax.xaxis.set_major_formatter(lambda value, _: unit(value))
+    style: dict[str, Any] = {"color": look.ink, "fontsize": 10, "fontweight": "bold"}
+    ax.set_title(_drawable([title])[0], loc="left", parse_math=False, **style)
+
+
+def _write(ax: Axes, text: str, at: Any, offset: tuple[float, float], **style: Any) -> None:
+    """Write text beside a place; a dollar sign in it is a dollar sign."""
+    ax.annotate(text, at, xytext=offset, textcoords="offset points", parse_math=False, **style)
 
 
 def _note(ax: Axes, text: str, look: Theme) -> None:
-    note = ax.annotate(
-        text,
-        (0, 0),
-        xycoords="axes fraction",
-        xytext=(0, -24),
-        textcoords="offset points",
-        va="top",
-        fontsize=8,
-        color=look.muted,
-    )
-    note.set_parse_math(False)
+    style: dict[str, Any] = {"va": "top", "fontsize": 8, "color": look.muted}
+    _write(ax, text, (0, 0), (0, -24), xycoords="axes fraction", **style)
 
 
 def _legend(ax: Axes, handles: Sequence[Any], look: Theme) -> None:
     texts = _drawable([handle.get_label() for handle in handles])
     # matplotlib leaves labels that start with "_" out: they are put in their place afterwards.
-    legend = ax.legend(
-        handles,
-        ["-"] * len(texts),
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1.0),
-        frameon=False,
-        fontsize=8,
-        labelcolor=look.ink,
-        borderaxespad=0.0,
-    )
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "borderaxespad": 0}
+    style: dict[str, Any] = {"frameon": False, "fontsize": 8, "labelcolor": look.ink}
+    legend = ax.legend(handles, ["-"] * len(texts), **place, **style)
     for entry, text in zip(legend.get_texts(), texts, strict=True):
-        entry.set_parse_math(False)
-        entry.set_text(text)
+        entry.set(parse_math=False, text=text)
 
 
 def _store_style(place: int, look: Theme) -> dict[str, Any]:
     colour = OKABE_ITO[place % len(OKABE_ITO)]
     if place < len(OKABE_ITO):
         return {"facecolor": colour, "edgecolor": look.paper}
-    ink = max(("#000000", "#ffffff"), key=lambda one: contrast(one, colour))
-    return {"facecolor": colour, "edgecolor": ink, "hatch": HATCH}
+    return {"facecolor": colour, "edgecolor": ink_on(to_rgb(colour)), "hatch": HATCH}
 
 
 def _drawable(texts: Sequence[str]) -> list[str]:
-    """Characters that no font of the figure has are spelled out: boxes all look the same."""
+    """Spell out characters that no font of the figure has: boxes all look the same."""
     if all(text.isascii() for text in texts):
-        return [str(text) for text in texts]
-    glyphs = _glyphs(*_families())
-    return [
-        "".join(
-            c
-            if c.isascii() or ord(c) in glyphs or c in "\u200c\u200d\ufe0f"
-            else f"<U+{ord(c):04X}>"
-            for c in text
-        )
-        for text in texts
-    ]
-
-
-def _families() -> tuple[str, ...]:
-    family = mpl.rcParams["font.family"]
-    return (family,) if isinstance(family, str) else tuple(family)
+        return list(texts)
+    known = _glyphs(*mpl.rcParams["font.family"])
+    return ["".join(c if ord(c) in known else f"<U+{ord(c):04X}>" for c in text) for text in texts]
 
 
 @lru_cache(maxsize=8)
 def _glyphs(*families: str) -> frozenset[int]:
-    """The characters that matplotlib can draw with these families; it looks at each in turn."""
+    """Return the characters that matplotlib can draw with these families, in turn."""
     fonts = {findfont(FontProperties(family=[family])) for family in families}
-    return frozenset().union(*(get_font(font).get_charmap() for font in fonts))
+    drawn = (get_font(font).get_charmap() for font in fonts)
+    # ASCII and those that join letters and emoji are never spelled out.
+    return frozenset(range(128)).union((0x200C, 0x200D, 0xFE0F), *drawn)

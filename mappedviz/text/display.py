@@ -13,8 +13,9 @@ from typing import Any
 
 MISSING = "(missing)"
 EMPTY = "(empty)"
-# What stands in a label's place and is none; a label of that name is shown in quotes.
-RESERVED = frozenset({MISSING, EMPTY, "(no such column)"})
+ABSENT = "(no such column)"
+# Shown in place of a label; a label of that name is shown in quotes.
+RESERVED = frozenset({MISSING, EMPTY, ABSENT})
 # Control, format, surrogate, private use, line and paragraph separators: nothing to see.
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 # They join letters of many scripts, and emoji, and move nothing.
@@ -22,6 +23,12 @@ _JOINERS = "\u200c\u200d"
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # The characters that make a spreadsheet take a cell for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+class Words(str):
+    """Text of ours among names from data: :func:`names` leaves it as it is."""
+
+    __slots__ = ()
 
 
 def shown(value: Any, limit: int | None = 60) -> str:
@@ -132,7 +139,7 @@ def names(values: Iterable[Any], limit: int = 40) -> list[str]:
     texts: list[str] = []
     taken: dict[str, int] = {}
     for value in values:
-        text = shown(value, limit)
+        text = value if isinstance(value, Words) else shown(value, limit)
         times = taken.get(text, 0) + 1
         taken[text] = times
         while times > 1 and f"{text} ({times})" in taken:

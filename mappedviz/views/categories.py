@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from mappedviz.audits.findings import Finding
     from mappedviz.audits.result import Audit
-    from mappedviz.audits.tables.stores import LabelTable
+    from mappedviz.audits.tables.labels import LabelTable
 
 _MOST_GROUPS = 60
 _MOST_KEYS = 300

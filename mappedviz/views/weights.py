@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from mappedviz.audits.result import Audit
-    from mappedviz.audits.tables.stores import WeightTable
+    from mappedviz.audits.tables.weights import WeightTable
 
 _GREY, _BLUE = "#999999", "#0072b2"
 _SCHEMES = {**FORMULAS, "uniform": "all cells alike"}

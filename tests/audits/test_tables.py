@@ -26,6 +26,7 @@ from mappedviz.audits.tables.weights import WeightTable, compare_schemes
 from mappedviz.errors import RecipeError
 from mappedviz.recipe.labels import Labels
 from mappedviz.testing import coded_anndata
+from mappedviz.text.display import Words
 from tests.stores import BROKEN, STORE_KINDS
 
 # Of notebooks/data, counted with anndata 0.12.19.
@@ -505,3 +506,25 @@ def test_the_development_stores_agree_with_anndata(name):
     for pair, n in expected["pairwise_inner"].items():
         some = [scan for scan in scans if scan.store.name in pair.split(" & ")]
         assert coverage_of(some).inner == n
+
+
+def test_bars_hold_all_rows_and_all_genes():
+    """What figures and reports draw: the first ones, and the rest by name."""
+    labels = LabelTable.of("k", ["s", "t"], [(["B", "T", "(missing)"], np.array([1, 5, 2]), 3), 4])
+    bars = [
+        (str(name), counts.tolist(), isinstance(name, Words)) for name, counts in labels.bars(2)
+    ]
+    assert bars == [
+        ("T", [5, 0], False),
+        ("(missing)", [2, 0], False),
+        ("other (1 more)", [1, 0], True),
+        ("(missing)", [3, 0], True),
+        ("(no such column)", [0, 4], True),
+    ]
+    assert [name for name, _ in LabelTable.of("k", ["s"], [(["B"], np.array([1]), 0)]).bars()] == [
+        "B"
+    ]
+    coverage = Coverage.of({"a": ["A", "B", "C"], "b": ["B", "C"], "c": ["C", "D"]})
+    assert sum(n for _, n in coverage.bars(2)) == coverage.outer
+    assert coverage.bars(2)[-1][0] == f"other ({coverage.n_patterns - 2} more patterns)"
+    assert len(coverage.bars(100)) == coverage.n_patterns

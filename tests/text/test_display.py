@@ -42,3 +42,14 @@ def test_small_and_large_numbers():
     assert display.share(1e-9) == "< 0.0001 %"
     assert display.size(3e15) == "3,000 TB"
     assert display.size(float("nan")) == "–"
+
+
+def test_words_of_ours_stay_and_labels_that_look_like_them_do_not():
+    words = display.Words("(missing)")
+    assert display.names([words, "(missing)", None]) == [
+        "(missing)",
+        '"(missing)"',
+        "(missing) (2)",
+    ]
+    long = display.Words("genes that are in no other store")
+    assert display.names([long], limit=8) == [long]

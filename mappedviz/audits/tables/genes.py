@@ -11,6 +11,7 @@ import numpy as np
 
 from mappedviz._types import Array, lazy
 from mappedviz.errors import RecipeError
+from mappedviz.text.display import pattern_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,6 +153,24 @@ class Coverage:
     _names: Array | None = field(default=None, repr=False)
     _lists: list[Array] = field(default_factory=list, repr=False)
     _list_of: Array | None = field(default=None, repr=False)
+
+    def bars(self, n: int = 15) -> list[tuple[str, int]]:
+        """Return words and numbers of variables for the `n` most frequent patterns, and the rest.
+
+        Examples
+        --------
+        >>> Coverage.of({"a": ["TP53", "CD4"], "b": ["CD4", "CD8A"]}).bars(1)
+        [('all 2 stores', 1), ('other (2 more patterns)', 2)]
+        """
+        some = self.patterns.iloc[:n]
+        found = [
+            (pattern_words(tuple(pattern), self.stores), int(n_genes))
+            for pattern, n_genes in zip(some["pattern"], some["n_genes"], strict=True)
+        ]
+        if more := self.n_patterns - len(some):
+            rest = self.outer - int(some["n_genes"].sum())
+            found.append((f"other ({more:,} more patterns)", rest))
+        return found
 
     @classmethod
     def of(cls, names: Mapping[str, Sequence[str]]) -> Coverage:

@@ -11,6 +11,7 @@ import numpy as np
 
 from mappedviz._types import Array, lazy
 from mappedviz.recipe.labels import Label, Labels, sort_labels
+from mappedviz.text.display import ABSENT, MISSING, Words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,6 +200,31 @@ class LabelTable:
             order = order[hits[order]]
         shown = self._frame(order[:n])
         return shown, self._others(order[:n]), len(self.classes) - len(shown)
+
+    def bars(self, n: int = 25) -> list[tuple[Label | Words, Array]]:
+        """Return names and counts per store of the bars of a figure, which hold all rows.
+
+        The `n` most frequent classes, then all others together, rows without a label and rows of
+        stores that have no such column, where there are any.
+
+        Examples
+        --------
+        >>> table = LabelTable.of("k", ["a", "b"], [(["NK", "T"], np.array([3, 5]), 1), 10])
+        >>> [(name, counts.tolist()) for name, counts in table.bars(1)]
+        [('T', [5, 0]), ('other (1 more)', [3, 0]), ('(missing)', [1, 0]), ('(no such column)', [0, 10])]
+        """
+        some, rest, more = self.top(n)
+        found: list[tuple[Label | Words, Array]] = list(
+            zip(some.index, some.to_numpy(), strict=True)
+        )
+        for words, counts in (
+            (f"other ({more:,} more)", rest),
+            (MISSING, self.missing),
+            (ABSENT, self.absent),
+        ):
+            if counts.any():
+                found.append((Words(words), counts.to_numpy()))
+        return found
 
     def _others(self, shown: Array) -> pd.Series[int]:
         import pandas as pd

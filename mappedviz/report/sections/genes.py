@@ -21,7 +21,7 @@ from mappedviz.report.values import (
     number_cell,
     text_cell,
 )
-from mappedviz.text.display import is_missing, names, pattern_words, quantity
+from mappedviz.text.display import is_missing, names, quantity
 
 if TYPE_CHECKING:
     from mappedviz.audits.tables.genes import Coverage
@@ -94,22 +94,11 @@ def genes_section(coverage: Coverage, most: int, figures: Figures) -> Section:
 
 
 def _patterns_table(coverage: Coverage) -> Table:
-    patterns = coverage.patterns
-    stores = list(coverage.table.index)
-    some = patterns.iloc[:15]
-    top = highest(patterns["n_genes"])
+    top = highest(coverage.patterns["n_genes"])
     rows = [
-        [Cell(pattern_words(tuple(pattern), stores)), number_cell(n, top)]
-        for pattern, n in zip(some["pattern"], some["n_genes"], strict=True)
+        [Cell(words), number_cell(n, top, BLUE if place < 15 else GREY)]
+        for place, (words, n) in enumerate(coverage.bars(15))
     ]
-    rest = patterns.iloc[15:]
-    if len(rest):
-        rows.append(
-            [
-                Cell(f"other ({len(rest):,} more patterns)"),
-                number_cell(rest["n_genes"].sum(), top, GREY),
-            ]
-        )
     return Table(("genes that are in", "genes"), rows, title="Which genes are where", folded=True)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mappedviz._types import Array
 from mappedviz.audits.tables.weights import compare_schemes
 from mappedviz.report.values import (
     BLUE,
@@ -23,30 +24,29 @@ from mappedviz.report.values import (
     text_cell,
 )
 from mappedviz.text.colours import OKABE_ITO
-from mappedviz.text.display import MISSING, is_missing, listed, names, quantity, share, shown
+from mappedviz.text.display import Words, is_missing, listed, names, quantity, share, shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mappedviz._types import Array
     from mappedviz.audits.tables.labels import LabelTable
-    from mappedviz.audits.tables.weights import WeightTable
+from mappedviz.audits.tables.weights import WeightTable
 
 
 def labels_section(labels: LabelTable, most: int, figures: Figures) -> Section:
     """Return the section on the cells of each label, stacked by store."""
-    counts, rest, more = labels.top(25 if most == REPR_ROWS else 200)
-    values = counts.to_numpy(dtype=np.float64)
-    extra = [(f"other ({more:,} more)", rest)] if more else []
-    extra += [(MISSING, labels.missing), ("(no such column)", labels.absent)]
-    by_store = sum((column.to_numpy(np.float64) for _, column in extra), values.sum(axis=0))
+    bars = labels.bars(25 if most == REPR_ROWS else 200)
+    by_store = sum((counts for _, counts in bars), np.zeros(len(labels.stores), dtype=np.int64))
     order = np.argsort(-by_store, kind="stable")
     # With as many stores as colours the last colour is a store's, else that of all others.
     own = order if len(order) <= len(OKABE_ITO) else order[: len(OKABE_ITO) - 1]
     own = np.sort(own)  # in the order of the table: the same colours as in every other view
-    stores = names(counts.columns[own], 40)
-    top = float(values.sum(axis=1).max(initial=0.0)) or 1.0
+    stores = names([labels.stores[i] for i in own], 40)
+    sums = [float(counts.sum()) for name, counts in bars if not isinstance(name, Words)]
+    top = max(sums, default=0.0) or 1.0
 
-    def row(name: Cell, of_stores: Any) -> list[Cell]:
+    def row(name: str, of_stores: Array) -> list[Cell]:
         total = float(of_stores.sum())
         parts = [
             (float(of_stores[store]) / top, OKABE_ITO[place])
@@ -58,19 +58,14 @@ def labels_section(labels: LabelTable, most: int, figures: Figures) -> Section:
             parts.append((others / top, OKABE_ITO[-1]))
         said = [f"{stores[place]}: {quantity(of_stores[one])}" for place, one in enumerate(own)]
         return [
-            name,
+            Cell(name),
             Cell(quantity(total), number=True),
             Cell(quantity((of_stores > 0).sum()), number=True),
             Cell(parts=_shortened(parts), title="; ".join(said) if most == PAGE_ROWS else ""),
         ]
 
-    rows = [
-        row(Cell(name), of_stores)
-        for name, of_stores in zip(names(counts.index, 60), values, strict=True)
-    ]
-    rows += [
-        row(Cell(words), column.to_numpy(np.float64)) for words, column in extra if column.sum()
-    ]
+    texts = names([name for name, _ in bars], 60)
+    rows = [row(text, counts) for text, (_, counts) in zip(texts, bars, strict=True)]
     tables = [Table(("label", "cells", "stores", "by store"), rows)]
     if len(labels.variants):
         tables.append(_variants_table(labels.variants))
