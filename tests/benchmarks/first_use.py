@@ -56,10 +56,10 @@ def in_new_process(paths: list[str], caches: Path) -> dict[str, dict[str, object
     env = {
         **os.environ,
         "HOME": str(caches),
-        "NUMBA_CACHE_DIR": str(caches / "numba"),
         "PYTHONPYCACHEPREFIX": str(caches / "python"),
         "XDG_CACHE_HOME": str(caches / "xdg"),
     }
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(call, cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, dict[str, object]] = json.loads(done.stdout.splitlines()[-1])
     return found
