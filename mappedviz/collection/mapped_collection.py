@@ -462,9 +462,9 @@ class MappedCollection:
         if join is None or join.aligned:
             return None
         if self.recipe.join == "outer" and not (self.recipe.min_stores or self.recipe.var_names):
-            remaps = [join.remap(i) for i in range(len(self.stores))]
+            maps = [join.column_map(i) for i in range(len(self.stores))]
             return [
-                np.arange(len(join)) if remap is None else remap.astype(np.intp) for remap in remaps
+                np.arange(len(join)) if one is None else one.array.astype(np.intp) for one in maps
             ]
         return [join.columns(i) for i in range(len(self.stores))]
 

@@ -22,6 +22,7 @@ from mappedviz.errors import MappedvizError, RecipeError
 from mappedviz.formats.chunks import ChunkCache, FilePool
 from mappedviz.formats.forks import ForkSafeLock
 from mappedviz.gather.buffers import BufferPool
+from mappedviz.gather.mapped_files import MappedFile
 from mappedviz.gather.matrix import Matrix
 from mappedviz.gather.request import Part
 from mappedviz.gather.rows import TRUST_SECONDS, decode_ahead, gather_csr, gather_dense, gather_row
@@ -103,7 +104,7 @@ class Reader:
 
     def __init__(self, plan: Plan, cache_bytes: int | None) -> None:
         self.plan = plan
-        files = FilePool()
+        files = FilePool(handle=MappedFile)
         self.cache = ChunkCache(
             default_cache_bytes() if cache_bytes is None else cache_bytes, files
         )
@@ -149,9 +150,9 @@ class Reader:
         sample: dict[str, Any] = {}
         now = time.monotonic()
         try:
-            for name, opened, remap, n_cols, dtype in self._of_store[store] or self._look_up(store):
+            for name, opened, to, n_cols, dtype in self._of_store[store] or self._look_up(store):
                 if isinstance(opened, Matrix):
-                    sample[name] = gather_row(opened, row, remap, n_cols, dtype)
+                    sample[name] = gather_row(opened, row, to, n_cols, dtype)
                 else:
                     sample[name] = opened[row].astype(dtype)
         except MappedvizError:
@@ -169,9 +170,9 @@ class Reader:
             shape = column.shapes[store]
             if shape is None:
                 continue
-            remap = self.plan.join.remap(store) if column.joined and self.plan.join else None
+            to = self.plan.join.column_map(store) if column.joined and self.plan.join else None
             opened = self.open(store, column)
-            found.append((column.name, opened, remap, shape[-1], column.dtypes[store]))
+            found.append((column.name, opened, to, shape[-1], column.dtypes[store]))
         self._of_store[store] = found
         return found
 
@@ -327,8 +328,8 @@ class Reader:
     def _part(
         self, column: _Columns, store: int, matrix: Matrix, rows: Array, out_rows: Array
     ) -> Part:
-        remap = self.plan.join.remap(store) if column.joined and self.plan.join else None
-        return Part(matrix, rows, out_rows, remap)
+        to = self.plan.join.column_map(store) if column.joined and self.plan.join else None
+        return Part(matrix, rows, out_rows, to)
 
     def _ragged(self, column: _Columns, groups: list[tuple[int, Array]], row: Array) -> list[Array]:
         out: list[Array] = [np.empty(0, column.dtype)] * len(row)

@@ -107,16 +107,13 @@ class FileHandle:
         The descriptor, and of what.
     stamp
         Of the file, when it was opened.
-    mapping
-        What `mappedviz.gather.mapped_files` knows of the file, and lives as long.
     """
 
-    __slots__ = ("__weakref__", "fd", "mapping", "path", "stamp")
+    __slots__ = ("__weakref__", "fd", "path", "stamp")
 
     def __init__(self, path: str) -> None:
         self.fd = -1
         self.path = path
-        self.mapping: Any = None
         try:
             self.fd = os.open(path, _READ_ONLY)
             self.stamp = Stamp.of(self.fd)
@@ -174,9 +171,12 @@ class FilePool:
     max_files
         How many descriptors are kept open. A handle that is in use stays open beyond that
         until it is released.
+    handle
+        What is made of a path: a :class:`FileHandle`.
     """
 
-    def __init__(self, max_files: int | None = None) -> None:
+    def __init__(self, max_files: int | None = None, handle: type[FileHandle] = FileHandle) -> None:
+        self._handle = handle
         self.max_files = default_max_files() if max_files is None else max(1, max_files)
         self.after_fork()
         renewed_after_fork(self)
@@ -200,7 +200,7 @@ class FilePool:
             if handle is not None:
                 self._open.move_to_end(path)
                 return handle
-        handle = FileHandle(path)  # outside of the lock: a slow disk stops nobody else
+        handle = self._handle(path)  # outside of the lock: a slow disk stops nobody else
         dropped = []  # closed outside of the lock as well
         with self._lock:
             handle = self._open.setdefault(path, handle)
@@ -222,7 +222,7 @@ class FilePool:
         del dropped
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return FilePool, (self.max_files,)
+        return FilePool, (self.max_files, self._handle)
 
 
 def read_file(path: str) -> bytes | None:

@@ -1,43 +1,29 @@
-"""Where the elements of arrays are, which is how compiled loops are told of them."""
+"""Where the elements of arrays are, which is how the compiled core gets them."""
 
 from __future__ import annotations
 
 import ctypes
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from mappedviz._types import Array
-from mappedviz.gather.native import function
+
+_addressof = ctypes.addressof
+_byte_of: Any = ctypes.c_char.from_buffer
 
 
-def slow_address(array: Array) -> int:
-    """Where the elements of an array are: numpy's own way."""
-    return array.ctypes.data
-
-
-def _fast() -> Callable[[Array], int] | None:
-    """Read the data pointer where numpy's ABI has it, behind the head of the object.
-
-    ``array.ctypes.data`` takes four times as long, and a row at a time is a matter of
-    microseconds.
-    """
-    head, at = object.__basicsize__, ctypes.c_void_p.from_address
-    for probe in (np.zeros(3), np.zeros((4, 4), np.int8)[1:]):
-        if sys.implementation.name != "cpython" or at(id(probe) + head).value != probe.ctypes.data:
-            return None
-    return lambda array: at(id(array) + head).value or 0
-
-
-address = _fast() or slow_address
+def address(array: Array) -> int:
+    """The address of the first element of a contiguous array."""
+    try:
+        return _addressof(_byte_of(array))  # a quarter of the time of the other way
+    except (TypeError, ValueError):  # read-only, or of no bytes
+        found: int = array.__array_interface__["data"][0]
+        return found
 
 
 def addresses(arrays: Sequence[Array]) -> Array:
-    """int64 (n,): where the elements of many arrays are."""
-    if address is slow_address:
-        return np.fromiter(map(slow_address, arrays), np.int64, len(arrays))
-    heads = np.fromiter(map(id, arrays), np.int64, len(arrays))
-    heads += object.__basicsize__
-    function("follow")(address(heads), len(heads))
-    return heads
+    """int64 (n,): the addresses of the first elements of many arrays."""
+    found: Iterable[int] = (array.__array_interface__["data"][0] for array in arrays)
+    return np.fromiter(found, np.int64, len(arrays))

@@ -1,13 +1,13 @@
 """Files mapped into memory: fastest where the machine has them in its memory, and dangerous.
 
-``pread`` copies what it reads; a mapped file is read where it lies, half again as fast. There are
+``pread`` copies what it reads; a mapped file is read where it lies, a third faster. There are
 two dangers, and each has its guard:
 
 *A page that is gone.* Somebody truncates the file, or the disk fails: the process gets SIGBUS, which
-ends it. A handler (compiled, in :mod:`mappedviz.gather.kernels`) notes the file and puts zeros in the place
-of the page, what was read is thrown away, and the caller gets a StoreError. Signals that come
-from elsewhere go to whom they went before. Where somebody installs another handler later, files
-are read with ``pread``; forked processes begin anew.
+ends it. A handler (in the compiled core) notes the file and puts zeros in the place of the page, what
+was read is thrown away, and the caller gets a StoreError. Signals that come from elsewhere go to
+whom they went before. Where somebody installs another handler later, files are read with ``pread``;
+forked processes begin again.
 
 *A page that is not in memory yet.* The kernel would fetch it while the loop waits, and a row page by
 page, where ``pread`` asks for all of it at once. So a file is mapped only when a sample of its pages
@@ -19,34 +19,31 @@ Linux on 64-bit processors has all that this takes; elsewhere, and with ``MAPPED
 
 from __future__ import annotations
 
-import atexit
 import ctypes
 import logging
 import math
 import mmap
 import os
 import platform
-import signal
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from mappedviz.errors import StoreError
-from mappedviz.gather import layout
-from mappedviz.gather.native import function
-
-if TYPE_CHECKING:
-    from mappedviz.formats.chunks import FileHandle
+from mappedviz.errors import CoreError, StoreError
+from mappedviz.formats.chunks import FileHandle
+from mappedviz.gather.addresses import address
+from mappedviz.gather.layout import LOST_PAGE, N_ENTRY, START, STOP
+from mappedviz.native import function
 
 if sys.platform != "win32":
     import resource
 
-__all__ = ["Watch", "refuse_lost"]
+__all__ = ["MappedFile", "Watch"]
 
 _log = logging.getLogger(__name__)
 #: A handle must have served so many readings: one that the pool closes again soon is not worth it.
@@ -56,22 +53,7 @@ _RETRY_SECONDS = 0.05
 _N_SAMPLED = 32  # pages
 #: A page among so many rows is fetched as quickly one way as the other.
 _ROWS_PER_WAIT = 16
-_MOST_MAPPED = 1024  # files
 _NO_COPY_OF_FD: Any = {"trackfd": False} if sys.version_info >= (3, 13) else {}
-
-
-class _SigAction(ctypes.Structure):
-    """C's struct sigaction, as glibc and musl have it on 64-bit Linux."""
-
-    _fields_ = (
-        ("handler", ctypes.c_void_p),
-        ("mask", ctypes.c_byte * 128),
-        ("flags", ctypes.c_int),
-        ("restorer", ctypes.c_void_p),
-    )
-
-
-_SA_SIGINFO, _SA_ONSTACK = 0x4, 0x08000000
 
 
 def _supported() -> bool:
@@ -85,17 +67,16 @@ def _supported() -> bool:
 
 
 class _Guard:
-    """The handler of SIGBUS of this process, and the table that it shares."""
+    """The handler of SIGBUS of this process, and the table of mapped files that it looks at."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._tried = False
-        self._handler = 0
-        self._previous = _SigAction()
-        self._array = np.zeros(layout.ENTRIES + _MOST_MAPPED * layout.N_ENTRY, np.int64)
-        self.table = self._array.data
+        self._tried = self._installed = False
+        self._in_place: Callable[[int], int] = lambda _: 0
+        self.table: Any = None  # int64, three a file
+        self.address = 0
         # Places in the table. No lock: it is changed by finalizers, which run at any time.
-        self._free = deque(range(layout.ENTRIES, len(self._array), layout.N_ENTRY))
+        self._free: deque[int] = deque()
 
     def after_fork(self) -> None:
         self._lock = threading.Lock()  # some thread of the parent may have held it
@@ -106,43 +87,24 @@ class _Guard:
         if not self._tried:
             with self._lock:
                 if not self._tried:
-                    self._install()
+                    self._installed = self._install()
                     self._tried = True
-        return (
-            self._handler != 0
-            and self._current() == self._handler
-            # The kernel ends a process that gets it while it is blocked.
-            and signal.SIGBUS not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
-        )
+        return self._installed and self._in_place(0) == 1
 
-    def _current(self) -> int:
-        now = _SigAction()
-        self._sigaction(signal.SIGBUS, None, ctypes.byref(now))
-        return now.handler or 0
-
-    def _install(self) -> None:
+    def _install(self) -> bool:
         if not _supported():
-            return
+            return False
         try:
-            self._sigaction = ctypes.CDLL(None).sigaction
-            self._sigaction.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
-            self.table[layout.PAGE] = mmap.PAGESIZE
-            self.table[layout.PREVIOUS] = ctypes.addressof(self._previous)
-            self.table[layout.N_ENTRIES] = _MOST_MAPPED
-            handler = function("guard")(self._array.ctypes.data)
-        except Exception as error:  # another numba, another libc: all works without
+            if self.table is None:
+                self.address = function("guard_table")(0)
+                n_numbers = N_ENTRY * function("guard_size")(0)
+                self._free.extend(range(0, n_numbers, N_ENTRY))
+                self.table = (ctypes.c_int64 * n_numbers).from_address(self.address)
+            self._in_place = function("guard_in_place")
+            return function("guard_install")(0) == 1
+        except CoreError as error:
             _log.debug("files are read without mapping them: %s", error)
-            return
-        self._handler = handler
-        if self._current() != handler:  # never its own predecessor: signals would go in a circle
-            action = _SigAction(handler=handler, flags=_SA_SIGINFO | _SA_ONSTACK)
-            self._sigaction(signal.SIGBUS, ctypes.byref(action), ctypes.byref(self._previous))
-            atexit.register(self._restore)  # table and handler are about to be freed
-
-    def _restore(self) -> None:
-        if self.in_place():
-            self._sigaction(signal.SIGBUS, ctypes.byref(self._previous), None)
-        self._handler = 0
+            return False
 
     def add(self, start: int, n_bytes: int) -> int | None:
         """Enter what is mapped; its place in the table, None where that is full."""
@@ -150,33 +112,27 @@ class _Guard:
             place = self._free.popleft()
         except IndexError:
             return None
-        self.table[place + layout.LOST] = 0
-        self.table[place + layout.START] = start
-        self.table[place + layout.STOP] = start + n_bytes  # last: until then nothing lies inside
+        self.table[place + LOST_PAGE] = 0
+        self.table[place + START] = start
+        self.table[place + STOP] = start + n_bytes  # last: until then nothing lies inside
         return place
 
     def remove(self, place: int) -> None:
         """Strike off what is to be unmapped."""
-        self.table[place + layout.STOP] = 0
+        self.table[place + STOP] = 0
         self._free.append(place)
 
 
 _guard = _Guard()
-_making = threading.Lock()
-
-
-def _after_fork_in_child() -> None:
-    global _making  # noqa: PLW0603
-    _making = threading.Lock()
-    _guard.after_fork()
-
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(after_in_child=_guard.after_fork)
 
 
-class _Mapping:
-    """What is known of one open file; it is unmapped when this is gone.
+class MappedFile(FileHandle):
+    """An open file that is mapped when that is worth it; unmapped when nobody holds it any more.
+
+    A pool makes them where it is asked to: ``FilePool(handle=MappedFile)``.
 
     Attributes
     ----------
@@ -184,36 +140,48 @@ class _Mapping:
         Whether it is to be read where it is mapped, until something changes.
     address
         Where that is.
+    lost_at
+        The address of a number that is not 0 when a page was missing.
     """
 
-    __slots__ = ("_again", "_array", "_lock", "_n_readings", "_place", "address", "ready")
+    __slots__ = (
+        "_again",
+        "_array",
+        "_making",
+        "_n_readings",
+        "_place",
+        "address",
+        "lost_at",
+        "ready",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, path: str) -> None:
+        self._place: int | None = None
         self.ready = False
-        self.address = 0
-        self._lock = threading.Lock()
+        self.address = self.lost_at = 0
+        self._making = threading.Lock()
         self._n_readings = 0
         self._again = 0.0  # when to try next
-        self._place: int | None = None
         self._array: Any = None
+        super().__init__(path)
 
     @property
     def lost(self) -> bool:
         """Whether a page was missing, so that nothing can be read here any more."""
-        return self._place is not None and bool(_guard.table[self._place + layout.LOST])
+        return self._place is not None and bool(_guard.table[self._place + LOST_PAGE])
 
-    def prepare(self, handle: FileHandle) -> bool:
+    def prepare(self) -> bool:
         """Map the file, if that is worth it by now."""
         self._n_readings += 1
         if self._n_readings < _WORTH_MAPPING or time.monotonic() < self._again or self.lost:
             return False
-        with self._lock:
+        with self._making:
             if not self.ready:
-                if not _in_memory(handle.fd, handle.stamp.size):
+                if not _in_memory(self.fd, self.stamp.size):
                     self.leave()
                     return False
                 if self._place is None:
-                    self._map(handle.fd, handle.stamp.size)
+                    self._map()
                 self.ready = self._place is not None
         return self.ready
 
@@ -222,24 +190,45 @@ class _Mapping:
         self.ready = False
         self._again = time.monotonic() + _RETRY_SECONDS
 
-    def _map(self, fd: int, size: int) -> None:
+    def refuse_lost(self) -> None:
+        """Raise StoreError if pages were missing."""
+        if self.lost:
+            self.ready = False
+            self.verify(self.stamp)  # says what happened to it
+            raise StoreError(
+                "could not be read: its disk or network failed",
+                store=self.path,
+                remedy="Copy it to another disk, or try again.",
+            )
+
+    def _map(self) -> None:
+        size = self.stamp.size
         try:
-            memory = mmap.mmap(fd, size, access=mmap.ACCESS_READ, **_NO_COPY_OF_FD)
+            memory = mmap.mmap(self.fd, size, access=mmap.ACCESS_READ, **_NO_COPY_OF_FD)
             memory.madvise(mmap.MADV_RANDOM)  # no pages around one that has to be fetched
         except (OSError, ValueError) as error:  # it became shorter; a file system without
             _log.debug("a file is not mapped: %s", error)
             self._again = math.inf
             return
         self._array = np.frombuffer(memory, np.uint8)  # holds it, too
-        self.address = self._array.ctypes.data
+        self.address = address(self._array)
         self._place = _guard.add(self.address, size)
         if self._place is None:
             self._array = None
             self._again = math.inf
+        else:
+            self.lost_at = _guard.address + 8 * (self._place + LOST_PAGE)
 
-    def __del__(self, remove: Callable[[int], None] = _guard.remove) -> None:
-        if self._place is not None:
-            remove(self._place)
+    def __del__(
+        self,
+        remove: Callable[[int], None] = _guard.remove,
+        close: Callable[[Any], None] = FileHandle.__del__,
+    ) -> None:
+        place, self._place = self._place, None
+        if place is not None:
+            remove(place)
+            self._array = None
+        close(self)
 
 
 def _in_memory(fd: int, size: int) -> bool:
@@ -263,8 +252,7 @@ class Watch:
 
     Examples
     --------
-    >>> from mappedviz.formats.chunks import FileHandle
-    >>> handle = FileHandle(__file__)
+    >>> handle = MappedFile(__file__)
     >>> watch = Watch()
     >>> address = watch.address(handle)
     >>> watch.settle(1)
@@ -277,19 +265,18 @@ class Watch:
     def __init__(self) -> None:
         self._guarded = _guard.in_place()
         self._n_waits = _n_waits() if self._guarded else 0
-        self._used: list[FileHandle] = []  # which keeps them mapped
+        self._used: list[MappedFile] = []  # which keeps them mapped
 
-    def address(self, handle: FileHandle) -> int:
+    def address(self, handle: MappedFile) -> int:
         """Where the whole of a file is mapped, 0 where it is better read with ``pread``.
 
         It stays there for as long as the watch lives.
         """
-        mapping: _Mapping = handle.mapping or _new_mapping(handle)
         if not self._guarded:
-            mapping.ready = False
-        elif (mapping.ready and not mapping.lost) or mapping.prepare(handle):
+            handle.ready = False
+        elif (handle.ready and not handle.lost) or handle.prepare():
             self._used.append(handle)
-            return mapping.address
+            return handle.address
         return 0
 
     def settle(self, n_rows: int) -> None:
@@ -306,27 +293,7 @@ class Watch:
         """
         for handle in self._used:
             handle.verify(handle.stamp)
-            refuse_lost(handle)
+            handle.refuse_lost()
         if self._used and _n_waits() - self._n_waits > 1 + n_rows // _ROWS_PER_WAIT:
             for handle in self._used:
-                handle.mapping.leave()
-
-
-def _new_mapping(handle: FileHandle) -> _Mapping:
-    with _making:
-        if handle.mapping is None:
-            handle.mapping = _Mapping()
-        mapping: _Mapping = handle.mapping
-        return mapping
-
-
-def refuse_lost(handle: FileHandle) -> None:
-    """Raise StoreError if pages of a mapped file were missing."""
-    if handle.mapping.lost:
-        handle.mapping.ready = False
-        handle.verify(handle.stamp)  # says what happened to it
-        raise StoreError(
-            "could not be read: its disk or network failed",
-            store=handle.path,
-            remedy="Copy it to another disk, or try again.",
-        )
+                handle.leave()

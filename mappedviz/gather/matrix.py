@@ -1,12 +1,11 @@
 """Stored matrices, whatever their format: where their chunks lie, and their row pointers.
 
-Rows are read out of them by :mod:`mappedviz.gather`.
+Rows are read out of them by :mod:`mappedviz.gather.rows`.
 """
 
 from __future__ import annotations
 
 import math
-import struct
 import sys
 import weakref
 from collections.abc import Callable, Sequence
@@ -22,14 +21,11 @@ from mappedviz.formats.detect import ArrayNode, GroupNode
 from mappedviz.formats.elements import MatrixFacts, matrix_facts
 from mappedviz.gather import layout
 from mappedviz.gather.addresses import address
-from mappedviz.gather.layout import N_FIXED
+from mappedviz.gather.layout import CODES, N_FIXED
 
 __all__ = ["Matrix"]
 
 
-#: Stored types, by the number that the loops know them by.
-CODES = {name: code for code, name in enumerate(layout.CODES)}
-_FIXED = struct.Struct(f"={N_FIXED}q")
 _CAN_PREAD = sys.platform != "win32"
 _WRITE_AGAIN = "Write the store again with anndata, or leave it out."
 
@@ -48,13 +44,13 @@ class Opened:
         "most_chunks",
         "nbytes",
         "pointers",
-        "row_call",
+        "row_reader",
         "values_file",
     )
 
     def __init__(
         self,
-        fields: dict[int, int],
+        fields: layout.MatrixFields,
         held: Sequence[Array],
         pointers: Array | None = None,
         values_file: Direct | None = None,
@@ -63,10 +59,7 @@ class Opened:
         *,
         mappable: bool = False,
     ) -> None:
-        row = [0] * N_FIXED
-        for field, value in fields.items():
-            row[field] = value
-        self.fixed = _FIXED.pack(*row)
+        self.fixed = bytes(fields)[: 8 * N_FIXED]
         self.held = held
         self.pointers = pointers
         self.values_file = values_file
@@ -75,7 +68,7 @@ class Opened:
         self.mappable = mappable
         self.nbytes = sum(array.nbytes for array in held) + 512
         self.checked = 0.0
-        self.row_call: tuple[Any, ...] | None = None
+        self.row_reader: Any = None  # rows read singly: gather's
         self.lengths: Any = None  # of the rows of the output: gather's
 
 
@@ -209,27 +202,19 @@ class Matrix:
         if facts.kind == "csc":
             return self._converted()
         held: list[Array] = []
-        fields = {
-            layout.N_ROWS: facts.shape[0],
-            layout.N_VARS: facts.shape[1],
-            layout.CODE: self.code,
-            layout.ITEM: facts.dtype.itemsize,
-            layout.D_LEN: max(values.chunk_shape[0], 1),
-        }
-        values_file = _located(values, fields, layout.D_TABLE, layout.D_COUNT, held)
+        fields = _fields(self)
+        values_file = _located(values, fields.values, held)
         if columns is None:
-            fields[layout.DENSE] = 1
-            fields[layout.I_TABLE] = -1  # no column indices, hence none to look for
-            fields[layout.D_COLS] = max(values.chunk_shape[1], 1)
-            fields[layout.D_GRID] = values.grid[1]
+            fields.dense = 1
+            fields.width = max(values.chunk_shape[1], 1)
+            fields.grid = values.grid[1]
             most = 0 if values_file else values.grid[0]
             mappable = _mappable(values)
             return Opened(fields, held, None, values_file, None, most, mappable=mappable)
-        columns_file = _located(columns, fields, layout.I_TABLE, layout.I_COUNT, held)
+        columns_file = _located(columns, fields.columns, held)
         pointers = self._read_pointers()
         held.append(pointers)
-        fields |= _sparse_fields(self, pointers)
-        fields[layout.I_LEN] = max(columns.chunk_shape[0], 1)
+        _point(fields, pointers)
         most = max(0 if values_file else values.n_chunks, 0 if columns_file else columns.n_chunks)
         mappable = _mappable(values) and _mappable(columns)
         return Opened(fields, held, pointers, values_file, columns_file, most, mappable=mappable)
@@ -374,17 +359,34 @@ def _size(opened: Opened) -> int:
     return opened.nbytes
 
 
-def _located(
-    array: ChunkedArray, fields: dict[int, int], table: int, count: int, held: list[Array]
-) -> Direct | None:
-    """Let the loop read an array from its file, where that is possible."""
+def _fields(matrix: Matrix) -> layout.MatrixFields:
+    """What the core is told of a matrix, but for places in memory."""
+    facts = matrix.facts
+    fields = layout.MatrixFields(
+        n_rows=facts.shape[0], n_vars=facts.shape[1], nnz=facts.nnz or 0, type=matrix.code
+    )
+    fields.values.item = facts.dtype.itemsize
+    if facts.index_dtype is not None:
+        fields.index = CODES[facts.index_dtype.str[1:]]
+        fields.columns.item = facts.index_dtype.itemsize
+    return fields
+
+
+def _point(fields: layout.MatrixFields, pointers: Array) -> None:
+    """Tell the core where row pointers are."""
+    fields.indptr = address(pointers)
+    fields.wide = int(pointers.dtype.itemsize == 8)
+
+
+def _located(array: ChunkedArray, chunks: layout.Chunks, held: list[Array]) -> Direct | None:
+    """Let the core read an array from its file, where that is possible."""
+    chunks.length = max(array.chunk_shape[0], 1)
     direct = array.direct
     if direct is None or not _CAN_PREAD or not array.n_chunks:
         return None
     offsets = np.ascontiguousarray(direct.offsets, dtype=np.int64)
     held.append(offsets)
-    fields[table] = address(offsets)
-    fields[count] = array.n_chunks
+    chunks.table, chunks.count = address(offsets), array.n_chunks
     return direct
 
 
@@ -403,34 +405,14 @@ def _mappable(array: ChunkedArray) -> bool:
     return int((direct.offsets + n_bytes).max()) <= size and not (direct.offsets % item).any()
 
 
-def _sparse_fields(matrix: Matrix, pointers: Array) -> dict[int, int]:
-    index_dtype = cast("np.dtype[Any]", matrix.facts.index_dtype)
-    return {
-        layout.NNZ: cast(int, matrix.facts.nnz),
-        layout.INDPTR: address(pointers),
-        layout.INDPTR_WIDE: int(pointers.dtype.itemsize == 8),
-        layout.INDEX_CODE: CODES[index_dtype.str[1:]],
-        layout.INDEX_ITEM: index_dtype.itemsize,
-    }
-
-
 def _resident(matrix: Matrix, pointers: Array, indices: Array, data: Array) -> Opened:
     """Arrays in memory as a matrix of one chunk."""
     tables = np.array([address(data), address(indices)], dtype=np.int64)
-    size = max(len(data), 1)
-    fields = {
-        layout.N_ROWS: matrix.facts.shape[0],
-        layout.N_VARS: matrix.facts.shape[1],
-        layout.CODE: matrix.code,
-        layout.ITEM: data.itemsize,
-        layout.D_LEN: size,
-        layout.I_LEN: size,
-        layout.D_TABLE: address(tables),
-        layout.I_TABLE: address(tables) + 8,
-        layout.D_COUNT: 1,
-        layout.I_COUNT: 1,
-        **_sparse_fields(matrix, pointers),
-        layout.INDEX_CODE: CODES[indices.dtype.str[1:]],
-        layout.INDEX_ITEM: indices.itemsize,
-    }
+    fields = _fields(matrix)
+    _point(fields, pointers)
+    fields.index = CODES[indices.dtype.str[1:]]
+    fields.columns.item = indices.itemsize
+    for chunks, place in ((fields.values, 0), (fields.columns, 8)):
+        chunks.table, chunks.count = address(tables) + place, 1
+        chunks.length = max(len(data), 1)
     return Opened(fields, [pointers, tables, indices, data], pointers)

@@ -1,17 +1,18 @@
-"""Rows that are asked for, as the compiled loops see them.
+"""Rows that are asked for, as the compiled core gets them.
 
-A :class:`Part` names rows of one matrix, a :class:`Batch` is what one call of a loop gets: a
+A :class:`Part` names rows of one matrix; a :class:`Batch` is what the core is called with: a
 descriptor per part (:mod:`mappedviz.gather.layout`), and everything that must stay alive meanwhile.
 """
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -27,27 +28,23 @@ from mappedviz.formats.chunks import (
 )
 from mappedviz.gather import layout
 from mappedviz.gather.addresses import address, addresses
-from mappedviz.gather.layout import N_FIELDS, N_FIXED
-from mappedviz.gather.mapped_files import Watch
-from mappedviz.gather.matrix import CODES, Matrix, Opened
-from mappedviz.gather.native import function
-from mappedviz.gather.remaps import looked_at
+from mappedviz.gather.layout import CODES, N_FIELDS, N_FIXED
+from mappedviz.gather.mapped_files import MappedFile, Watch
+from mappedviz.native import function
 
-__all__ = ["Batch", "Part", "Target", "target_of"]
+if TYPE_CHECKING:
+    from mappedviz.gather.matrix import Matrix, Opened
+    from mappedviz.recipe.column_map import ColumnMap
+
+__all__ = ["Batch", "Part", "Target", "open_files", "order_of", "target_of"]
 
 
 _OF_BATCH = struct.Struct(f"={N_FIELDS - N_FIXED}q")
-_TYPES = [np.dtype(name) for name in layout.CODES]
 #: Decoded chunks of one batch beyond a share of the cache (or this) are gathered in several steps.
 STEP_BYTES = 64 << 20
 
 
-# ------------------------------------------------------------------------------- conversions
-# What becomes of stored values: they are of the output's type (or the same bits), the loop
-# converts them, or numpy does, after a gather in the stored type.
-_SAME, _CONVERT, BY_NUMPY = 0, 1, 2
-
-
+# ------------------------------------------------------------------------------------- types
 @dataclass(frozen=True)
 class Target:
     """A type of output.
@@ -56,49 +53,44 @@ class Target:
     ----------
     dtype
         The type.
-    kind
-        Type that the compiled loop writes: the same bits.
-    routes, convert
-        By stored type: what is done, and what the loop is told.
+    code
+        The number that the core knows it by.
+    bound
+        The number of the integer type that sums must fit, -1 for none.
     """
 
     dtype: np.dtype[Any]
-    kind: str
-    routes: tuple[int, ...]
-    convert: tuple[int, ...]
+    code: int
+    bound: int
+
+    def by_numpy(self, matrix: Matrix) -> bool:
+        """Whether numpy must convert: only it knows what floats outside of a range become."""
+        return self.dtype.kind in "iu" and matrix.facts.dtype.kind == "f"
+
+    def before_numpy(self, matrix: Matrix) -> Target:
+        """The type that numpy converts from, with the bound of this one."""
+        code = CODES["f8" if matrix.facts.dtype.itemsize == 8 else "f4"]
+        return Target(np.dtype(layout.TYPES[code]), code, self.bound)
 
 
 _targets: dict[Any, Target] = {}
 
 
 def target_of(dtype: Any) -> Target:
-    """What becomes of stored values in an output of a type; TypeError for one that is none."""
+    """The output of a type; TypeError for a type that cannot be one."""
     found = _targets.get(dtype)
     if found is None:
         dtype = np.dtype(dtype)
-        if dtype.str[1:] not in CODES or not dtype.isnative:
+        code = CODES.get(dtype.str[1:], -1)
+        if code < 0 or not dtype.isnative:
             raise TypeError(f"rows cannot be read as {dtype}")
-        routes = tuple(_route(stored, dtype) for stored in _TYPES)
-        is_float = dtype.kind == "f" and dtype.itemsize > 2
-        kind = dtype.str[1:] if is_float else f"u{dtype.itemsize}"
-        # float16 read as float32 is summed as that, too.
-        convert = tuple(
-            2 if (stored.str[1:], kind) == ("f2", "f4") else int(route != _SAME)
-            for stored, route in zip(_TYPES, routes, strict=True)
-        )
-        found = _targets[dtype] = Target(dtype, kind, routes, convert)
+        found = _targets[dtype] = Target(dtype, code, code if dtype.kind in "iu" else -1)
     return found
 
 
-def _route(stored: np.dtype[Any], dtype: np.dtype[Any]) -> int:
-    if dtype.kind == "f" and dtype.itemsize > 2:
-        return _SAME if stored == dtype else _CONVERT
-    if dtype.kind == "b":
-        return _SAME if stored == dtype else BY_NUMPY
-    if dtype.kind in "iu" and stored.kind in "iub" and stored.itemsize == dtype.itemsize:
-        return _SAME
-    # What a float out of an integer's range becomes, only numpy knows.
-    return BY_NUMPY
+def order_of(columns: ColumnMap) -> int:
+    """What the core may rely on: 1, no two columns become one; 2, and they stay in order."""
+    return 2 if columns.ascending else int(columns.injective)
 
 
 # --------------------------------------------------------------------------------- one batch
@@ -114,63 +106,69 @@ class Part:
         int64 (k,): rows of the matrix, in any order, repeats welcome.
     out_rows
         int64 (k,): rows of the output that they become; each at most once in a batch.
-    remap
-        int32 (n_vars,): column of the matrix -> column of the output. -1 drops a column,
-        columns that become one are summed. None: columns stay what they are. The array must not
-        change once it was used.
+    columns
+        The column of the output of each column of the matrix; those that become one are summed.
+        None: columns stay what they are.
     """
 
     matrix: Matrix
     rows: Array
     out_rows: Array
-    remap: Array | None = None
+    columns: ColumnMap | None = None
 
 
 class Batch:
-    """Parts as the loops see them, and everything that must stay alive while they run."""
+    """Parts as the core gets them, and everything that must stay alive while it runs."""
 
-    __slots__ = ("descriptors", "held", "most_chunks", "out_rows", "parts", "rows", "sums", "watch")
+    __slots__ = (
+        "_descriptors",
+        "call",
+        "held",
+        "most_chunks",
+        "out_rows",
+        "parts",
+        "rows",
+        "table",
+        "target",
+        "watch",
+    )
 
     def __init__(self, parts: Sequence[Part], n_cols: int, target: Target) -> None:
         self.parts = parts
+        self.target = target
         self.watch: Watch | None = None
         self.held: list[Any] = []
         self.most_chunks = 0
         packed = []
-        pack, convert = _OF_BATCH.pack, target.convert
+        pack = _OF_BATCH.pack
         end = 0
         for part in parts:
             matrix = part.matrix
             opened = matrix.touched()
-            values_fd = columns_fd = -1
+            sources = (-1, 0, -1, 0)
             if opened.values_file is not None or opened.columns_file is not None:
                 self.watch = self.watch or Watch()
-                values_fd, columns_fd = open_files(matrix, opened, self.held, self.watch)
+                sources = open_files(matrix, opened, self.held, self.watch)
             if opened.most_chunks > self.most_chunks:
                 self.most_chunks = opened.most_chunks
-            if part.remap is None:
-                address, injective = 0, 2
-                if matrix.facts.shape[1] != n_cols:
-                    raise ValueError(
-                        f"{matrix!r} has another width than the output ({n_cols}) and no remap"
-                    )
-            else:
-                remap = looked_at(part.remap, matrix.facts.shape[1], n_cols)
-                address, injective = remap.address, remap.injective
-                self.held.append(remap)
+            at, order = check_columns(matrix, part.columns, n_cols)
             begin, end = end, end + len(part.rows)
             if len(part.out_rows) != end - begin:
                 raise ValueError("as many rows as out_rows are needed")
             self.held.append(opened)
             packed.append(opened.fixed)
-            packed.append(
-                pack(values_fd, columns_fd, address, injective, convert[matrix.code], begin, end)
-            )
-        self.descriptors = np.frombuffer(bytearray(b"".join(packed)), np.int64)
-        self.descriptors = self.descriptors.reshape(len(parts), N_FIELDS)
+            packed.append(pack(*sources, at, order, begin, end))
+        self._descriptors = bytearray(b"".join(packed))
+        self.table: Array = np.frombuffer(self._descriptors, np.int64).reshape(-1, N_FIELDS)
         self.rows = _as_int64([part.rows for part in parts])
         self.out_rows = _as_int64([part.out_rows for part in parts])
-        self.sums = np.zeros(5, np.int64)
+        self.call = layout.BatchCall(
+            matrices=address(self.table),
+            n_matrices=len(parts),
+            n_cols=n_cols,
+            type=target.code,
+            bound=target.bound,
+        )
 
     def sort(self) -> None:
         """Put the rows of each matrix in the order of the file.
@@ -181,47 +179,33 @@ class Batch:
         order = np.lexsort((self.rows, np.repeat(np.arange(len(lengths)), lengths)))
         self.rows, self.out_rows = self.rows[order], self.out_rows[order]
 
-    def check(self, n_out: int, parts: int = 0, slots: int = 0) -> tuple[int, int, int]:
-        """Check rows and row pointers; most values of a row, of all rows, chunk numbers."""
-        code = function("check")(
-            address(self.descriptors),
-            len(self.parts),
-            address(self.rows),
-            address(self.out_rows),
-            n_out,
-            parts,
-            slots,
-            address(self.sums),
-        )
-        longest, total, spans, p, row = self.sums.tolist()
-        if code < 0:
-            raise self.error(code, p, row)
-        return longest, total, spans
+    def check(self, n_out: int) -> None:
+        """Check rows and row pointers, and size up the work (fields of ``call``)."""
+        call = self.call
+        call.rows, call.out_rows = address(self.rows), address(self.out_rows)
+        call.n_out = n_out
+        self.run("check", call)
 
-    def wanted(self, spans: int) -> tuple[list[tuple[ChunkedArray, Array]], Array, int]:
-        """The chunks that are not read by the loop, all their numbers, and their bytes."""
-        ids = np.empty(spans, np.int64)
-        n_ids = function("plan")(
-            address(self.descriptors),
-            len(self.parts),
-            address(self.rows),
-            self.most_chunks,
-            address(ids),
-        )
-        if n_ids == layout.NO_MEMORY:
-            raise MemoryError
-        table = self.descriptors
-        fields = [layout.D_TABLE, layout.D_IDS, layout.D_COUNT]
-        fields += [layout.I_TABLE, layout.I_IDS, layout.I_COUNT]
+    def run(self, name: str, call: layout.BatchCall) -> int:
+        """Call the core; the error that a return code means is raised."""
+        code = function(name)(ctypes.addressof(call))
+        if code < 0 and code != layout.RECOUNT:
+            raise self._error(code, call.failed_part, call.failed_row)
+        return code
+
+    def wanted(self) -> tuple[list[tuple[ChunkedArray, Array]], Array, int]:
+        """The chunks that have to be decoded, all their numbers, and their bytes."""
+        ids = np.empty(self.call.spans, np.int64)
+        self.call.ids, self.call.most_chunks = address(ids), self.most_chunks
+        self.run("plan", self.call)
         wants: list[tuple[ChunkedArray, Array]] = []
         n_bytes = 0
-        for part, row in zip(self.parts, table[:, fields].tolist(), strict=True):
+        for part, row in zip(self.parts, self.table.tolist(), strict=True):
             matrix = part.matrix
-            for array, (at, first, count) in (
-                (matrix.values, row[:3]),
-                (matrix.columns, row[3:]),
-            ):
-                if not at and count and array is not None:
+            for array, at in ((matrix.values, layout.VALUES), (matrix.columns, layout.COLUMNS)):
+                count = row[at + layout.COUNT]
+                if not row[at + layout.TABLE] and count and array is not None:
+                    first = (row[at + layout.IDS] - self.call.ids) // 8
                     wants.append((array, ids[first : first + count]))
                     n_bytes += count * chunk_nbytes(array)
         return wants, ids, n_bytes
@@ -230,22 +214,25 @@ class Batch:
         """That of the matrices that have one."""
         return next(part.matrix.cache for part in self.parts if part.matrix.cache is not None)
 
-    def decode(self, spans: int) -> bool:
-        """Get the chunks that are not read by the loop; False where they are too many for one step."""
-        wants, ids, n_bytes = self.wanted(spans)
+    def decode(self) -> bool:
+        """Get the chunks that have to be decoded; False where they are too many for one step."""
+        if not self.call.spans:
+            return True
+        wants, ids, n_bytes = self.wanted()
         if not wants:
             return True
-        cache, table = self.cache(), self.descriptors
+        cache, table = self.cache(), self.table
         if n_bytes > max(cache.max_bytes // 4, STEP_BYTES) and len(self.rows) > 1:
             return False
-        chunks = cache.get_many_of(wants)
-        flat = list(itertools.chain.from_iterable(chunks))
+        flat = list(itertools.chain.from_iterable(cache.get_many_of(wants)))
         found = addresses(flat)
         self.held += (flat, ids, found)
-        for at, first in ((layout.D_TABLE, layout.D_IDS), (layout.I_TABLE, layout.I_IDS)):
-            missing = table[:, at] == 0
-            table[missing, at] = address(found) + 8 * table[missing, first]
-            table[missing, first] = address(ids) + 8 * table[missing, first]
+        # The addresses stand in the order of the numbers: what is found there lies as far in one
+        # array as in the other.
+        for at in (layout.VALUES, layout.COLUMNS):
+            missing = (table[:, at + layout.TABLE] == 0) & (table[:, at + layout.COUNT] > 0)
+            moved = table[missing, at + layout.IDS] - self.call.ids
+            table[missing, at + layout.TABLE] = address(found) + moved
         return True
 
     def settle(self) -> None:
@@ -253,9 +240,11 @@ class Batch:
         if self.watch is not None:
             self.watch.settle(len(self.rows))
 
-    def error(self, code: int, p: int, row: int) -> Exception:
-        """What a return code means."""
+    def _error(self, code: int, p: int, row: int) -> Exception:
+        """The error that a return code means."""
         self.settle()
+        if code == layout.NO_MEMORY:
+            return MemoryError()
         matrix = self.parts[p].matrix
         if code == layout.BAD_ROW:
             return IndexError(f"{matrix!r} has no row {row}")
@@ -263,14 +252,38 @@ class Batch:
             return IndexError(f"the output has no row {row}")
         if code == layout.BAD_INDEX:
             return matrix.bad_index(row)
+        if code == layout.TOO_LARGE:
+            dtype = np.dtype(layout.TYPES[self.target.bound if self.target.bound >= 0 else 7])
+            return matrix.error(
+                f"repeats columns in row {row}, whose sum does not fit {dtype}",
+                'Ask for a type that holds it, such as dtype="'
+                + ("int64" if dtype.itemsize < 8 else "float64")
+                + '".',
+            )
         if code in (layout.SHORT, layout.UNREADABLE):
             return _file_error(matrix, code)
-        if code == layout.NO_MEMORY:
-            return MemoryError()
         return matrix.error(f"has row pointers or chunks that do not fit together at row {row}")
 
 
+def check_columns(matrix: Matrix, columns: ColumnMap | None, n_cols: int) -> tuple[int, int]:
+    """Address and order of a column map, which must fit a matrix and an output."""
+    n_vars = matrix.facts.shape[1]
+    if columns is None:
+        if n_vars != n_cols:
+            raise ValueError(
+                f"{matrix!r} has another width than the output ({n_cols}) and no column map"
+            )
+        return 0, 2
+    if len(columns.array) != n_vars or columns.highest >= n_cols:
+        raise ValueError(
+            f"a column map of {len(columns)} columns to 0 … {columns.highest} "
+            f"for {n_vars} columns and an output of {n_cols}"
+        )
+    return columns.address, order_of(columns)
+
+
 def chunk_nbytes(array: ChunkedArray) -> int:
+    """The bytes of a decoded chunk."""
     n = array.dtype.itemsize
     for size in array.chunk_shape:
         n *= size
@@ -286,11 +299,14 @@ def _as_int64(arrays: list[Array]) -> Array:
     return whole
 
 
-def open_files(matrix: Matrix, opened: Opened, held: list[Any], watch: Watch) -> tuple[int, int]:
-    """Sources of the values and of the columns, as the loop knows them; -1 where it reads no file."""
+# --------------------------------------------------------------------------------- its files
+def open_files(
+    matrix: Matrix, opened: Opened, held: list[Any], watch: Watch
+) -> tuple[int, int, int, int]:
+    """Sources (descriptor, origin) of the values and of the columns; -1, 0 where there is no file."""
     files = cast(ChunkCache, matrix.cache).files
     values, columns = opened.values_file, opened.columns_file
-    values_from = columns_from = -1
+    values_from = columns_from = (-1, 0)
     if values is not None:
         handle = files.get(values.path)
         held.append(handle)
@@ -302,23 +318,29 @@ def open_files(matrix: Matrix, opened: Opened, held: list[Any], watch: Watch) ->
             handle = files.get(columns.path)
             held.append(handle)
             columns_from = source_of(handle, columns, files, opened, watch)
-    return values_from, columns_from
+    return *values_from, *columns_from
 
 
 def source_of(
     handle: FileHandle, direct: Direct, files: FilePool, opened: Opened, watch: Watch
-) -> int:
+) -> tuple[int, int]:
+    """Descriptor of a file, or -1 and the address where it is mapped."""
     # To map and unmap a file again and again costs more than it saves.
-    if opened.mappable and not files.crowded and handle.stamp == direct.stamp:
+    if (
+        opened.mappable
+        and isinstance(handle, MappedFile)
+        and not files.crowded
+        and handle.stamp == direct.stamp
+    ):
         place = watch.address(handle)
         if place:
-            return -1 - place
+            return -1, place
     handle.verify(direct.stamp)
-    return handle.fd
+    return handle.fd, 0
 
 
 def _file_error(matrix: Matrix, code: int) -> Exception:
-    """Why the loop could not read a file."""
+    """Why the core could not read a file."""
     opened = matrix.opened()
     path = matrix.store
     for direct in (opened.values_file, opened.columns_file):

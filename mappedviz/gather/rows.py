@@ -1,18 +1,20 @@
 """Rows out of stored matrices into one dense or CSR batch.
 
-:func:`gather_dense` and :func:`gather_csr` read rows of many matrices in one call of a compiled
-loop. Unfiltered chunks are read by that loop, straight from the file; compressed ones come decoded
-out of the cache.
+:func:`gather_dense` and :func:`gather_csr` read rows of many matrices in one call of the compiled
+core. Unfiltered chunks are read there, straight from the file; compressed ones come decoded out of
+the cache.
 
-The result is, bit for bit, what this slow route gives: the rows as stored, repeated entries of a
-row summed in the stored type (booleans: or); columns mapped, those that become one summed in the
-stored type and in the order of the columns; then ``astype`` to the type of the output. float16
-is summed as float32.
+The result is, bit for bit, what this slow route gives: the rows as stored, in a type that holds
+sums (integers and booleans in int64, uint64 in uint64, float16 in float32); repeated entries of a row
+summed; columns mapped, those that become one summed in the order of the columns; then ``astype`` to
+the type of the output. A sum that does not fit an integer output is an error. In a boolean output, a
+value is true if any of those that were to be summed is not zero.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import time
 from collections import deque
@@ -20,28 +22,30 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from mappedviz._types import Array
-from mappedviz.formats.chunks import ChunkCache, default_threads
+from mappedviz.formats.chunks import ChunkCache, FileHandle, default_threads
 from mappedviz.gather import layout
 from mappedviz.gather.addresses import address
-from mappedviz.gather.mapped_files import Watch, refuse_lost
+from mappedviz.gather.mapped_files import MappedFile, Watch
 from mappedviz.gather.matrix import Matrix, Opened
-from mappedviz.gather.native import function
-from mappedviz.gather.remaps import Remap, looked_at
 from mappedviz.gather.request import (
-    BY_NUMPY,
     STEP_BYTES,
     Batch,
     Part,
     Target,
+    check_columns,
     open_files,
     source_of,
     target_of,
 )
+from mappedviz.native import function
+
+if TYPE_CHECKING:
+    from mappedviz.recipe.column_map import ColumnMap
 
 __all__ = ["decode_ahead", "gather_csr", "gather_dense", "gather_row"]
 
@@ -81,8 +85,9 @@ def gather_dense(parts: Sequence[Part], out: Array, *, threads: int = 1) -> None
     >>> indptr, indices, data = np.array([0, 2, 3]), np.array([0, 2, 1]), np.array([1.0, 2.0, 3.0])
     >>> matrix = Matrix.from_csr(indptr, indices, data, 3)
     >>> out = np.empty((2, 2), np.float32)
-    >>> remap = np.array([1, -1, 0], dtype=np.int32)
-    >>> gather_dense([Part(matrix, np.array([1, 0]), np.array([0, 1]), remap)], out)
+    >>> from mappedviz.recipe.column_map import ColumnMap
+    >>> columns = ColumnMap([1, -1, 0])
+    >>> gather_dense([Part(matrix, np.array([1, 0]), np.array([0, 1]), columns)], out)
     >>> out
     array([[0., 0.],
            [2., 1.]], dtype=float32)
@@ -94,13 +99,24 @@ def gather_dense(parts: Sequence[Part], out: Array, *, threads: int = 1) -> None
     for part in parts:
         if not len(part.rows):
             continue
-        if target.routes[part.matrix.code] != BY_NUMPY:
+        if target.by_numpy(part.matrix):
+            for block, out_rows in _blocks(part, out.shape[1], target):
+                out[out_rows] = block
+        else:
             direct.append(part)
-            continue
-        for block, out_rows in _blocks(part, out.shape[1]):
-            out[out_rows] = block
     if direct:
         _dense(direct, out, target, threads)
+
+
+def _blocks(part: Part, width: int, target: Target) -> Iterable[tuple[Array, Array]]:
+    """Dense rows for numpy to convert, and their rows of the output, a few at a time."""
+    before = target.before_numpy(part.matrix)
+    size = max(1, STEP_BYTES // max(1, width * before.dtype.itemsize))
+    for begin in range(0, len(part.rows), size):
+        rows = part.rows[begin : begin + size]
+        block = np.empty((len(rows), width), before.dtype)
+        _dense([Part(part.matrix, rows, np.arange(len(rows)), part.columns)], block, before, 1)
+        yield block, part.out_rows[begin : begin + size]
 
 
 def _dense(parts: list[Part], out: Array, target: Target, threads: int) -> None:
@@ -109,52 +125,30 @@ def _dense(parts: list[Part], out: Array, target: Target, threads: int) -> None:
     n = len(batch.rows)
     if n >= _WORTH_SORTING:
         batch.sort()
-    longest, _, spans = batch.check(n_out)
-    if spans and not batch.decode(spans):
+    batch.check(n_out)
+    if not batch.decode():
         for half in _split(parts, n // 2):
             _dense(half, out, target, threads)
         return
-    waiting = np.zeros(n, np.uint8)
-    call = function("dense", target.kind)
+    batch.call.out = address(out)
 
-    def run(begin: int, end: int) -> int:
-        failed = np.zeros(2, np.int64)
-        code = call(
-            address(batch.descriptors),
-            len(parts),
-            address(batch.rows),
-            address(batch.out_rows),
-            begin,
-            end,
-            longest,
-            address(out),
-            n_cols,
-            address(waiting),
-            address(failed),
-        )
-        if code < 0:
-            raise batch.error(code, *failed.tolist())
-        return code
+    def run(begin: int, end: int) -> None:
+        call = layout.BatchCall.from_buffer_copy(batch.call)
+        call.begin, call.end = begin, end
+        batch.run("dense", call)
 
-    n_waiting = run(0, n) if threads <= 1 else _shared(run, n, threads)
+    if threads <= 1:
+        run(0, n)
+    else:
+        _shared(run, n, threads)
     batch.settle()
-    if n_waiting == 0:
-        return
-    places = np.flatnonzero(waiting)
-    bounds = np.cumsum([0, *(len(part.rows) for part in parts)])
-    for part, begin, end in zip(parts, bounds[:-1], bounds[1:], strict=True):
-        here = places[(places >= begin) & (places < end)]
-        if len(here):
-            _by_slow_route(
-                Part(part.matrix, batch.rows[here], batch.out_rows[here], part.remap), out
-            )
 
 
-def _shared(run: Callable[[int, int], int], n: int, threads: int) -> int:
-    """Run over stretches of a batch on several threads; the sum of what they return."""
+def _shared(run: Callable[[int, int], None], n: int, threads: int) -> None:
+    """Run over parts of a batch on several threads."""
     n_pieces = min(n, 4 * threads)  # more than threads: some start late
     cuts = [n * i // n_pieces for i in range(n_pieces + 1)]
-    results: list[int | BaseException] = [0] * n_pieces
+    errors: list[BaseException] = []
     left = deque(range(n_pieces))
 
     def work() -> None:
@@ -164,9 +158,9 @@ def _shared(run: Callable[[int, int], int], n: int, threads: int) -> int:
             except IndexError:  # another thread was faster
                 return
             try:
-                results[i] = run(cuts[i], cuts[i + 1])
+                run(cuts[i], cuts[i + 1])
             except BaseException as error:
-                results[i] = error
+                errors.append(error)
 
     helping: list[Future[None]] = []
     with contextlib.suppress(RuntimeError):  # Python exits: this thread does it all
@@ -175,12 +169,8 @@ def _shared(run: Callable[[int, int], int], n: int, threads: int) -> int:
     for helper in helping:
         if not helper.cancel():  # it has begun
             helper.result()
-    total = 0
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-        total += result
-    return total
+    if errors:
+        raise errors[0]
 
 
 @cache
@@ -192,24 +182,11 @@ if hasattr(os, "register_at_fork"):  # threads do not survive it
     os.register_at_fork(after_in_child=_helpers.cache_clear)
 
 
-def _by_slow_route(part: Part, out: Array) -> None:
-    """Rows in which values must be summed, before they are converted or their columns mapped."""
-    matrix, remap = part.matrix, part.remap
-    stored = _summed_as(matrix)
-    if out.dtype != stored:
-        for block, out_rows in _blocks(part, out.shape[1]):
-            out[out_rows] = block
-        return
-    as_stored = Part(matrix, part.rows, part.out_rows)
-    for piece in _pieces(as_stored, matrix.facts.shape[1], stored):
-        gather_dense([Part(piece.matrix, piece.rows, piece.out_rows, remap)], out)
-
-
 # ----------------------------------------------------------------------------------- one row
 def gather_row(
     matrix: Matrix,
     row: int,
-    remap: Array | None,
+    columns: ColumnMap | None,
     n_cols: int,
     dtype: Any,
     out: Array | None = None,
@@ -222,7 +199,7 @@ def gather_row(
         Where it comes from.
     row
         Which one, from 0.
-    remap
+    columns
         As of :class:`Part`.
     n_cols
         Length of the result.
@@ -243,86 +220,120 @@ def gather_row(
     array([0., 5., 0.], dtype=float32)
     """
     opened = matrix.opened()
-    prepared = opened.row_call
+    reader: _RowReader | None = opened.row_reader
     if (
-        prepared is None
-        or prepared[0] is not remap
-        or prepared[1] != n_cols
-        or prepared[2] is not dtype
+        reader is None
+        or reader.columns is not columns
+        or reader.n_cols != n_cols
+        or reader.asked is not dtype
     ):
-        prepared = _prepare_row(matrix, opened, remap, n_cols, dtype)
-    _, _, _, target_dtype, call, descriptor, values, columns, _ = prepared
+        reader = opened.row_reader = _RowReader(matrix, opened, columns, n_cols, dtype)
     if out is None:
-        out = np.empty(n_cols, target_dtype)
-    elif out.shape != (n_cols,) or out.dtype != target_dtype or not out.flags.c_contiguous:
-        raise ValueError(f"the output must be contiguous: ({n_cols},) of {target_dtype}")
-    if call is not None:
-        values_from = columns_from = -1
-        handle = watch = None
-        if columns is not None:
-            held: list[Any] = []
+        out = np.empty(n_cols, reader.dtype)
+    elif out.shape != (n_cols,) or out.dtype != reader.dtype or not out.flags.c_contiguous:
+        raise ValueError(f"the output must be contiguous: ({n_cols},) of {reader.dtype}")
+    if not (reader.ready and reader.read(matrix, opened, int(row), out)):
+        # Chunks to be decoded, values for numpy to convert, an error to be named: as a batch.
+        gather_dense([Part(matrix, np.array([row]), np.array([0]), columns)], out[None])
+    return out
+
+
+class _RowReader:
+    """All that is the same for each row of a matrix that is read singly.
+
+    It holds neither files open nor the matrix itself.
+    """
+
+    __slots__ = (
+        "_call",
+        "_columns_file",
+        "_free",
+        "_template",
+        "_values_file",
+        "asked",
+        "columns",
+        "dtype",
+        "n_cols",
+        "ready",
+    )
+
+    def __init__(
+        self, matrix: Matrix, opened: Opened, columns: ColumnMap | None, n_cols: int, dtype: Any
+    ) -> None:
+        target = target_of(dtype)
+        self.asked, self.columns, self.n_cols, self.dtype = dtype, columns, n_cols, target.dtype
+        call = layout.RowCall(n_cols=n_cols, type=target.code, bound=target.bound)
+        ctypes.memmove(ctypes.addressof(call), opened.fixed, len(opened.fixed))
+        fields = call.matrix
+        fields.values_from.fd = fields.columns_from.fd = -1
+        fields.remap, fields.order = check_columns(matrix, columns, n_cols)
+        values, in_file = opened.values_file, opened.columns_file
+        self.ready = (
+            bool(fields.values.table)
+            and (matrix.is_dense or bool(fields.columns.table))
+            and not target.by_numpy(matrix)
+            and (in_file is None or values is not None)
+        )
+        self._values_file = values
+        # One descriptor serves both, where they are in one file.
+        same = values is not None and in_file is not None and values.path == in_file.path
+        self._columns_file = None if same else in_file
+        self._call = function("row")
+        self._template = bytes(call)
+        # Descriptors that no thread uses, their addresses, and what they say of the file.
+        self._free: list[tuple[Any, int, list[Any]]] = []
+
+    def _new(self) -> tuple[Any, int, list[Any]]:
+        numbers = (ctypes.c_int64 * (len(self._template) // 8)).from_buffer_copy(self._template)
+        return numbers, ctypes.addressof(numbers), [-1, 0]
+
+    def read(self, matrix: Matrix, opened: Opened, row: int, out: Array) -> bool:
+        """Read a row; False if that did not succeed."""
+        fd, origin, lost_at = -1, 0, 0
+        columns_from: list[int] | None = None
+        handle: FileHandle | None = None
+        watch: Watch | None = None
+        held: list[Any] = []
+        if self._columns_file is not None:
             watch = Watch()
-            values_from, columns_from = open_files(matrix, opened, held, watch)
-        elif values is not None:
+            fd, origin, *columns_from = open_files(matrix, opened, held, watch)
+        elif self._values_file is not None:
+            values = self._values_file
             files = cast(ChunkCache, matrix.cache).files
             handle = files.get(values.path)
             now = time.monotonic()
             if now - opened.checked > TRUST_SECONDS:
                 watch = Watch()
-                values_from = source_of(handle, values, files, opened, watch)
+                fd, origin = source_of(handle, values, files, opened, watch)
                 opened.checked = now
+            elif (
+                opened.mappable
+                and isinstance(handle, MappedFile)
+                and handle.ready
+                and handle.stamp == values.stamp
+            ):
+                origin, lost_at = handle.address, handle.lost_at
             else:
-                mapping = handle.mapping if opened.mappable else None
-                if mapping is not None and mapping.ready and handle.stamp == values.stamp:
-                    values_from = -1 - mapping.address
-                else:
-                    values_from = handle.fd
-            columns_from = values_from
-        code = call(descriptor, values_from, columns_from, int(row), address(out), n_cols)
+                fd = handle.fd
+        try:
+            descriptor = self._free.pop()
+        except IndexError:
+            descriptor = self._new()
+        numbers, place, before = descriptor
+        if before != [fd, origin] or columns_from is not None:
+            before[:] = fd, origin
+            at = layout.SOURCES
+            numbers[at : at + 4] = (fd, origin, *(columns_from or (fd, origin)))
+        numbers[layout.ROW] = row
+        numbers[layout.OUT] = address(out)
+        numbers[layout.LOST_AT] = lost_at
+        code = self._call(place)
+        self._free.append(descriptor)
         if watch is not None:
             watch.settle(1)
-        elif handle is not None and values_from < -1:
-            refuse_lost(handle)
-        if code == 0:
-            return out
-    # Chunks to be decoded, values to be summed, an error to be named: as a batch.
-    gather_dense([Part(matrix, np.array([row]), np.array([0]), remap)], out[None])
-    return out
-
-
-def _prepare_row(
-    matrix: Matrix, opened: Opened, remap: Array | None, n_cols: int, dtype: Any
-) -> tuple[Any, ...]:
-    """All that is the same for every row: what was asked, the function and its arguments."""
-    target = target_of(dtype)
-    batch = Batch(
-        [Part(matrix, np.empty(0, np.int64), np.empty(0, np.int64), remap)], n_cols, target
-    )
-    values, columns = opened.values_file, opened.columns_file
-    call = None
-    in_memory = values is None and columns is None
-    ready = bool(batch.descriptors[0, layout.D_TABLE]) and (
-        matrix.is_dense or bool(batch.descriptors[0, layout.I_TABLE])
-    )
-    if ready and target.routes[matrix.code] != BY_NUMPY and (in_memory or values is not None):
-        call = function("row", target.kind)
-    if values is not None and columns is not None and values.path == columns.path:
-        columns = None  # one descriptor serves both
-    # No more: open files and the matrix itself would live as long as this.
-    keep = (batch.descriptors, [held for held in batch.held if isinstance(held, Remap)])
-    prepared = (
-        remap,
-        n_cols,
-        dtype,
-        target.dtype,
-        call,
-        address(batch.descriptors),
-        values,
-        columns,
-        keep,
-    )
-    opened.row_call = prepared
-    return prepared
+        elif code == layout.LOST:
+            cast(MappedFile, handle).refuse_lost()
+        return code == 0
 
 
 # --------------------------------------------------------------------------------------- CSR
@@ -365,8 +376,9 @@ def gather_csr(
     --------
     >>> indptr, indices, data = np.array([0, 2, 3]), np.array([0, 2, 1]), np.array([1.0, 2.0, 3.0])
     >>> matrix = Matrix.from_csr(indptr, indices, data, 3)
-    >>> remap = np.array([1, -1, 0], dtype=np.int32)
-    >>> gather_csr([Part(matrix, np.array([1, 0]), np.array([0, 1]), remap)], 2, 2, np.float32)
+    >>> from mappedviz.recipe.column_map import ColumnMap
+    >>> columns = ColumnMap([1, -1, 0])
+    >>> gather_csr([Part(matrix, np.array([1, 0]), np.array([0, 1]), columns)], 2, 2, np.float32)
     (array([0, 0, 2]), array([0, 1], dtype=int32), array([2., 1.], dtype=float32))
     """
     target = target_of(dtype)
@@ -375,57 +387,62 @@ def gather_csr(
     parts = [part for part in parts if len(part.rows)]
     if not parts:
         return np.zeros(n_rows + 1, np.int64), empty((0,), np.int32), empty((0,), target.dtype)
-    if all(
-        not part.matrix.is_dense and target.routes[part.matrix.code] != BY_NUMPY for part in parts
-    ):
+    done = None
+    if not any(target.by_numpy(part.matrix) for part in parts):
         done = _csr(parts, n_rows, n_cols, target, empty)
-        if done is not None:
-            return done
-    pieces: list[Part] = []
-    for part in parts:
-        pieces += _pieces(part, n_cols, target.dtype)
-    done = _csr(pieces, n_rows, n_cols, target, empty)
-    assert done is not None  # sorted, summed, of the right type, in memory
+    if done is None:
+        pieces = [piece for part in parts for piece in _pieces(part, n_cols, target)]
+        done = _csr(pieces, n_rows, n_cols, target, empty)
+        assert done is not None  # in memory, of the right type
     return done
+
+
+def _pieces(part: Part, n_cols: int, target: Target) -> Iterable[Part]:
+    """The rows of a part as matrices in memory: read in several steps, or converted by numpy."""
+    by_numpy = target.by_numpy(part.matrix)
+    stored = target.before_numpy(part.matrix) if by_numpy else target
+    waiting = [part]
+    while waiting:
+        one = waiting.pop()
+        here = np.arange(len(one.rows))
+        some = Part(one.matrix, one.rows, here, one.columns)
+        done = _csr([some], len(here), n_cols, stored, np.empty)
+        if done is None:  # more chunks than are decoded in one step
+            first, second = _split([one], len(here) // 2)
+            waiting += first + second
+            continue
+        indptr, indices, data = done
+        data = data.astype(target.dtype, copy=False)
+        yield Part(Matrix.from_csr(indptr, indices, data, n_cols), here, one.out_rows)
 
 
 def _csr(
     parts: list[Part], n_rows: int, n_cols: int, target: Target, empty: Callable[..., Array]
 ) -> tuple[Array, Array, Array] | None:
-    """In one call; None where that cannot be."""
+    """In one call; None where more chunks are needed than are decoded in one step."""
     batch = Batch(parts, n_cols, target)
     counted = n_rows >= _WORTH_SORTING and all(
-        part.matrix.opened().values_file is not None for part in parts
+        part.matrix.opened().values_file is not None and not part.matrix.is_dense for part in parts
     )
     if counted:
         batch.sort()
+    call = batch.call
     part_of = np.empty(len(batch.rows), np.int32)
     slots = np.empty(n_rows, np.int64)
-    longest, total, spans = batch.check(n_rows, address(part_of), address(slots))
-    if spans and not batch.decode(spans):
+    call.part_of, call.slot_of = address(part_of), address(slots)
+    batch.check(n_rows)
+    if not batch.decode():
         return None
     # One more: an entry is written before it is known whether its column is dropped.
-    indices, data = empty((total + 1,), np.int32), empty((total + 1,), target.dtype)
-    failed = np.zeros(2, np.int64)
+    indices, data = empty((call.total + 1,), np.int32), empty((call.total + 1,), target.dtype)
+    call.indices, call.data = address(indices), address(data)
 
-    def run(indptr: Array, order: Array | None) -> int:
-        code = function("csr", target.kind)(
-            address(batch.descriptors),
-            address(batch.rows),
-            address(part_of),
-            address(slots),
-            n_rows,
-            n_cols,
-            longest,
-            0 if order is None else address(order),
-            0 if order is None else len(order),
-            address(indptr),
-            address(indices),
-            address(data),
-            address(failed),
-        )
+    def run(indptr: Array, turns: Array | None) -> int:
+        call.indptr = address(indptr)
+        call.turns, call.n_turns = (0, 0) if turns is None else (address(turns), len(turns))
+        n = batch.run("csr", call)
         batch.settle()
-        return code
+        return n
 
     lengths = [_Lengths.of(part, n_cols) for part in parts] if counted else []
     known = _pointers(parts, lengths, n_rows) if counted else None
@@ -434,12 +451,7 @@ def _csr(
     if n == layout.RECOUNT:
         n = run(indptr, None)
         for part, one in zip(parts, lengths, strict=False):
-            if n >= 0:
-                one.counts[part.rows] = np.diff(indptr)[part.out_rows]
-    if n == layout.COLLISION:
-        return None
-    if n < 0:
-        raise batch.error(n, *failed.tolist())
+            one.counts[part.rows] = np.diff(indptr)[part.out_rows]
     return indptr, indices[:n], data[:n]
 
 
@@ -452,30 +464,30 @@ class _Lengths:
 
     Attributes
     ----------
-    remap, n_cols
+    columns, n_cols
         What that depends on.
     counts
         Per row; the highest number of its type where nothing is known yet.
     """
 
-    remap: Array | None
+    columns: ColumnMap | None
     n_cols: int
     counts: Array
 
     @classmethod
     def of(cls, part: Part, n_cols: int) -> _Lengths:
         """Those of a part, kept with its matrix."""
-        matrix, remap = part.matrix, part.remap
+        matrix, columns = part.matrix, part.columns
         opened = matrix.opened()
         found = cast(_Lengths | None, opened.lengths)
-        if found is None or found.remap is not remap or found.n_cols != n_cols:
+        if found is None or found.columns is not columns or found.n_cols != n_cols:
             n_rows, n_vars = matrix.facts.shape
             dtype = np.uint16 if n_vars < 2**16 - 1 else np.uint32
-            if remap is None or looked_at(remap, n_vars, n_cols).keeps_all:
+            if columns is None or columns.keeps_all:
                 counts = np.diff(cast(Array, opened.pointers)).astype(dtype)
             else:
                 counts = np.full(n_rows, np.iinfo(dtype).max, dtype)
-            found = opened.lengths = cls(remap, n_cols, counts)
+            found = opened.lengths = cls(columns, n_cols, counts)
         return found
 
 
@@ -490,47 +502,6 @@ def _pointers(parts: list[Part], lengths: list[_Lengths], n_rows: int) -> Array 
     return np.cumsum(pointers, out=pointers)
 
 
-def _pieces(part: Part, n_cols: int, dtype: np.dtype[Any]) -> Iterable[Part]:
-    """The rows of a part as matrices in memory that need nothing but to be put in order."""
-    matrix, remap = part.matrix, part.remap
-    stored = _summed_as(matrix)
-    if matrix.is_dense:
-        for block, out_rows in _blocks(part, n_cols):
-            where, columns = np.nonzero(block)
-            counts = np.bincount(where, minlength=len(block))
-            yield _piece(
-                np.concatenate([[0], np.cumsum(counts)]),
-                columns.astype(np.int32),
-                block[where, columns].astype(dtype, copy=False),
-                n_cols,
-                out_rows,
-            )
-        return
-    waiting = [part]
-    while waiting:
-        one = waiting.pop()
-        here = np.arange(len(one.rows))
-        n_vars = matrix.facts.shape[1]
-        # Summed first: in the stored type, within the stored columns.
-        whole = _csr([Part(matrix, one.rows, here)], len(here), n_vars, target_of(stored), np.empty)
-        if whole is None:  # more chunks than are decoded in one step
-            first, second = _split([one], len(here) // 2)
-            waiting += first + second
-            continue
-        if remap is not None:
-            summed = Part(Matrix.from_csr(*whole, n_vars), here, here, remap)
-            done = _csr([summed], len(here), n_cols, target_of(stored), np.empty)
-            assert done is not None
-            whole = done
-        indptr, indices, data = whole
-        yield _piece(indptr, indices, data.astype(dtype, copy=False), n_cols, one.out_rows)
-
-
-def _piece(indptr: Array, indices: Array, data: Array, n_cols: int, out_rows: Array) -> Part:
-    matrix = Matrix.from_csr(indptr, indices, data, n_cols)
-    return Part(matrix, np.arange(len(out_rows)), out_rows)
-
-
 # --------------------------------------------------------------------------------- in steps
 def _split(parts: Iterable[Part], n: int) -> tuple[list[Part], list[Part]]:
     """The first n rows and the others, rows of one matrix in ascending order."""
@@ -541,28 +512,9 @@ def _split(parts: Iterable[Part], n: int) -> tuple[list[Part], list[Part]]:
         cut = min(max(n, 0), len(order))
         for half, here in ((first, order[:cut]), (second, order[cut:])):
             if len(here):
-                half.append(Part(part.matrix, part.rows[here], part.out_rows[here], part.remap))
+                half.append(Part(part.matrix, part.rows[here], part.out_rows[here], part.columns))
         n -= len(order)
     return first, second
-
-
-def _summed_as(matrix: Matrix) -> np.dtype[Any]:
-    """The type in which repeated entries are summed."""
-    return np.dtype(np.float32) if matrix.facts.dtype == np.float16 else matrix.facts.dtype
-
-
-def _blocks(part: Part, width: int) -> Iterable[tuple[Array, Array]]:
-    """Dense rows in the type that they are summed in, and their rows of the output.
-
-    As many at a time as fit in some memory.
-    """
-    stored = _summed_as(part.matrix)
-    size = max(1, STEP_BYTES // max(1, width * stored.itemsize))
-    for begin in range(0, len(part.rows), size):
-        rows = part.rows[begin : begin + size]
-        block = np.empty((len(rows), width), stored)
-        gather_dense([Part(part.matrix, rows, np.arange(len(rows)), part.remap)], block)
-        yield block, part.out_rows[begin : begin + size]
 
 
 # ------------------------------------------------------------------------------------ ahead
@@ -586,13 +538,13 @@ def decode_ahead(
         What has to be held for so long; None where nothing was decoded.
     """
     batch = Batch(parts, n_cols, target_of(dtype))
-    _, total, spans = batch.check(1 + max(int(part.out_rows.max(initial=0)) for part in parts))
-    if not spans:
+    batch.check(1 + max(int(part.out_rows.max(initial=0)) for part in parts))
+    if not batch.call.spans:
         return None
-    wants, _, n_bytes = batch.wanted(spans)
+    wants, _, n_bytes = batch.wanted()
     if not wants:
         return None
-    used = total * (4 + max(part.matrix.facts.dtype.itemsize for part in parts))
+    used = batch.call.total * (4 + max(part.matrix.facts.dtype.itemsize for part in parts))
     few = sum(len(chunks) for _, chunks in wants) <= most_chunks
     if not few or n_bytes > min(batch.cache().max_bytes // 4, 4 * used):
         return None

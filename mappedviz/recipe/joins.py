@@ -15,6 +15,7 @@ import numpy as np
 
 from mappedviz._types import Array, lazy
 from mappedviz.errors import JoinError
+from mappedviz.recipe.column_map import ColumnMap
 
 Duplicates = Literal["error", "first", "sum"]
 _VERSIONED = re.compile(r"(ENS[A-Z]*\d+)\.\d+")
@@ -211,14 +212,14 @@ class VarJoin:
         The distinct variable lists.
     list_of
         Per store, its position in ``lists``.
-    remaps
-        Per distinct list int32 (n_vars of the store,), or None where nothing changes.
+    maps
+        Per distinct list its :class:`ColumnMap`, or None where nothing changes.
     """
 
     joint: Array
     lists: tuple[VarNames, ...]
     list_of: Array
-    remaps: tuple[Array | None, ...]
+    maps: tuple[ColumnMap | None, ...]
     aligned: bool = field(default=False)
 
     @classmethod
@@ -308,7 +309,9 @@ class VarJoin:
         numbered = _Numbered([joint, *(names.names for names in lists)])
         wanted = numbered.codes.pop(0)
         join = cls._onto(numbered, wanted, lists, list_of, duplicates)
-        if len(list_of) and not any(remap is None or (remap >= 0).any() for remap in join.remaps):
+        if len(list_of) and not any(
+            columns is None or columns.highest >= 0 for columns in join.maps
+        ):
             raise JoinError(
                 f"no store has any of the {len(joint)} variables asked for, such as {joint[:3].tolist()}",
                 key="var_names",
@@ -329,8 +332,8 @@ class VarJoin:
             numbered = _Numbered([names.names for names in lists])
             joint = _distinct(numbered.codes[list_of[0]])
             return cls._onto(numbered, joint, lists, list_of, duplicates)
-        remaps = tuple(None for _ in lists)
-        return cls(one.names, tuple(lists), np.asarray(list_of, np.intp), remaps, True)
+        maps = tuple(None for _ in lists)
+        return cls(one.names, tuple(lists), np.asarray(list_of, np.intp), maps, True)
 
     @classmethod
     def _onto(
@@ -344,10 +347,10 @@ class VarJoin:
         """The join onto the variables with these numbers."""
         position = np.full(len(numbered.names), -1, dtype=np.int32)
         position[joint] = np.arange(len(joint), dtype=np.int32)
-        remaps: list[Array | None] = []
+        maps: list[ColumnMap | None] = []
         for names, codes in zip(lists, numbered.codes, strict=True):
             distinct, first = np.unique(codes, return_index=True)
-            remap = position[codes]
+            columns = position[codes]
             if len(distinct) < len(codes):
                 if duplicates == "error":
                     some = ", ".join(repr(name) for name in names.repeated[:5])
@@ -361,42 +364,42 @@ class VarJoin:
                 if duplicates == "first":
                     again = np.ones(len(codes), dtype=bool)
                     again[first] = False
-                    remap[again] = -1
-            same = len(remap) == len(joint) and (remap == np.arange(len(joint))).all()
-            remaps.append(None if same else remap)
+                    columns[again] = -1
+            same = len(columns) == len(joint) and (columns == np.arange(len(joint))).all()
+            maps.append(None if same else ColumnMap(columns))
         of_store = np.asarray(list_of, np.intp)
-        return cls(numbered.names[joint], tuple(lists), of_store, tuple(remaps))
+        return cls(numbered.names[joint], tuple(lists), of_store, tuple(maps))
 
     def __len__(self) -> int:
         return len(self.joint)
 
-    def remap(self, store: int) -> Array | None:
-        """int32 (n_vars of the store,) of joint columns, or None where nothing changes."""
-        return self.remaps[int(self.list_of[store])]
+    def column_map(self, store: int) -> ColumnMap | None:
+        """The joint column of each column of a store, or None where nothing changes."""
+        return self.maps[int(self.list_of[store])]
 
     def columns(self, store: int) -> Array:
         """int64 (n_joint,): the store's column of every joint variable, -1 where it has none."""
-        remap = self.remap(store)
-        if remap is None:
+        found = self.column_map(store)
+        if found is None:
             return np.arange(len(self.joint))
         columns = np.full(len(self.joint), -1, dtype=np.int64)
-        kept = np.flatnonzero(remap >= 0)[::-1]  # of repeated names the first one wins
-        columns[remap[kept]] = kept
+        kept = np.flatnonzero(found.array >= 0)[::-1]  # of repeated names the first one wins
+        columns[found.array[kept]] = kept
         return columns
 
     def measured(self) -> Array:
         """Boolean (n_stores, n_joint): which store has which joint variable."""
-        masks = [self._has(remap) for remap in self.remaps]
+        masks = [self._has(columns) for columns in self.maps]
         if not len(self.list_of):
             return np.empty((0, len(self.joint)), dtype=bool)
         return np.array(masks)[self.list_of]
 
-    def _has(self, remap: Array | None) -> Array:
+    def _has(self, columns: ColumnMap | None) -> Array:
         mask = np.zeros(len(self.joint), dtype=bool)
-        if remap is None:
+        if columns is None:
             mask[:] = True
         else:
-            mask[remap[remap >= 0]] = True
+            mask[columns.array[columns.array >= 0]] = True
         return mask
 
 

@@ -24,6 +24,7 @@ from mappedviz.errors import StoreError
 from mappedviz.formats.chunks import ChunkCache, FilePool
 from mappedviz.formats.detect import open_root
 from mappedviz.gather import layout, mapped_files
+from mappedviz.gather.mapped_files import MappedFile
 from mappedviz.gather.matrix import Matrix
 from mappedviz.gather.request import Part
 from mappedviz.gather.rows import gather_csr, gather_dense, gather_row
@@ -53,7 +54,7 @@ def mapped(monkeypatch):
 
 def mapping_of(ds):
     [handle] = ds._reader.cache.files._open.values()
-    return handle.mapping
+    return handle
 
 
 READS = {
@@ -113,7 +114,7 @@ def test_a_file_that_is_cut_within_a_page(tmp_path, mapped, monkeypatch, how):
     X = sparse.csr_matrix((np.full(1000, 7, np.float32), indices, indptr), shape=(100, 10))
     anndata.AnnData(X).write_h5ad(path)
     with open_root(path) as root:
-        matrix = Matrix.open(root["X"], ChunkCache(1 << 20, FilePool()))
+        matrix = Matrix.open(root["X"], ChunkCache(1 << 20, FilePool(handle=MappedFile)))
     reads = {
         "dense": lambda: gather_dense([Part(matrix, rows, rows)], np.empty((100, 10), np.float32)),
         "csr": lambda: gather_csr([Part(matrix, rows, rows)], 100, 10, np.float32),
@@ -140,7 +141,7 @@ def test_a_file_that_is_cut_within_a_page(tmp_path, mapped, monkeypatch, how):
 def test_an_older_handle_does_not_serve_a_file_that_grew(tmp_path, mapped):
     """What was mapped is shorter than what is to be read."""
     path = tmp_path / "a.h5ad"
-    cache = ChunkCache(1 << 20, FilePool())
+    cache = ChunkCache(1 << 20, FilePool(handle=MappedFile))
     for n in (5, 50_000):
         adata = anndata.AnnData(np.full((n, 20), n, np.float32))
         adata.write_h5ad(tmp_path / "new.h5ad")
@@ -160,7 +161,7 @@ def test_a_disk_that_fails_is_named(path, mapped):
     mapping = mapping_of(ds)
     watch = mapped_files.Watch()
     assert watch.address(ds._reader.cache.files.get(str(path)))
-    mapped_files._guard.table[mapping._place + layout.LOST] = 1  # what the handler does
+    mapped_files._guard.table[mapping._place + layout.LOST_PAGE] = 1  # what the handler does
     with pytest.raises(StoreError, match="its disk or network failed"):
         watch.settle(5)
     assert not mapping.ready
@@ -171,7 +172,7 @@ def test_single_rows_look_for_missing_pages_each_time(path, mapped):
     ds = MappedCollection(path)
     ds[0]
     mapping = mapping_of(ds)
-    mapped_files._guard.table[mapping._place + layout.LOST] = 1
+    mapped_files._guard.table[mapping._place + layout.LOST_PAGE] = 1
     with pytest.raises(StoreError, match="its disk or network failed"):
         ds[1]
 
@@ -244,7 +245,7 @@ def test_a_file_that_is_read_once_is_not_mapped(path):
 
 def test_files_that_are_soon_closed_again_are_not_mapped(tmp_path, mapped):
     """There are more of them than may be open at once."""
-    files = FilePool(2)
+    files = FilePool(2, MappedFile)
     cache = ChunkCache(1 << 20, files)
     matrices = []
     for k in range(3):
@@ -255,8 +256,8 @@ def test_files_that_are_soon_closed_again_are_not_mapped(tmp_path, mapped):
         for matrix in matrices:
             gather_row(matrix, 0, None, 2, np.float32)
         assert files.crowded
-        mapped = [handle.mapping for handle in files._open.values()]
-        assert turn == 0 or mapped == [None, None]
+        mapped = [handle.ready for handle in files._open.values()]
+        assert turn == 0 or mapped == [False, False]
 
 
 def test_a_full_table_maps_no_more(path, mapped, monkeypatch):
@@ -322,7 +323,9 @@ def test_an_index_that_changes_while_it_is_read(path):
         from scipy import sparse
         from mappedviz.formats.chunks import ChunkCache, FileHandle, FilePool
         from mappedviz.gather.rows import gather_csr, gather_dense
+        from mappedviz.gather.mapped_files import MappedFile
         from mappedviz.gather.matrix import Matrix
+        from mappedviz.recipe.column_map import ColumnMap
         from mappedviz.formats.detect import open_root
         from mappedviz.gather.request import Part
         n = 200_000
@@ -333,14 +336,13 @@ def test_an_index_that_changes_while_it_is_read(path):
             del file["X/indices"]
             file["X/indices"] = columns
         with open_root(path) as root:
-            matrix = Matrix.open(root["X"], ChunkCache(1 << 24, FilePool()))
+            matrix = Matrix.open(root["X"], ChunkCache(1 << 24, FilePool(handle=MappedFile)))
         FileHandle.verify = lambda self, stamp: None
-        remap = np.arange(n, dtype=np.int32)[::-1].copy()
-        part = Part(matrix, np.array([0]), np.array([0]), remap)
+        part = Part(matrix, np.array([0]), np.array([0]), ColumnMap(np.arange(n)[::-1]))
         out = np.empty((1, n), np.float32)
         gather_dense([part], out)
         [handle] = matrix.cache.files._open.values()
-        assert handle.mapping.ready
+        assert handle.ready
         at = int(matrix.columns.direct.offsets[0]) + 4 * (n // 2)
         fd = os.open(path, os.O_RDWR)
         good = os.pread(fd, 4, at)
@@ -458,11 +460,11 @@ def test_whoever_comes_later_has_the_signal(path):
         ds[:5]
         [handle] = ds._reader.cache.files._open.values()
         assert not mapped_files._guard.in_place()
-        assert handle.mapping.address and not handle.mapping.ready
+        assert handle.address and not handle.ready
         assert (ds[:50]["X"] == expected).all()
         faulthandler.disable()
         ds[:5]
-        assert handle.mapping.ready
+        assert handle.ready
         """,
         path,
     )
@@ -504,7 +506,7 @@ def test_files_that_shrink_at_any_moment(path):
             for thread in threads:
                 thread.join()
             assert len(errors) == 2
-            n_lost += any(handle.mapping.lost for handle in ds._reader.cache.files._open.values())
+            n_lost += any(handle.lost for handle in ds._reader.cache.files._open.values())
             os.unlink(copy)
         print(n_lost)
         """,

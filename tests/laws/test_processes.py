@@ -105,7 +105,7 @@ def test_rows_unfiltered_cost_offsets_only(tmp_path):
         """
         import sys, tracemalloc
         from mappedviz import MappedCollection
-        import numpy as np, scipy.sparse, mappedviz.collection.reader, mappedviz.gather.native
+        import numpy as np, scipy.sparse, mappedviz.collection.reader, mappedviz.native
         tracemalloc.start()
         ds = MappedCollection(sys.argv[1])
         assert len(ds) == 100_000_000

@@ -65,8 +65,8 @@ def test_joins_follow_sets_and_order(several):
     if any(one != several[0] for one in several):
         assert outer.joint.tolist() == sorted(outer.joint)
     for store, one in enumerate(several):
-        remap = outer.remap(store)
-        target = remap if remap is not None else np.arange(len(one))
+        columns = outer.column_map(store)
+        target = columns.array if columns is not None else np.arange(len(one))
         assert [outer.joint[t] for t in target] == one
         columns = outer.columns(store)
         assert [one[c] if c >= 0 else None for c in columns] == [
@@ -93,13 +93,13 @@ def test_equal_stores_keep_their_order_in_every_join():
         VarJoin.at_least(2, lists, [0, 0]),
     ):
         assert join.joint.tolist() == ["c", "a", "b"]
-        assert join.remap(1) is None
+        assert join.column_map(1) is None
 
 
 def test_a_panel_keeps_its_order_and_says_what_was_measured():
     join = VarJoin.panel(["z", "b", "a"], *names("ab", "bc"))
     assert join.joint.tolist() == ["z", "b", "a"]
-    assert join.remap(0).tolist() == [2, 1]
+    assert join.column_map(0).array.tolist() == [2, 1]
     assert join.measured().tolist() == [[False, True, True], [False, True, False]]
 
 
@@ -121,8 +121,8 @@ def test_repeated_names_are_named_with_their_store(several):
 
 def test_repeated_names_first_or_sum():
     lists, list_of = names("aba", "ab")
-    assert VarJoin.inner(lists, list_of, "first").remap(0).tolist() == [0, 1, -1]
-    assert VarJoin.inner(lists, list_of, "sum").remap(0).tolist() == [0, 1, 0]
+    assert VarJoin.inner(lists, list_of, "first").column_map(0).array.tolist() == [0, 1, -1]
+    assert VarJoin.inner(lists, list_of, "sum").column_map(0).array.tolist() == [0, 1, 0]
     assert VarJoin.inner(lists, list_of, "sum").columns(0).tolist() == [0, 1]
 
 

@@ -34,25 +34,33 @@ struct Entries {
   i64 type = 0;
 };
 
+struct Output {
+  i64 n_cols, type, bound, item;
+};
+
 // What is needed where columns are not in order, or become one.
 struct Sums {
   char *memory = nullptr;
   u64 *bits = nullptr;     // one per column: it occurs;
   u64 *summed = nullptr;   // more than once
-  char *sums = nullptr;    // 8 bytes per column
+  char *sums = nullptr;    // 16 bytes per column
   u32 *columns = nullptr;  // those that occur, ascending,
   char *values = nullptr;  // their sums,
   u8 *is_sum = nullptr;    // and whether these are sums of several values
 
-  bool make(i64 n_columns) {
-    if (memory) return true;
+  i64 capacity = 0;
+
+  bool make(i64 n_columns) {  // matrices of one batch differ in width
+    if (memory && n_columns <= capacity) return true;
+    std::free(memory);
+    capacity = n_columns;
     const i64 words = (n_columns + 63) / 64;
-    memory = static_cast<char *>(std::malloc(static_cast<std::size_t>(16 * words + 21 * n_columns + 16)));
+    memory = static_cast<char *>(std::malloc(static_cast<std::size_t>(16 * words + 29 * n_columns + 16)));
     if (!memory) return false;
-    bits = reinterpret_cast<u64 *>(memory);
+    sums = memory;  // first: of 16 bytes
+    bits = reinterpret_cast<u64 *>(sums + 16 * n_columns);
     summed = bits + words;
-    sums = reinterpret_cast<char *>(summed + words);
-    values = sums + 8 * n_columns;
+    values = reinterpret_cast<char *>(summed + words);
     columns = reinterpret_cast<u32 *>(values + 8 * n_columns);
     is_sum = reinterpret_cast<u8 *>(columns + n_columns);
     return true;
@@ -276,88 +284,101 @@ i64 fetch(const Matrix &m, i64 row, i64 ahead, i64 longest, Scratch &s, Entries 
 
 // --- sums -----------------------------------------------------------------------------------
 
-// Put entries in the order of their (mapped) columns, equal ones summed in W.
-// Columns null: 0, 1, 2, ... `again`: the entries are those of `sums`.
-template <class T, class W>
-bool collect(const Entries &e, const u32 *remap, i64 n_cols, bool again, Sums &s, i64 &n) {
+// Put entries in the order of their (mapped) columns, equal ones summed; false where a sum does not
+// fit the integer type `bound`. Columns null: 0, 1, 2, ... `again`: the entries are those of `s`.
+template <class T, class Wide>
+bool collect(Entries &e, const u32 *remap, i64 n_cols, i64 bound, bool again, Sums &s) {
+  using Sum = typename Wide::Sum;
+  using W = typename Wide::type;
   const u32 limit = static_cast<u32>(n_cols);
   const i64 words = (n_cols + 63) / 64;
   std::memset(s.bits, 0, static_cast<std::size_t>(8 * words));
   std::memset(s.summed, 0, static_cast<std::size_t>(8 * words));
-  W *sums = reinterpret_cast<W *>(s.sums), *values = reinterpret_cast<W *>(s.values);
+  Sum *sums = reinterpret_cast<Sum *>(s.sums);
   for (i64 j = 0; j < e.n; ++j) {
     u32 c = e.columns ? e.columns[j] : static_cast<u32>(j);
     if (remap) c = remap[c];
     if (c >= limit) continue;
-    const W value = Convert<W, T>::of(load<T>(e.values, j));
+    const Sum value = Convert<Sum, T>::of(load<T>(e.values, j));
     const u64 bit = u64{1} << (c & 63);
     if (s.bits[c >> 6] & bit) {
       s.summed[c >> 6] |= bit;
-      if (!add(sums[c], value)) return false;
+      add(sums[c], value);
     } else {
       s.bits[c >> 6] |= bit;
       sums[c] = from_zero(value);
     }
     if (again && s.is_sum[j]) s.summed[c >> 6] |= bit;
   }
-  n = 0;
+  W *values = reinterpret_cast<W *>(s.values);
+  i64 n = 0;
   for (i64 w = 0; w < words; ++w) {
     for (u64 word = s.bits[w]; word; word &= word - 1) {
       const int k = __builtin_ctzll(word);
-      s.columns[n] = static_cast<u32>(64 * w + k);
-      values[n] = sums[64 * w + k];
+      const Sum sum = sums[64 * w + k];
       s.is_sum[n] = (s.summed[w] >> k) & 1;
+      if (s.is_sum[n] && !fits(sum, bound)) return false;
+      s.columns[n] = static_cast<u32>(64 * w + k);
+      values[n] = static_cast<W>(sum);
       ++n;
     }
   }
+  e = {s.columns, s.values, n, Wide::code};
   return true;
 }
 
-// The entries of a row summed: columns of the output, ascending, none twice; zeros left out where
-// `no_zeros`. A sum that does not fit the output's type is TOO_LARGE.
-template <class T, class W>
-i64 summed(Entries &e, const Matrix &m, bool in_order, i64 n_cols, i64 bound, i64 code, bool no_zeros, Sums &s) {
+// The entries of a row summed: columns of the output, ascending, none twice.
+template <class T, class Wide>
+i64 summed(Entries &e, const Matrix &m, bool in_order, const Output &to, Sums &s) {
+  using W = typename Wide::type;
   const u32 *remap = m.remap ? at<const u32>(m.remap) : nullptr;
-  i64 n = 0;
-  if (remap && m.order == 0 && !in_order && Traits<W>::is_float) {
-    // The order decides: repeated entries of a stored column first, then columns by number.
-    if (!collect<T, W>(e, nullptr, m.n_vars, false, s, n)) return TOO_LARGE;
-    const Entries once{s.columns, s.values, n, code};
-    if (!collect<W, W>(once, remap, n_cols, true, s, n)) return TOO_LARGE;
-  } else if (!collect<T, W>(e, remap, n_cols, false, s, n)) {
-    return TOO_LARGE;
-  }
-  W *values = reinterpret_cast<W *>(s.values);
-  if (bound >= 0) {
-    for (i64 j = 0; j < n; ++j) {
-      if (s.is_sum[j] && !fits(values[j], bound)) return TOO_LARGE;
+  bool ok = true;
+  if (Traits<W>::is_float) {
+    const i64 bound = to.bound < 0 ? static_cast<i64>(BOOL) : to.bound;
+    if (remap && m.order == 0 && !in_order) {
+      // The order decides: repeated entries of a stored column first, then columns by number.
+      ok = collect<T, Wide>(e, nullptr, m.n_vars, BOOL, false, s) &&
+           collect<W, Wide>(e, remap, to.n_cols, bound, true, s);
+    } else {
+      ok = collect<T, Wide>(e, remap, to.n_cols, bound, false, s);
     }
+  } else {
+    ok = collect<T, Wide>(e, remap, to.n_cols, to.bound < 0 ? static_cast<i64>(Wide::code) : to.bound, false, s);
   }
-  if (no_zeros) {
-    i64 kept = 0;
-    for (i64 j = 0; j < n; ++j) {
-      s.columns[kept] = s.columns[j];
-      values[kept] = values[j];
-      kept += number(values[j]) != 0;
-    }
-    n = kept;
-  }
-  e = {s.columns, s.values, n, code};
-  return OK;
+  return ok ? OK : TOO_LARGE;
 }
 
-i64 sum_up(Entries &e, const Matrix &m, bool in_order, i64 n_cols, i64 type, i64 bound, bool no_zeros, Scratch &s) {
+i64 sum_up(Entries &e, const Matrix &m, bool in_order, const Output &to, Scratch &s) {
   if (!s.make_sums(m)) return NO_MEMORY;
-  if (type == BOOL) {  // any: of values, not of their sum
+  if (to.type == BOOL) {  // any of the values, not their sum
     convert(e.type, BOOL, e.values, e.n, s.converted);
     e.values = s.converted;
-    e.type = BOOL;
-    return summed<boolean, boolean>(e, m, in_order, n_cols, -1, BOOL, no_zeros, s.sums);
+    return summed<boolean, Any>(e, m, in_order, to, s.sums);
   }
   return with_type(e.type, [&](auto value) {
     using T = decltype(value);
-    return summed<T, typename Wide<T>::type>(e, m, in_order, n_cols, bound, Wide<T>::code, no_zeros, s.sums);
+    return summed<T, Wide<T>>(e, m, in_order, to, s.sums);
   });
+}
+
+// Leave zeros out: of 2-d arrays, a CSR matrix has none. `to` may be where the entries are.
+template <class T>
+void compress(Entries &e, u32 *columns, char *to) {
+  T *values = reinterpret_cast<T *>(to);
+  i64 n = 0;
+  for (i64 j = 0; j < e.n; ++j) {
+    const T value = load<T>(e.values, j);
+    columns[n] = e.columns ? e.columns[j] : static_cast<u32>(j);
+    values[n] = value;
+    n += number(value) != 0;
+  }
+  e.columns = columns;
+  e.values = to;
+  e.n = n;
+}
+
+void leave_out_zeros(Entries &e, u32 *columns, char *to) {
+  with_type(e.type, [&](auto value) { compress<decltype(value)>(e, columns, to); });
 }
 
 // The values of entries in the type of the output.
@@ -393,10 +414,6 @@ void scatter(const u32 *columns, i64 n, const char *values, const u32 *remap, T 
   }
 }
 
-struct Output {
-  i64 n_cols, type, bound, item;
-};
-
 i64 item_of(i64 type) {
   return with_type(type, [](auto value) { return static_cast<i64>(sizeof value); });
 }
@@ -417,7 +434,7 @@ i64 sparse_row(const Matrix &m, i64 row, i64 ahead, const Output &to, i64 longes
   const bool in_order = ascending(e.columns, e.n);
   const bool once = in_order && (!m.remap || m.order != 0);
   if (!once) {
-    if (const i64 code = sum_up(e, m, in_order, to.n_cols, to.type, to.bound, false, s)) return code;
+    if (const i64 code = sum_up(e, m, in_order, to, s)) return code;
   }
   put(e, once, m, to, out, s);
   return OK;
@@ -436,7 +453,7 @@ i64 dense_row(const Matrix &m, i64 row, const Output &to, char *out, Scratch &s)
   }
   const bool once = m.order != 0;
   if (!once) {
-    if (const i64 code = sum_up(e, m, true, to.n_cols, to.type, to.bound, false, s)) return code;
+    if (const i64 code = sum_up(e, m, true, to, s)) return code;
   }
   put(e, once, m, to, out, s);
   return OK;
@@ -495,22 +512,6 @@ i64 append(const Entries &e, const char *values, const u32 *remap, i64 order, i6
   return n;
 }
 
-// The values of a row of a 2-d array that are not zero.
-template <class T>
-void compress(Entries &e, Scratch &s) {
-  T *values = reinterpret_cast<T *>(s.stored_columns);
-  i64 n = 0;
-  for (i64 j = 0; j < e.n; ++j) {
-    const T value = load<T>(e.values, j);
-    s.columns[n] = static_cast<u32>(j);
-    values[n] = value;
-    n += number(value) != 0;
-  }
-  e.columns = s.columns;
-  e.values = s.stored_columns;
-  e.n = n;
-}
-
 // A row behind the ones before it; how many values, or a code.
 i64 csr_row(const Matrix &m, i64 row, i64 ahead, const Output &to, i64 longest, i32 *columns, char *data, Scratch &s) {
   Entries e;
@@ -519,14 +520,15 @@ i64 csr_row(const Matrix &m, i64 row, i64 ahead, const Output &to, i64 longest, 
     e.type = m.type;
     if (const i64 code = dense_span(m, row, s.stored_values, e.values)) return code;
     s.of = -1;
-    with_type(m.type, [&](auto value) { compress<decltype(value)>(e, s); });
+    leave_out_zeros(e, s.columns, s.stored_columns);
   } else if (const i64 code = fetch(m, row, ahead, longest, s, e)) {
     return code;
   }
   const bool in_order = ascending(e.columns, e.n);
   const bool once = in_order && (!m.remap || m.order != 0);
   if (!once) {
-    if (const i64 code = sum_up(e, m, in_order, to.n_cols, to.type, to.bound, m.dense != 0, s)) return code;
+    if (const i64 code = sum_up(e, m, in_order, to, s)) return code;
+    if (m.dense) leave_out_zeros(e, s.sums.columns, s.sums.values);
   }
   const char *values = as_output(e, to.type, s);
   const u32 *remap = once && m.remap ? at<const u32>(m.remap) : nullptr;

@@ -1,6 +1,8 @@
 // Stored values: types that C++ does not have, conversions as numpy makes them, sums.
 #pragma once
 
+#include <type_traits>
+
 #include "layout.hpp"
 
 #ifndef MV_ARCH
@@ -130,61 +132,61 @@ inline float from_zero(float value) { return value + 0.0f; }
 inline double from_zero(double value) { return value + 0.0; }
 inline half from_zero(half value) { return {static_cast<u16>(value.bits == 0x8000 ? 0 : value.bits)}; }
 
-// The type in which values are summed: one that holds them.
+// The types in which values are summed: `Sum` holds every sum, `type` those that are handed on.
+__extension__ typedef __int128 i128;
+
 template <class T>
 struct Wide {
   using type = i64;
+  using Sum = i128;
   static constexpr Type code = I8;
 };
 template <>
 struct Wide<u64> {
   using type = u64;
+  using Sum = i128;
   static constexpr Type code = U8;
 };
 template <>
 struct Wide<half> {
   using type = float;
+  using Sum = float;
   static constexpr Type code = F4;
 };
 template <>
-struct Wide<float> {
-  using type = float;
-  static constexpr Type code = F4;
-};
+struct Wide<float> : Wide<half> {};
 template <>
 struct Wide<double> {
   using type = double;
+  using Sum = double;
   static constexpr Type code = F8;
 };
+// Of booleans in a boolean output: whether any is true.
+struct Any {
+  using type = boolean;
+  using Sum = boolean;
+  static constexpr Type code = BOOL;
+};
 
-// Add to a sum; false where it overflows.
-inline bool add(i64 &sum, i64 value) { return !__builtin_add_overflow(sum, value, &sum); }
-inline bool add(u64 &sum, u64 value) { return !__builtin_add_overflow(sum, value, &sum); }
-template <class T>
-inline bool add(T &sum, T value) {
+template <class Sum>
+inline void add(Sum &sum, Sum value) {
   sum += value;
-  return true;
 }
-inline bool add(boolean &sum, boolean value) {
-  sum.byte = sum.byte != 0 || value.byte != 0;
-  return true;
-}
+inline void add(boolean &sum, boolean value) { sum.byte = sum.byte != 0 || value.byte != 0; }
 
-// Whether a sum is in the range of an integer type.
+// Whether a sum is in the range of an integer type (BOOL: of none).
 inline bool fits(boolean, i64) { return true; }
-inline bool fits(u64 sum, i64 bound) {
-  constexpr u64 most[] = {1,          INT8_MAX,   UINT8_MAX, INT16_MAX, UINT16_MAX,
-                          INT32_MAX, UINT32_MAX, INT64_MAX, UINT64_MAX};
-  return sum <= most[bound];
-}
-inline bool fits(i64 sum, i64 bound) {
-  constexpr i64 least[] = {0, INT8_MIN, 0, INT16_MIN, 0, INT32_MIN, 0, INT64_MIN, 0};
-  return sum < 0 ? sum >= least[bound] : fits(static_cast<u64>(sum), bound);
+inline bool fits(i128 sum, i64 bound) {
+  if (bound == U8) return sum >= 0 && sum <= static_cast<i128>(UINT64_MAX);
+  constexpr i64 least[] = {INT64_MIN, INT8_MIN, 0, INT16_MIN, 0, INT32_MIN, 0, INT64_MIN};
+  constexpr i64 most[] = {INT64_MAX, INT8_MAX,  UINT8_MAX,  INT16_MAX,
+                          UINT16_MAX, INT32_MAX, UINT32_MAX, INT64_MAX};
+  return sum >= least[bound] && sum <= most[bound];
 }
 inline bool fits(double sum, i64 bound) {
-  constexpr double size[] = {1, 0x1p7, 0x1p8, 0x1p15, 0x1p16, 0x1p31, 0x1p32, 0x1p63, 0x1p64};
-  const bool is_signed = bound & 1;  // of the numbers of types, odd ones are
-  return sum < size[bound] && (is_signed ? sum >= -size[bound] : sum > -1);
+  constexpr double size[] = {0, 0x1p7, 0x1p8, 0x1p15, 0x1p16, 0x1p31, 0x1p32, 0x1p63, 0x1p64};
+  const bool is_signed = bound & 1;  // of the numbers of integer types, odd ones are
+  return bound == BOOL || (sum < size[bound] && (is_signed ? sum >= -size[bound] : sum > -1));
 }
 
 // Calls `f` with a value of the C++ type of a number of a type.
@@ -212,8 +214,7 @@ inline void convert(i64 from, i64 to, const char *in, i64 n, char *out) {
     with_type(to, [&](auto target) {
       using From = decltype(source);
       using To = decltype(target);
-      constexpr bool to_integer = !Traits<To>::is_float && sizeof(To) != 0 &&
-                                  !__is_same(To, boolean);
+      constexpr bool to_integer = !Traits<To>::is_float && !std::is_same<To, boolean>::value;
       if constexpr (!(Traits<From>::is_float && to_integer)) {
         To *values = reinterpret_cast<To *>(out);
         for (i64 j = 0; j < n; ++j) values[j] = Convert<To, From>::of(load<From>(in, j));
