@@ -15,7 +15,6 @@ DISTRIBUTION = {"mpl_toolkits": "matplotlib"}
 OPTIONAL = {
     "google_crc32c": "the faster checksum, where zarr brought it; numcodecs' serves otherwise",
     "hdf5plugin": "filters of HDF5 that few files have; the message says how to install it",
-    "llvmlite": "what numba is made of, and comes with it",
     "pytest": "the store contract is a class of tests: who runs it has pytest",
 }
 

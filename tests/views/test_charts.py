@@ -28,9 +28,7 @@ def sent(widget) -> dict[str, int]:
 
 
 def stores(n: int) -> list[dict]:
-    return [
-        {"name": f"store_{i}.h5ad", "colour": OKABE_ITO[i], "hatch": False} for i in range(n)
-    ]
+    return [{"name": f"store_{i}.h5ad", "colour": OKABE_ITO[i], "hatch": False} for i in range(n)]
 
 
 def categories(n: int, n_stores: int) -> list[dict]:

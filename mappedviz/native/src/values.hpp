@@ -61,7 +61,7 @@ inline half to_half_bits(Bits bits) {
   if (exponent < -25) return {sign};
   Bits value = (magnitude & ((Bits{1} << fraction) - 1)) | (Bits{1} << fraction);
   int drop = fraction - 10;
-  int base = (exponent + 14) << 10;  // what is added has the leading one, which is one exponent more
+  int base = (exponent + 14) * 1024;  // what is added has the leading one: one exponent more
   if (exponent < -14) {  // subnormal
     drop += -14 - exponent;
     base = 0;
