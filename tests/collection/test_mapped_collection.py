@@ -3,7 +3,6 @@
 import copy
 import gc
 import os
-import pickle
 import time
 import weakref
 from pathlib import Path
@@ -13,8 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from scipy import sparse
 
 import mappedviz as mv
@@ -136,34 +133,6 @@ def test_inner_join_of_nothing_suggests_outer(tmp_path):
     with pytest.raises(ValueError, match="share no variable.*outer"):
         MappedCollection(two)
     assert MappedCollection(two, join="outer").n_vars == 2
-
-
-@pytest.mark.parametrize("join", ["inner", "outer"])
-def test_sparse_rows_are_the_dense_ones(paths, join):
-    ds = MappedCollection(paths, join=join)
-    order = np.random.default_rng(0).integers(0, len(ds), 90)
-    matrix = ds.read_rows(order, sparse=True)["X"]
-    assert sparse.issparse(matrix)
-    assert matrix.has_sorted_indices
-    np.testing.assert_array_equal(matrix.toarray(), ds[order]["X"])
-
-
-@settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
-@given(data=st.data())
-def test_rows_come_in_the_order_asked_with_repeats(paths, data):
-    ds = MappedCollection(paths, obs_keys=["origin", "cell_type"], encode_labels=["cell_type"])
-    indices = data.draw(st.lists(st.integers(-len(ds), len(ds) - 1), max_size=40))
-    batch = ds.read_rows(indices)
-    whole = ds[:]
-    for key in whole.keys():  # noqa: SIM118 - iterating a RowBatch gives samples
-        np.testing.assert_array_equal(batch[key], whole[key][np.asarray(indices, dtype=int)])
-    window = ds.read_window(indices)
-    np.testing.assert_array_equal(window.cut(0, len(indices))["X"], batch["X"])
-    for k, index in enumerate(indices[:5]):
-        np.testing.assert_array_equal(ds[index]["X"], batch["X"][k])
-        assert ds[index]["origin"] == batch["origin"][k]
 
 
 # --- the other matrices -----------------------------------------------------------------------
@@ -423,37 +392,6 @@ def one_without(tmp_path):
     return [STORE_KINDS["h5ad"](adata, tmp_path / name) for name, adata in (("a", a), ("b", b))]
 
 
-def test_a_key_absent_from_a_store_keeps_one_label_and_weight_per_row(one_without):
-    ds = MappedCollection(one_without, obs_keys="cell_type")
-    assert (
-        len(ds.get_merged_labels("cell_type"))
-        == len(ds.get_label_weights("cell_type"))
-        == len(ds)
-        == 9
-    )
-    assert pd.isna(ds.get_merged_labels("cell_type")[5:]).all()
-    assert (ds.get_label_weights("cell_type")[5:] == 0).all()
-
-
-def test_two_keys_one_of_them_absent_somewhere_keep_row_i_as_row_i(one_without):
-    ds = MappedCollection(one_without)
-    weights = ds.get_label_weights(["cell_type", "donor"])
-    assert len(weights) == 9
-    assert (weights == 0).all()  # no row has both
-
-
-def test_batches_are_complete_where_samples_are_not(one_without):
-    ds = MappedCollection(one_without, obs_keys=["cell_type", "donor"], encode_labels=["cell_type"])
-    assert "cell_type" not in ds[5]
-    assert "donor" not in ds[0]
-    batch = ds[[0, 5]]
-    assert batch["cell_type"][1] == -1
-    assert pd.isna(batch["donor"][0])
-    assert isinstance(batch["donor"][1], str)
-    loader = torch.utils.data.DataLoader(ds, batch_size=9)
-    assert next(iter(loader))["cell_type"].tolist()[5:] == [-1] * 4
-
-
 def test_labels_of_different_types_stay_apart(tmp_path):
     two = []
     for i, labels in enumerate((pd.Categorical([1, 2, 1]), pd.Categorical(["1", "x", "1"]))):
@@ -648,17 +586,6 @@ def test_closing(paths):
     parallel.close()
     assert not parallel.closed
     np.testing.assert_array_equal(parallel[0]["X"], before)
-
-
-@pytest.mark.parametrize(
-    "again", [copy.copy, copy.deepcopy, lambda ds: pickle.loads(pickle.dumps(ds))]
-)
-def test_copies_read_the_same(paths, again):
-    ds = MappedCollection(paths, obs_keys="cell_type", obs_filter={"doublet": False})
-    ds[0]
-    other = again(ds)
-    np.testing.assert_array_equal(other[:]["X"], ds[:]["X"])
-    assert other.recipe == ds.recipe
 
 
 def test_one_path_a_glob_a_directory_and_any_iterable(paths):

@@ -1,5 +1,6 @@
 """Ten thousand stores, few descriptors, small pickles, hostile files: in processes of their own."""
 
+import copy
 import os
 import pickle
 import subprocess
@@ -128,6 +129,17 @@ def test_a_pickle_holds_no_handle_and_no_cache(tmp_path):
     before = len(pickle.dumps(ds))
     ds[:]
     assert len(pickle.dumps(ds)) == before
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda ds: pickle.loads(pickle.dumps(ds))]
+)
+def test_copies_read_the_same(paths, again):
+    ds = MappedCollection(paths, obs_keys="cell_type", obs_filter={"doublet": False})
+    ds[0]
+    other = again(ds)
+    np.testing.assert_array_equal(other[:]["X"], ds[:]["X"])
+    assert other.recipe == ds.recipe
 
 
 def test_a_file_that_makes_the_library_spin_is_given_up(tmp_path, monkeypatch):
