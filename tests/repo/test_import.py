@@ -15,7 +15,6 @@ HEAVY = [
     "ipywidgets",
     "matplotlib",
     "numcodecs",
-    "numba",
     "scipy",
     "pandas",
     "torch",

@@ -6,6 +6,7 @@ import email
 import importlib.util
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -108,14 +109,20 @@ def test_wheel_works_where_there_is_no_compiler(wheel, repository, tmp_path):
 
 # ------------------------------------------------------------------- building the compiled core
 def test_what_did_not_change_is_not_built_again(hatch_build, repository, tmp_path):
+    source = tmp_path / hatch_build.NATIVE / "src"
+    source.mkdir(parents=True)
+    for name in ("core.hpp", "codecs.cpp"):
+        shutil.copy(repository / hatch_build.NATIVE / "src" / name, source)
     output = tmp_path / "there" / hatch_build.LIBRARY
-    assert not hatch_build.is_built(output)
-    assert hatch_build.build(output)
-    assert hatch_build.is_built(output)
-    assert hatch_build.build(output) is None
+    assert not hatch_build.is_built(output, tmp_path)
+    assert hatch_build.build(output, tmp_path)
+    assert hatch_build.is_built(output, tmp_path)
+    assert hatch_build.build(output, tmp_path) is None
     assert sorted(path.name for path in output.parent.iterdir()) == ["_core.digest", output.name]
-    output.with_suffix(".digest").write_text("of other sources", encoding="utf-8")
-    assert hatch_build.build(output)
+    with (source / "core.hpp").open("a", encoding="utf-8") as file:
+        file.write("// changed\n")
+    assert not hatch_build.is_built(output, tmp_path)
+    assert hatch_build.build(output, tmp_path)
 
 
 def test_this_checkout_has_the_library_of_its_sources(hatch_build, repository):
