@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import operator
-import sys
-import weakref
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from mappedviz._types import Array, PathLike
-from mappedviz.collection.plan import Plan, make_plan
-from mappedviz.collection.row_batch import teach_default_collate
-from mappedviz.errors import ClosedError, RecipeError
-from mappedviz.recipe.labels import Encoder, Labels
+from mappedviz.collection.dataset import PlanDataset
+from mappedviz.collection.plan import make_plan
+from mappedviz.collection.row_index import as_rows
+from mappedviz.collection.split import split_plan, split_recipe
+from mappedviz.errors import RecipeError
+from mappedviz.recipe.labels import Labels
 from mappedviz.recipe.recipe import Join, Recipe
 from mappedviz.recipe.weights import LabelWeights, Scheme, labels_to_weigh
 from mappedviz.text.rendering import renderer_of
@@ -26,12 +21,10 @@ from mappedviz.text.rendering import renderer_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mappedviz.collection.reader import Reader, Window
-    from mappedviz.collection.row_batch import RowBatch
     from mappedviz.stores.store import Store
 
 
-class MappedCollection:
+class MappedCollection(PlanDataset):
     """Many AnnData stores as one PyTorch map-style dataset, read from the files as they are.
 
     The stores are concatenated virtually: rows are numbered through, variables are joined by
@@ -191,7 +184,7 @@ class MappedCollection:
             "on_error": on_error,
         }
         plan = make_plan(Recipe(**request), open_timeout=open_timeout)
-        self._set_up(plan, parallel=parallel, cache_bytes=cache_bytes)
+        super().__init__(plan, parallel=parallel, cache_bytes=cache_bytes)
 
     @classmethod
     def from_recipe(
@@ -203,7 +196,7 @@ class MappedCollection:
         cache_bytes: int | None = None,
         open_timeout: float | None = None,
     ) -> Self:
-        """The collection that a recipe describes.
+        """Make the collection that a recipe describes.
 
         Parameters
         ----------
@@ -223,13 +216,11 @@ class MappedCollection:
         >>> ds.recipe == recipe, len(ds)
         (True, 700)
         """
-        self = cls.__new__(cls)
         plan = make_plan(recipe, stores, open_timeout=open_timeout)
-        self._set_up(plan, parallel=parallel, cache_bytes=cache_bytes)
-        return self
+        return cls._of(plan, parallel=parallel, cache_bytes=cache_bytes)
 
     def subset(self, rows: slice | Sequence[int] | Array) -> Self:
-        """Some of the rows as a collection of their own.
+        """Return some of the rows as a collection of their own.
 
         Stores, joint variables, encoders and the types of batches are those of the whole; lengths,
         labels, weights and row numbers are those of the part. It reads as fast as a collection that
@@ -245,12 +236,12 @@ class MappedCollection:
         Raises
         ------
         IndexError
-            A row is out of range, or the rows are no integers.
+            A row is out of range, or the rows are not integers.
 
         Notes
         -----
-        The :attr:`recipe` is that of the whole: it says nothing of these rows. What a recipe can
-        say is ``obs_filter``, and the :meth:`split`.
+        The :attr:`recipe` is that of the whole and does not describe these rows. A recipe can
+        describe ``obs_filter``, and the :meth:`split`.
 
         Examples
         --------
@@ -260,7 +251,7 @@ class MappedCollection:
         >>> len(some), some.encoders == ds.encoders
         (250, True)
         """
-        chosen = np.unique(as_rows(rows, self._offsets[-1]))
+        chosen = np.unique(as_rows(rows, len(self)))
         return self._part(self._plan.take(chosen))
 
     def split(
@@ -270,21 +261,21 @@ class MappedCollection:
         seed: int | None = None,
         stratify: str | Sequence[str] | None = None,
     ) -> tuple[Self, Self]:
-        """Rows for training and rows for validation, as two collections.
+        """Split the rows into a training and a validation collection.
 
         Parameters
         ----------
         by
-            Obs key of what must not be on both sides, such as ``"donor"``; loaded or not.
-            False splits single rows. Default: ``split_by`` of the recipe.
+            Obs key of the groups that must not be on both sides, such as ``"donor"``; loaded or
+            not. False splits single rows. Default: ``split_by`` of the recipe.
         fraction
-            Share of the rows for validation; default: ``split_fraction`` of the recipe. Whole groups come as
-            near to it as their sizes allow.
+            Share of the rows for validation; default: ``split_fraction`` of the recipe. Whole groups
+            come as near to it as their sizes allow.
         seed
-            Default: ``split_seed`` of the recipe.
+            Seed of the random choice; default: ``split_seed`` of the recipe.
         stratify
-            Obs key, or several combined, whose labels should have that share each: of single
-            rows to within one, of groups as far as possible.
+            Obs key, or several combined: each label should have that share of its rows for
+            validation. Single rows meet it to within one row, groups as far as possible.
 
         Returns
         -------
@@ -301,13 +292,13 @@ class MappedCollection:
 
         Notes
         -----
-        Rows without a group label are used for training, never for validation: their group is not
-        known, so nobody can say of a validation row among them that it was not learned from. The
-        fraction is of the rows that have a label.
+        Rows without a group label are used for training, never for validation: their group is
+        unknown, so it might be among those that were trained on. The fraction refers to the rows
+        that have a label.
 
-        A group's side is decided by its name, the seed and the sizes of the groups; the side of a
-        single row by the name of its store's file, its place in there and the seed. The order of stores
-        changes nothing, and both sides have the same encoders.
+        A group's side depends on its name, the seed and the sizes of the groups; the side of a
+        single row on the file name of its store, its position there and the seed. The order of the
+        stores has no influence, and both sides have the same encoders.
 
         Examples
         --------
@@ -319,185 +310,10 @@ class MappedCollection:
         >>> set(train.get_merged_labels("louvain")) & set(validation.get_merged_labels("louvain"))
         set()
         """
-        given: dict[str, Any] = {"split_fraction": fraction, "split_seed": seed}
-        changes = {name: value for name, value in given.items() if value is not None}
-        if by is not None:
-            changes["split_by"] = None if by is False else by
-        recipe = self.recipe.replace(**changes)
-        strata = None
-        if stratify is not None:
-            keys = [stratify] if isinstance(stratify, str) else list(stratify)
-            strata = Labels.combine([self._plan.labels_of(key) for key in keys]).codes
-        validation = self._validation(recipe, strata)
-        plan = replace(self._plan, recipe=recipe)
-        parts = [plan.take(np.flatnonzero(side)) for side in (~validation, validation)]
-        return self._part(parts[0]), self._part(parts[1])
-
-    def _validation(self, recipe: Recipe, strata: Array | None) -> Array:
-        """Boolean (n_obs,): which rows are for validation."""
-        from mappedviz.recipe import splits
-
-        if recipe.split_by is None:
-            rows = self._plan.rows
-            chances = [
-                splits.chances_of_rows(store.name, store.facts.n_obs, recipe.split_seed)
-                for store in self.stores
-            ]
-            kept = [
-                some if local is None else some[local]
-                for some, local in zip(chances, rows.kept, strict=True)
-            ]
-            return splits.split_rows(np.concatenate(kept), recipe.split_fraction, strata)
-        groups = self._plan.labels_of(recipe.split_by)
-        try:
-            return splits.split_labels(groups, recipe.split_fraction, recipe.split_seed, strata)
-        except RecipeError as error:
-            error.key = recipe.split_by
-            raise
-
-    def _part(self, plan: Plan) -> Self:
-        part = type(self).__new__(type(self))
-        part._set_up(plan, parallel=self.parallel, cache_bytes=self.cache_bytes)
-        part._reading = self._reading
-        return part
-
-    def _set_up(self, plan: Plan, *, parallel: bool, cache_bytes: int | None) -> None:
-        self._plan = plan
-        self.parallel = bool(parallel)
-        self.cache_bytes = cache_bytes
-        self._closed = False
-        self._reader: Reader | None = None
-        self._reading = _Reading()
-        self._offsets: list[int] = plan.rows.offsets.tolist()
-        # What ds[i] asks of the plan for every row, looked up once.
-        self._sample_keys = [
-            (key, column, column.present.tolist()) for key, column in plan.obs.items()
-        ]
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Addresses, maps and recipe travel to worker processes; handles and caches never.
-        return {**self.__dict__, "_reader": None, "_reading": _Reading()}
-
-    # --- what it is -------------------------------------------------------------------
-
-    @property
-    def recipe(self) -> Recipe:
-        """Everything that was asked, as a frozen value."""
-        return self._plan.recipe
-
-    @property
-    def stores(self) -> tuple[Store, ...]:
-        """The stores that are read, with their facts."""
-        return self._plan.stores
-
-    @property
-    def path_list(self) -> list[str]:
-        """Absolute paths of the stores."""
-        return [store.path for store in self._plan.stores]
-
-    @property
-    def layers_keys(self) -> list[str]:
-        """The matrices that are read."""
-        return list(self.recipe.layers_keys)
-
-    @property
-    def obs_keys(self) -> list[str]:
-        """The obs keys that are read."""
-        return list(self.recipe.obs_keys)
-
-    @property
-    def obsm_keys(self) -> list[str]:
-        """The obsm elements that are read."""
-        return list(self.recipe.obsm_keys)
-
-    @property
-    def n_obs(self) -> int:
-        """Number of rows, filtered."""
-        return self._offsets[-1]
-
-    def __len__(self) -> int:
-        return self._offsets[-1]
-
-    @property
-    def n_obs_list(self) -> list[int]:
-        """Number of rows of each store, filtered."""
-        return self._plan.rows.counts
-
-    @property
-    def part_of(self) -> int | None:
-        """Of a :meth:`subset`, the number of rows of the whole; else None."""
-        return self._plan.part_of
-
-    @property
-    def n_vars(self) -> int | None:
-        """Number of joint variables; None for ``join=None``."""
-        return None if self._plan.join is None else len(self._plan.join)
-
-    @property
-    def shape(self) -> tuple[int, int | None]:
-        """Rows and joint variables."""
-        return self.n_obs, self.n_vars
-
-    @property
-    def original_shapes(self) -> list[tuple[int, int]]:
-        """Rows (filtered) and variables (before the join) of each store."""
-        counts = self._plan.rows.counts
-        return [(n, store.facts.n_vars) for n, store in zip(counts, self.stores, strict=True)]
-
-    @property
-    def var_joint(self) -> pd.Index | None:
-        """Names of the joint variables; None for ``join=None``."""
-        from pandas import Index
-
-        return None if self._plan.join is None else Index(self._plan.join.joint, dtype=object)
-
-    @property
-    def var_indices(self) -> list[Array] | None:
-        """How each store's variables are joined; None where nothing is changed.
-
-        For an outer join the joint column of each of the store's columns; else the store's
-        column of each joint variable, -1 where the store lacks it.
-        """
-        join = self._plan.join
-        if join is None or join.aligned:
-            return None
-        if self.recipe.join == "outer" and not (self.recipe.min_stores or self.recipe.var_names):
-            maps = [join.column_map(i) for i in range(len(self.stores))]
-            return [
-                np.arange(len(join)) if one is None else one.array.astype(np.intp) for one in maps
-            ]
-        return [join.columns(i) for i in range(len(self.stores))]
-
-    @property
-    def var_measured(self) -> Array | None:
-        """Boolean (n_stores, n_vars): which store has which joint variable; None for ``join=None``."""
-        return None if self._plan.join is None else self._plan.join.measured()
-
-    @property
-    def var_list(self) -> list[pd.Index]:
-        """The variable names of each store, as in its file."""
-        from pandas import Index
-
-        return [Index(store.var_names, dtype=object) for store in self.stores]
-
-    @property
-    def storage_idx(self) -> Array:
-        """Position of its store for every row, smallest integers (n_obs,)."""
-        return self._plan.rows.store_of_rows()
-
-    @property
-    def indices(self) -> Array:
-        """Row inside its store for every row, int64 (n_obs,)."""
-        return self._plan.rows.local_rows()
-
-    @property
-    def encoders(self) -> dict[str, Encoder]:
-        """For each encoded key the mapping label -> code."""
-        return {
-            key: column.encoder
-            for key, column in self._plan.obs.items()
-            if column.encoder is not None
-        }
+        recipe = split_recipe(self.recipe, by, fraction, seed)
+        strata = [stratify] if isinstance(stratify, str) else list(stratify or ())
+        train, validation = split_plan(self._plan, recipe, strata)
+        return self._part(train), self._part(validation)
 
     def __repr__(self) -> str:
         n_vars = "native" if self.n_vars is None else f"{self.n_vars:,}"
@@ -516,126 +332,10 @@ class MappedCollection:
     def _repr_html_(self) -> str:
         return renderer_of(self).fragment(self)
 
-    # --- rows -------------------------------------------------------------------------
-
-    @overload
-    def __getitem__(self, index: int) -> dict[str, Any]: ...
-    @overload
-    def __getitem__(self, index: slice | Sequence[int] | Array) -> RowBatch: ...
-    def __getitem__(self, index: Any) -> Any:
-        """One sample for an integer; a :class:`~mappedviz.RowBatch` for a slice, list or array.
-
-        Raises
-        ------
-        IndexError
-            The row is out of range, or the index is no integer.
-        ClosedError
-            The collection was closed.
-        """
-        try:
-            row = operator.index(index)
-        except TypeError:
-            return self.read_rows(index)
-        n = self._offsets[-1]
-        if not -n <= row < n:
-            raise IndexError(f"row {row} of a collection of {n} rows")
-        if row < 0:
-            row += n
-        reader = self._reader or self._open_reader()
-        store = bisect_right(self._offsets, row) - 1
-        kept = self._plan.rows.kept[store]
-        local = (
-            row - self._offsets[store] if kept is None else int(kept[row - self._offsets[store]])
-        )
-        sample = reader.sample(store, local)
-        for key, column, present in self._sample_keys:
-            if present[store]:
-                sample[key] = column.sample(row)
-        sample["_store_idx"] = store
-        return sample
-
-    def __getitems__(self, indices: Sequence[int]) -> RowBatch:
-        """The whole batch that PyTorch's DataLoader asks for at once."""
-        if "torch" in sys.modules:
-            teach_default_collate()
-        return self.read_rows(indices)
-
-    def read_rows(
-        self, indices: slice | Sequence[int] | Array, *, sparse: bool = False
-    ) -> RowBatch:
-        """Rows in the order asked for, repeats included; the one primitive that all reading is.
-
-        Parameters
-        ----------
-        indices
-            Integers (negative ones count from the end), a slice, or a boolean mask (n_obs,).
-        sparse
-            Hand out X and layers as scipy CSR matrices: sorted, repeats summed.
-
-        Returns
-        -------
-        RowBatch
-            Every key that was asked for, in types that depend on the recipe alone: matrices
-            (n, n_vars), or lists of arrays where stores differ in width and are not joined;
-            encoded labels int64 with -1 for "no label"; ``_store_idx`` int64.
-
-        Raises
-        ------
-        IndexError
-            A row is out of range, or the indices are no integers.
-        StoreError
-            A store was removed, replaced or truncated since it was opened.
-        ClosedError
-            The collection was closed.
-        """
-        rows = as_rows(indices, self._offsets[-1])
-        reader = self._reader or self._open_reader()
-        return reader.batch(rows, sparse=sparse)
-
-    def read_window(
-        self, indices: Sequence[int] | Array, *, sparse: bool = False, batch_size: int = 0
-    ) -> Window:
-        """Many rows read at once, from which batches are cut: every chunk is decoded once.
-
-        Parameters
-        ----------
-        indices, sparse
-            As for :meth:`read_rows`.
-        batch_size
-            Rows of the batches, if that is known: large ones may then be read from the decoded
-            chunks themselves.
-
-        Returns
-        -------
-        Window
-            Its ``cut(start, stop)`` is ``read_rows(indices[start:stop], sparse=sparse)``.
-        """
-        rows = as_rows(indices, self._offsets[-1])
-        reader = self._reader or self._open_reader()
-        return reader.window(rows, sparse=sparse, batch_size=batch_size)
-
-    @property
-    def stored_plainly(self) -> bool:
-        """Whether all matrices that are read are uncompressed parts of single files."""
-        return all(
-            store.kind == "h5ad" and store.facts.matrices[key].codec == "none"
-            for store in self.stores
-            for key in self.recipe.layers_keys
-            if key in store.facts.matrices
-        )
-
-    def _open_reader(self) -> Reader:
-        if self._closed and not self.parallel:
-            raise ClosedError(
-                "the collection was closed", remedy="Make it again, or read inside the with block."
-            )
-        self._reader = self._reading.reader(self._plan, self.cache_bytes)
-        return self._reader
-
     # --- labels -----------------------------------------------------------------------
 
     def get_merged_labels(self, label_key: str) -> Array:
-        """Labels of all rows: (n_obs,), numbers or objects, NaN where a row has none.
+        """Return the labels of all rows: (n_obs,), numbers or objects, NaN where a row has none.
 
         Parameters
         ----------
@@ -650,7 +350,7 @@ class MappedCollection:
         return self._plan.labels_of(label_key).values()
 
     def get_merged_categories(self, label_key: str) -> list[Any]:
-        """Sorted distinct labels of all stores, unused categories included.
+        """Return the sorted distinct labels of all stores, unused categories included.
 
         Raises
         ------
@@ -668,7 +368,7 @@ class MappedCollection:
         scheme: Scheme | None = None,
         missing: Literal["zero", "class"] | None = None,
     ) -> Any:
-        """Weight of every row, for a weighted sampler.
+        """Return the weight of each row, for a weighted sampler.
 
         Parameters
         ----------
@@ -727,104 +427,20 @@ class MappedCollection:
     # --- variables --------------------------------------------------------------------
 
     def check_vars_sorted(self, ascending: bool = True) -> bool:
-        """Whether every store's variables are sorted."""
+        """Return True if the variables of each store are sorted."""
         if ascending:
             return all(names.is_monotonic_increasing for names in self.var_list)
         return all(names.is_monotonic_decreasing for names in self.var_list)
 
     def check_vars_non_aligned(self, vars: pd.Index | Sequence[str]) -> list[int]:
-        """Positions of the stores whose variables are not exactly these, in this order."""
+        """Return the positions of the stores whose variables are not exactly these, in this order."""
         from pandas import Index
 
         wanted = Index(vars)
         return [i for i, names in enumerate(self.var_list) if not names.equals(wanted)]
 
-    # --- life -------------------------------------------------------------------------
-
-    def close(self) -> None:
-        """Give back memory and descriptors; reading afterwards is an error.
-
-        No effect with ``parallel=True``.
-        """
-        if not self.parallel:
-            self._closed = True
-            self._reader = None
-
-    @property
-    def closed(self) -> bool:
-        """Whether the collection was closed."""
-        return self._closed
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+    # --- processes -----------------------------------------------------------------------
 
     @staticmethod
     def torch_worker_init_fn(worker_id: int) -> None:
-        """Kept for compatibility: worker processes need no preparation."""
-
-
-class _Reading:
-    """What a collection and its subsets share: open matrices and the cache of decoded chunks.
-
-    It holds them weakly: with the last reader, memory comes back.
-    """
-
-    def __init__(self) -> None:
-        self._first: weakref.ref[Reader] | None = None
-
-    def reader(self, plan: Plan, cache_bytes: int | None) -> Reader:
-        """A reader of a plan that has the same stores as the plans before."""
-        from mappedviz.collection.reader import Reader
-
-        first = None if self._first is None else self._first()
-        if first is None:
-            made = Reader(plan, cache_bytes)
-            self._first = weakref.ref(made)
-            return made
-        return first.of(plan)
-
-
-def as_rows(indices: slice | Sequence[int] | Array, n: int) -> Array:
-    """Row numbers as int64 in ``[0, n)``.
-
-    Raises
-    ------
-    IndexError
-        A row is out of range, or the indices are no integers.
-    """
-    if isinstance(indices, slice):
-        return np.arange(*indices.indices(n), dtype=np.int64)
-    if isinstance(indices, (str, bytes, Path, Mapping)):
-        raise IndexError(f"{indices!r} is no row number, slice, list or array of them")
-    if not isinstance(indices, np.ndarray) and hasattr(indices, "__array__"):
-        indices = np.asarray(indices)
-    try:
-        rows = np.asarray(list(indices) if not isinstance(indices, np.ndarray) else indices)
-    except (TypeError, ValueError) as error:
-        raise IndexError(
-            f"{type(indices).__name__} is no row number, slice, list or array"
-        ) from error
-    if rows.ndim != 1:
-        raise IndexError(f"row numbers have {rows.ndim} dimensions where 1 was expected")
-    if rows.dtype.kind == "b":
-        if len(rows) != n:
-            raise IndexError(f"a mask of {len(rows)} values for a collection of {n} rows")
-        return np.flatnonzero(rows)
-    if rows.dtype.kind not in "iu" and len(rows):
-        raise IndexError(f"row numbers of {rows.dtype} are no integers")
-    rows = rows.astype(np.int64)
-    if len(rows):
-        low, high = int(rows.min()), int(rows.max())
-        if low < -n or high >= n:
-            raise IndexError(f"row {low if low < -n else high} of a collection of {n} rows")
-        if low < 0:
-            rows[rows < 0] += n
-    return rows
+        """Do nothing: worker processes need no preparation. Kept for compatibility."""
