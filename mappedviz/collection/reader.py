@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from mappedviz._types import Array
 from mappedviz.collection.row_batch import RowBatch
@@ -27,7 +26,11 @@ from mappedviz.gather.matrix import Matrix
 from mappedviz.gather.request import Part
 from mappedviz.gather.rows import TRUST_SECONDS, decode_ahead, gather_csr, gather_dense, gather_row
 
+# scipy.sparse takes a tenth of a second, in a fresh installation more: only who asks for sparse
+# matrices waits for it.
 if TYPE_CHECKING:
+    import scipy.sparse as sp
+
     from mappedviz.collection.plan import Plan
     from mappedviz.stores.store import Store
 
@@ -262,6 +265,8 @@ class Reader:
                     [part], len(at), values.facts.shape[1], column.dtype, as_csr
                 )
             elif as_csr:
+                import scipy.sparse as sp
+
                 columns[column.name] = sp.csr_matrix(values[at])
             else:
                 out = self.buffers.empty((len(at), *values.shape[1:]), values.dtype)
@@ -279,6 +284,8 @@ class Reader:
         if len(parts) <= self._most_files:
             indptr, indices, data = gather_csr(parts, n, n_cols, dtype, empty=self.buffers.empty)
             return _csr(indptr, indices, data, n_cols)
+        import scipy.sparse as sp
+
         pieces = []
         for some in _batched(parts, self._most_files):
             here = np.concatenate([part.out_rows for part in some])
@@ -356,6 +363,8 @@ class Reader:
             parts.append(self._part(column, store, opened, row[here], here))
         matrix = self._gather(parts, len(row), n_cols, column.dtype, sparse=True)
         if absent:
+            import scipy.sparse as sp
+
             rows = np.concatenate(absent)
             nan = sp.csr_matrix(np.full((len(rows), n_cols), np.nan, dtype=column.dtype))
             order = np.arange(len(row))
@@ -411,6 +420,8 @@ def _csr(indptr: Array, indices: Array, data: Array, n_cols: int) -> sp.csr_matr
     scipy's constructor takes slices of reused buffers for what is left of a larger array, and
     copies them.
     """
+    import scipy.sparse as sp
+
     shape = (len(indptr) - 1, n_cols)
     if len(data) >= 2**31:
         return sp.csr_matrix((data, indices, indptr), shape=shape, copy=False)
