@@ -17,13 +17,11 @@ LONGEST_FUNCTION = 80
 #: What is still longer, and may not be joined by anything: to be emptied, then deleted.
 LONG_MODULES = {
     "audits/scan.py",
-    "collection/mapped_collection.py",
     "formats/chunks.py",
     "formats/elements.py",
     "formats/hdf5.py",
     "formats/zarr.py",
     "gather/kernels.py",
-    "loaders/loader.py",
     "plots.py",
     "report/report.py",
     "stores/store.py",
