@@ -1,6 +1,7 @@
 """The command `mappedviz`: audits in a terminal and in CI, and notebooks to start from.
 
-It may import everything. A new subcommand is a function in `command`.
+It may import everything but the testing helpers; rich is at home here. A new subcommand is a parser
+and a function in `command`; whatever it prints comes out of a lower package as text or tables.
 """
 
 from mappedviz.cli.command import main

@@ -1,7 +1,8 @@
-"""Text for people: safe to display on one line, and written to files whole or not at all.
+"""Text and colours for people: one line, visible, of bounded length, in files that are whole.
 
-It may import errors and types only. A new way to shorten or escape text goes to `display`, a new
-kind of text file to `files`.
+It may import errors and types only, and no library of pictures or files. A new way to shorten or
+escape text goes to `display`, a colour to `colours`, a new kind of text file to `files`; a type that
+is to be shown as HTML registers what renders it with `rendering`.
 """
 
 from __future__ import annotations

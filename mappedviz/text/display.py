@@ -32,7 +32,7 @@ class Words(str):
 
 
 def shown(value: Any, limit: int | None = 60) -> str:
-    r"""A value as one line of visible text.
+    r"""Return a value as one line of visible text.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def shown(value: Any, limit: int | None = 60) -> str:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a value is one of the spellings of "none"."""
+    """Return True for every spelling of a missing value."""
     if value is None:
         return True
     if isinstance(value, str):
@@ -78,7 +78,7 @@ def is_missing(value: Any) -> bool:
 
 
 def visible(text: str) -> str:
-    r"""Text with everything invisible spelled out as an escape; line breaks too.
+    r"""Return text with everything invisible spelled out as an escape; line breaks too.
 
     Examples
     --------
@@ -102,7 +102,7 @@ def _visible(character: str) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """A text of at most `limit` characters; of a longer one the middle is left out.
+    """Return a text of at most `limit` characters; of a longer one the middle is left out.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def names(values: Iterable[Any], limit: int = 40) -> list[str]:
-    """Texts of several values, all different where the values are.
+    """Return texts of several values, all different where the values are.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def names(values: Iterable[Any], limit: int = 40) -> list[str]:
 
 
 def listed(values: Sequence[Any], most: int = 5, limit: int = 40) -> str:
-    """Some names in one sentence, and how many more there are.
+    """Return some names in one sentence, and the number of further ones.
 
     Examples
     --------
@@ -165,7 +165,7 @@ def listed(values: Sequence[Any], most: int = 5, limit: int = 40) -> str:
 
 
 def pattern_words(pattern: tuple[Any, ...], stores: Sequence[Any]) -> str:
-    """Which stores a pattern names, in the shortest words.
+    """Return the stores of a pattern in the shortest words.
 
     Examples
     --------
@@ -187,7 +187,7 @@ def pattern_words(pattern: tuple[Any, ...], stores: Sequence[Any]) -> str:
 
 
 def csv_cell(value: Any) -> Any:
-    r"""A value that no spreadsheet takes for a formula: a quote is put before such text.
+    r"""Return a value that no spreadsheet takes for a formula: a quote is put before such text.
 
     Numbers stay numbers; line breaks and control characters are spelled out.
 
@@ -203,7 +203,7 @@ def csv_cell(value: Any) -> Any:
 
 
 def quantity(n: Any) -> str:
-    """A whole number with separators; a dash for none.
+    """Return a whole number with separators; a dash if it is missing.
 
     Examples
     --------
@@ -214,7 +214,7 @@ def quantity(n: Any) -> str:
 
 
 def size(nbytes: Any) -> str:
-    """Bytes for people.
+    """Return a number of bytes with a unit.
 
     Examples
     --------
@@ -232,7 +232,7 @@ def size(nbytes: Any) -> str:
 
 
 def share(fraction: Any) -> str:
-    """A fraction as per cent, with enough digits to tell a small one from none.
+    """Return a fraction as per cent, with enough digits to tell a small one from zero.
 
     Examples
     --------

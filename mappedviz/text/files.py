@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def write_text(path: PathLike, text: str) -> Path:
-    """Write a text file at once: whoever looks sees the old one or the new one, never a part.
+    """Write a text file atomically: a reader sees the old file or the new one, never a part.
 
     Parameters
     ----------
@@ -28,12 +28,12 @@ def write_text(path: PathLike, text: str) -> Path:
     Returns
     -------
     Path
-        Where it lies.
+        The path of the file.
 
     Raises
     ------
     OSError
-        It cannot be written; what was there before is still there.
+        The file cannot be written; what was there before is still there.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def write_text(path: PathLike, text: str) -> Path:
 
 
 def _mode_of(target: Path) -> int:
-    """Permissions for the new file: those of the old one, or what the umask leaves."""
+    """Return the permissions for the new file: those of the old one, or what the umask leaves."""
     with suppress(OSError):
         return target.stat().st_mode & 0o777
     mask = os.umask(0)
@@ -70,7 +70,7 @@ def _mode_of(target: Path) -> int:
 
 
 def csv_text(frame: pd.DataFrame) -> str:
-    """A table as CSV that no spreadsheet takes for formulas, and that has one line a row.
+    """Return a table as CSV without formulas for spreadsheets, one line per row.
 
     Parameters
     ----------

@@ -1,7 +1,9 @@
 """Widgets that show a collection, let a person decide, and hand over what was decided.
 
-It may import report and everything below it; ipywidgets and anywidget are at home here. A new tab
-is a module with a view of its own, and a line in `explorer`.
+It may import everything but the command line; ipywidgets, anywidget and traitlets are at home here.
+Every view edits the recipe of one `Session` and passes nothing else on. A new tab is a subclass of
+`base.View` in a module of its own and a line in `explorer`; a new picture is a class in `charts`
+and its section in `static`.
 """
 
 from __future__ import annotations

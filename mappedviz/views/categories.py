@@ -10,20 +10,10 @@ import traitlets
 from mappedviz.audits.findings import changed
 from mappedviz.recipe.recipe import store_names
 from mappedviz.text.display import MISSING, listed, names, quantity, shown
-from mappedviz.views.base import (
-    Ids,
-    Numbers,
-    View,
-    button,
-    dropdown,
-    handler,
-    of_series,
-    offer,
-    row,
-    sentence,
-    series_of,
-)
+from mappedviz.views.base import View, handler
 from mappedviz.views.charts import Bars, Table
+from mappedviz.views.controls import Numbers, button, dropdown, offer, row, sentence
+from mappedviz.views.series import Ids, of_series, series_of
 from mappedviz.views.state import Several
 
 if TYPE_CHECKING:
@@ -136,27 +126,7 @@ class CategoriesView(View):
         self.absent_box = widgets.VBox(
             [self.absent_text, row(self.suggested, self.alias_control, self.alias)]
         )
-        for control, name in (
-            (self.key_control, "key"),
-            (self.search_control, "search"),
-            (self.top_control, "top_n"),
-            (self.sort_control, "sort"),
-        ):
-            control.observe(self._chosen(name), "value")
-        self.scale_control.observe(self._scale_chosen, "value")
-        self.bars.observe(self._bars_selected, "selected")
-        self.grid.observe(self._grid_selected, "selected")
-        for control, method in (
-            (self.keep, self.keep_selected),
-            (self.leave, self.leave_selected_out),
-            (self.all, self.keep_all),
-            (self.merge, self.merge_ticked),
-            (self.unname, self.forget_names),
-        ):
-            control.on_click(self._doing(method))
-        self.rename.on_click(self._rename)
-        self.alias.on_click(self._alias)
-        self.suggested.on_click(self._suggested)
+        self._connect()
         return [
             self.numbers,
             row(
@@ -172,11 +142,29 @@ class CategoriesView(View):
             self.variants_box,
         ]
 
-    def _chosen(self, name: str) -> Any:
-        return handler(lambda self, change: setattr(self, name, change["new"])).__get__(self)
-
-    def _doing(self, method: Any) -> Any:
-        return handler(lambda self, _: method()).__get__(self)
+    def _connect(self) -> None:
+        """Let controls change the view and the recipe."""
+        for control, name in (
+            (self.key_control, "key"),
+            (self.search_control, "search"),
+            (self.top_control, "top_n"),
+            (self.sort_control, "sort"),
+        ):
+            self.bind(control, name)
+        self.scale_control.observe(self._scale_chosen, "value")
+        self.bars.observe(self._bars_selected, "selected")
+        self.grid.observe(self._grid_selected, "selected")
+        for control, method in (
+            (self.keep, self.keep_selected),
+            (self.leave, self.leave_selected_out),
+            (self.all, self.keep_all),
+            (self.merge, self.merge_ticked),
+            (self.unname, self.forget_names),
+        ):
+            self.press(control, method)
+        self.rename.on_click(self._rename)
+        self.alias.on_click(self._alias)
+        self.suggested.on_click(self._suggested)
 
     # --- recipe -> controls ----------------------------------------------------------------
 
@@ -533,7 +521,7 @@ class CategoriesView(View):
         return plot_categories(self.labels(), ax, top_n=self.top_n, shares=self.shares)
 
     def code(self) -> str:
-        """Code that makes this table in a script."""
+        """Return code that makes this table in a script."""
         return self.audit_code(f"audit.labels({self.key!r}).counts")
 
 

@@ -18,6 +18,7 @@ import anywidget
 import traitlets
 
 MOST_ROWS = 200  # what a chart draws at most
+STATIC = Path(__file__).parent / "static"
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _NAME = re.compile(r"== (\w+) ==")
 
@@ -26,7 +27,7 @@ def _sections(name: str, starts: str) -> dict[str, str]:
     """The sections of a file beside this one, without comments and indentation."""
     found: dict[str, list[str]] = {}
     lines: list[str] = []
-    for line in (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines():
+    for line in (STATIC / name).read_text(encoding="utf-8").splitlines():
         line = line.strip()
         if line.startswith(starts):
             if title := _NAME.search(line):
@@ -56,7 +57,7 @@ def _number(value: Any, what: str) -> float | int | None:
     if hasattr(value, "item"):  # of numpy
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise traitlets.TraitError(f"{what}: {value!r} is no number.")
+        raise traitlets.TraitError(f"{what}: {value!r} is not a number.")
     if math.isinf(value):
         raise traitlets.TraitError(f"{what}: {value!r} cannot be drawn.")
     if math.isnan(value):
@@ -66,7 +67,7 @@ def _number(value: Any, what: str) -> float | int | None:
 
 def _text(value: Any, what: str) -> str:
     if not isinstance(value, str):
-        raise traitlets.TraitError(f"{what}: {value!r} is no text.")
+        raise traitlets.TraitError(f"{what}: {value!r} is not text.")
     return value
 
 
@@ -80,7 +81,7 @@ def _records(values: Iterable[Any], what: str, fields: _Fields) -> list[dict[str
     for i, value in enumerate(values):
         where = f"{what}[{i}]"
         if not isinstance(value, Mapping):
-            raise traitlets.TraitError(f"{where}: {value!r} is no dictionary.")
+            raise traitlets.TraitError(f"{where}: {value!r} is not a dictionary.")
         if unknown := set(value) - set(fields):
             raise traitlets.TraitError(
                 f"{where} has {sorted(map(str, unknown))}; known are {sorted(fields)}."
@@ -104,7 +105,7 @@ def _records(values: Iterable[Any], what: str, fields: _Fields) -> list[dict[str
 
 def _numbers(values: Any, what: str) -> list[float | int | None]:
     if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
-        raise traitlets.TraitError(f"{what}: {values!r} is no list of numbers.")
+        raise traitlets.TraitError(f"{what}: {values!r} is not a list of numbers.")
     return [_number(value, what) for value in values]
 
 
@@ -121,7 +122,7 @@ def _flag(value: Any, what: str) -> bool:
 
 def _colour(value: Any, what: str) -> str:
     if not isinstance(value, str) or not _COLOUR.fullmatch(value):
-        raise traitlets.TraitError(f"{what}: {value!r} is no colour like '#0072b2'.")
+        raise traitlets.TraitError(f"{what}: {value!r} is not a colour like '#0072b2'.")
     return value
 
 
@@ -136,16 +137,16 @@ def _key(value: Any, what: str) -> float | int | str | None:
 
 
 class Chart(anywidget.AnyWidget):
-    """What all charts have.
+    """The base of all charts.
 
     Attributes
     ----------
     title
-        What the chart is called, for those who hear it.
+        Name of the chart, for screen readers.
     selected
-        The ids of what is selected. Set by a click, Enter or Space, and from Python.
+        Ids of the selected rows. Set by a click, Enter or Space, and from Python.
     selectable
-        How many can be: ``"none"``, ``"one"`` or ``"many"``.
+        Number of rows that can be selected: ``"none"``, ``"one"`` or ``"many"``.
     """
 
     kind = traitlets.Unicode().tag(sync=True)
@@ -176,9 +177,9 @@ class Bars(Chart):
     log
         A logarithmic axis, where bars stand alone: one series, or ``"grouped"``.
     unit
-        What is counted: ``"cells"``.
+        Unit of the values: ``"cells"``.
     marks_label
-        What the marks are, for the legend: ``"before"``.
+        Name of the marks, for the legend: ``"before"``.
 
     Examples
     --------
@@ -222,7 +223,7 @@ class Curve(Chart):
     points
         ``[x, y]`` each.
     xlabel, ylabel
-        What x and y are.
+        Names of the axes.
     selected
         The marked x as text, ``["3"]``; moved by a click and the arrow keys.
     """
@@ -256,7 +257,7 @@ class Matrix(Chart):
     values
         The shade of each cell, 0 … 1; None for nothing.
     texts
-        What stands in each cell.
+        Text of each cell.
     """
 
     _esm = _module("common", "matrix")

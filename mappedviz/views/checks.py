@@ -9,8 +9,10 @@ import traitlets
 
 from mappedviz.report.html import findings_html
 from mappedviz.text.display import listed, quantity, shown
-from mappedviz.views.base import Ids, View, button, handler, row, sentence
+from mappedviz.views.base import View, handler
 from mappedviz.views.charts import Code, Table
+from mappedviz.views.controls import button, row, sentence
+from mappedviz.views.series import Ids
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +69,7 @@ class ChecksView(View):
         self.fix = button("Apply this fix", "change the recipe so", icon="check", style="primary")
         self.detail = widgets.VBox([self.what, self.remedy, self.change, row(self.fix)])
         self.grid.observe(self._clicked, "selected")
-        self.fix.on_click(handler(lambda self, _: self.apply()).__get__(self))
+        self.press(self.fix, self.apply)
         return [self.grid, self.detail, self.passed]
 
     def _draw(self, audit: Audit) -> None:

@@ -10,8 +10,10 @@ import numpy as np
 import traitlets
 
 from mappedviz.text.display import csv_cell, names, pattern_words, quantity, shown
-from mappedviz.views.base import Ids, Numbers, View, button, dropdown, handler, offer, row
+from mappedviz.views.base import View, handler
 from mappedviz.views.charts import Bars, Code, Curve, Table
+from mappedviz.views.controls import Numbers, button, dropdown, offer, row
+from mappedviz.views.series import Ids
 from mappedviz.views.state import Several
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ _BLUE, _ORANGE = "#0072b2", "#e69f00"
 
 
 class CoverageView(View):
-    """What an inner join, an outer join, or "in at least k stores" keeps, and which store costs most.
+    """Genes that an inner join, an outer join or "in at least k stores" keeps; stores that cost most.
 
     Parameters
     ----------
@@ -40,13 +42,13 @@ class CoverageView(View):
         ``"inner"``, ``"outer"``, ``"k"`` (in at least `k` stores) or ``"panel"`` (the genes of
         the recipe's ``var_names``).
     k
-        In how many stores a gene has to be.
+        Number of stores that a gene has to be in.
     identifier
-        By what the stores are joined: a name of ``audit.coverage.what_if``.
+        Identifier that the stores are joined by: a name of ``audit.coverage.what_if``.
     strip_version
-        Whether ``ENSG00000141510.18`` and ``ENSG00000141510`` are the same gene.
+        Treat ``ENSG00000141510.18`` and ``ENSG00000141510`` as the same gene.
     show
-        Which picture: one of ``SHOWS``.
+        The picture that is shown: one of ``SHOWS``.
     genes
         Genes to look for.
     top_n
@@ -130,7 +132,7 @@ class CoverageView(View):
             (self.strip_control, "strip_version"),
             (self.show_control, "show"),
         ):
-            control.observe(self._chosen(name), "value")
+            self.bind(control, name)
         self.search_control.observe(self._searched, "value")
         self.panel_button.on_click(self._panel)
         self.no_panel_button.on_click(self._no_panel)
@@ -149,9 +151,6 @@ class CoverageView(View):
             self.search_box,
             self.grid,
         ]
-
-    def _chosen(self, name: str) -> Any:
-        return handler(lambda self, change: setattr(self, name, change["new"])).__get__(self)
 
     # --- recipe -> controls ----------------------------------------------------------------
 
@@ -482,7 +481,7 @@ class CoverageView(View):
     # --- for scripts -----------------------------------------------------------------------
 
     def found(self) -> pd.DataFrame:
-        """Which stores have the genes of :attr:`genes`: DataFrame genes × stores of bool."""
+        """Return the stores that have the genes of :attr:`genes`: DataFrame genes × stores of bool."""
         return self.audit.coverage.find(self.genes)
 
     def table(self) -> pd.DataFrame:
@@ -501,7 +500,7 @@ class CoverageView(View):
         return plots.plot_coverage_curve(coverage, ax)
 
     def code(self) -> str:
-        """Code that makes this table in a script."""
+        """Return code that makes this table in a script."""
         return self.audit_code("audit.coverage.table")
 
 

@@ -13,9 +13,9 @@ from mappedviz.errors import RecipeError
 from mappedviz.recipe.recipe import Recipe
 from mappedviz.report.html import fragment
 from mappedviz.report.values import Content
-from mappedviz.views.base import Guard, Status, View
 from mappedviz.views.categories import CategoriesView
 from mappedviz.views.checks import ChecksView
+from mappedviz.views.controls import Guard, Status
 from mappedviz.views.coverage import CoverageView
 from mappedviz.views.handoff import HandoffView
 from mappedviz.views.shapes import ShapesView
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch.utils.data import DataLoader
 
     from mappedviz.collection.mapped_collection import MappedCollection
+    from mappedviz.views.base import View
 
 SCHEMA = 1
 _VIEWS: dict[str, type[View]] = {
@@ -68,16 +69,16 @@ class Explorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     Attributes
     ----------
     recipe
-        What is decided. Assign another one, and all controls follow.
+        The recipe that is edited. Assign another one, and all controls follow.
     audit
-        What is known of the stores of that recipe; None until they were read.
+        The audit of that recipe; None until the stores were read.
     tab
         Name of the view in front: ``"shapes"``, ``"coverage"``, ``"categories"``, ``"weights"``,
         ``"checks"`` or ``"handoff"``.
     shapes, coverage, categories, weights, checks, handoff
         The views.
     session
-        What they share; see :class:`~mappedviz.views.state.Session`.
+        The session that they share; see :class:`~mappedviz.views.state.Session`.
 
     Examples
     --------
@@ -178,15 +179,15 @@ class Explorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return self.handoff.split(**options)
 
     def undo(self) -> bool:
-        """Take the last change of the recipe back; whether there was one."""
+        """Take the last change of the recipe back; return False if there is none."""
         return self.session.undo()
 
     def redo(self) -> bool:
-        """Make that change again; whether there was one."""
+        """Make the last undone change again; return False if there is none."""
         return self.session.redo()
 
     def wait(self, timeout: float | None = 60.0) -> bool:
-        """Wait until the stores are read; whether that came to pass in time."""
+        """Wait until the stores are read; return False if that took longer."""
         return self.session.wait(timeout)
 
     # --- keeping --------------------------------------------------------------------------

@@ -7,20 +7,22 @@ import threading
 import time
 from ast import literal_eval
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import ipywidgets as widgets
-import numpy as np
 import traitlets
 
 from mappedviz.report.html import fragment
 from mappedviz.report.values import Content
 from mappedviz.text.display import names, quantity, share, shown
-from mappedviz.views.base import Ids, Numbers, View, button, dropdown, handler, offer, row, sentence
+from mappedviz.views.base import View, handler
 from mappedviz.views.charts import Bars, Code
-from mappedviz.views.work import CancelledError, Report, Work
+from mappedviz.views.controls import Numbers, button, dropdown, offer, row, sentence
+from mappedviz.views.series import Ids
+from mappedviz.views.trial import SECONDS, Trial, try_loader
+from mappedviz.views.work import Report, Work
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,130 +36,8 @@ if TYPE_CHECKING:
 _GREY, _BLUE = "#999999", "#0072b2"
 _ORDERS = {"true random": True, "blocks, shuffled": "block", "in order": False}
 _DTYPES = ("", "float32", "float16", "float64", "int32")
-_SECONDS = 1.0
 _MOST_CLASSES = 15
 _WIDTH = 84
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What the first batches of a loader were like.
-
-    Attributes
-    ----------
-    opened
-        Seconds until the collection and its loader were made.
-    first
-        Seconds from then until the first batch was there.
-    columns
-        Key -> (shape, dtype) of the first batch.
-    rate
-        Rows per second, measured over about a second after that.
-    n_rows
-        Rows that were drawn for that.
-    key
-        The obs key of the class, or None.
-    drawn
-        DataFrame, a row a class: n (drawn), drawn and expected (shares).
-    """
-
-    opened: float
-    first: float
-    columns: dict[str, tuple[tuple[int, ...], str]]
-    rate: float
-    n_rows: int
-    key: str | None
-    drawn: pd.DataFrame
-
-    def __str__(self) -> str:
-        parts = [
-            f"{shown(key, 30)} {shape} {dtype}" for key, (shape, dtype) in self.columns.items()
-        ]
-        return f"first batch in {self.first:.2g} s: {', '.join(parts)}"
-
-
-def try_loader(
-    loader: DataLoader[Any],
-    ds: MappedCollection,
-    *,
-    key: str | None,
-    weighted: bool,
-    seconds: float = _SECONDS,
-    opened: float = 0.0,
-    cancel: threading.Event | None = None,
-) -> Trial:
-    """Draw batches for a while, and count what comes.
-
-    Parameters
-    ----------
-    loader, ds
-        A loader and its collection.
-    key
-        Obs key whose classes are counted.
-    weighted
-        Whether its rows are drawn by the weights of the recipe: what is expected depends on it.
-    seconds
-        How long.
-    opened
-        Seconds that making them took.
-    cancel
-        Setting this event ends it.
-
-    Raises
-    ------
-    CancelledError
-        `cancel` was set.
-    """
-    import pandas as pd
-
-    encoder = ds.encoders.get(key) if key is not None else None
-    counts = np.zeros(0 if encoder is None else len(encoder) + 1, dtype=np.int64)
-    began = time.perf_counter()
-    first, n_rows = 0.0, 0
-    columns: dict[str, tuple[tuple[int, ...], str]] = {}
-    after, rows_after = began, 0
-    for batch in loader:
-        now = time.perf_counter()
-        if cancel is not None and cancel.is_set():
-            raise CancelledError
-        size = len(next(iter(batch.values())))
-        if not columns:
-            first, after = now - began, now
-            columns = {name: _kind(value) for name, value in batch.items()}
-        else:
-            rows_after += size
-        n_rows += size
-        if encoder is not None and key in batch:
-            codes = np.asarray(batch[key])
-            counts += np.bincount(np.where(codes < 0, len(encoder), codes), minlength=len(counts))
-        if now - after > seconds:
-            break
-    passed = time.perf_counter() - after
-    drawn = pd.DataFrame(columns=["n", "drawn", "expected"])
-    if encoder is not None and key is not None and n_rows:
-        recipe, weights = ds.recipe, None
-        every = pd.Series(ds.get_merged_labels(key)).map(encoder).fillna(len(encoder))
-        if weighted:
-            weights = ds.get_label_weights(
-                list(recipe.weights_keys),
-                scheme=recipe.weights_scheme,
-                scaler=recipe.weights_scaler,
-            )
-        total = np.bincount(every.astype(np.int64), weights=weights, minlength=len(counts))
-        labels = [*sorted(encoder, key=encoder.__getitem__), None]
-        drawn = pd.DataFrame(
-            {"n": counts, "drawn": counts / n_rows, "expected": total / max(total.sum(), 1e-300)},
-            index=pd.Index(labels, name=key, dtype=object),
-        )
-        drawn = drawn[(drawn["n"] > 0) | (drawn["expected"] > 0)]
-    rate = rows_after / passed if rows_after and passed > 0 else n_rows / max(first, 1e-9)
-    return Trial(opened, first, columns, rate, n_rows, key, drawn)
-
-
-def _kind(value: Any) -> tuple[tuple[int, ...], str]:
-    if hasattr(value, "dtype"):
-        return tuple(value.shape), str(value.dtype).removeprefix("torch.")
-    return (len(value),), type(value[0]).__name__ if len(value) else "list"
 
 
 class HandoffView(View):
@@ -175,11 +55,11 @@ class HandoffView(View):
     shuffle
         True, ``"block"`` or False; not asked where the recipe has weights.
     validate
-        Whether cells are set aside for validation.
+        Set cells aside for validation.
     script
-        What :meth:`code` is: ``"notebook"``, ``"script"`` or ``"json"``.
+        The kind of code that :meth:`code` returns: ``"notebook"``, ``"script"`` or ``"json"``.
     trial
-        What the last trial showed: a :class:`Trial`, or None.
+        The last trial: a :class:`Trial`, or None.
 
     Examples
     --------
@@ -258,26 +138,7 @@ class HandoffView(View):
         self.said = sentence()
         self.numbers = Numbers()
         self.bars = Bars(title="Classes drawn, and what was expected", unit="%", mode="grouped")
-        for control, name in (
-            (self.size_control, "batch_size"),
-            (self.order_control, "shuffle"),
-            (self.validate_control, "validate"),
-            (self.script_control, "script"),
-        ):
-            control.observe(self._chosen(name), "value")
-        for control, field in (
-            (self.layers_control, "layers_keys"),
-            (self.obsm_control, "obsm_keys"),
-            (self.dtype_control, "dtype"),
-            (self.by_control, "split_by"),
-            (self.fraction_control, "split_fraction"),
-        ):
-            control.observe(self._edited(field), "value")
-        self.keys_control.observe(self._keys_edited, "value")
-        self.save_button.on_click(handler(lambda self, _: self._save()).__get__(self))
-        self.try_button.on_click(handler(lambda self, _: self.try_out()).__get__(self))
-        self.stop_button.on_click(lambda _: self._stop())
-        self.stop_button.layout.display = "none"
+        self._connect()
         self._bars = self.picture(self.bars, self.plot)
         self._bars.layout.display = "none"
         return [
@@ -293,8 +154,28 @@ class HandoffView(View):
             self._bars,
         ]
 
-    def _chosen(self, name: str) -> Any:
-        return handler(lambda self, change: setattr(self, name, change["new"])).__get__(self)
+    def _connect(self) -> None:
+        """Let controls change the view and the recipe."""
+        for control, name in (
+            (self.size_control, "batch_size"),
+            (self.order_control, "shuffle"),
+            (self.validate_control, "validate"),
+            (self.script_control, "script"),
+        ):
+            self.bind(control, name)
+        for control, field in (
+            (self.layers_control, "layers_keys"),
+            (self.obsm_control, "obsm_keys"),
+            (self.dtype_control, "dtype"),
+            (self.by_control, "split_by"),
+            (self.fraction_control, "split_fraction"),
+        ):
+            control.observe(self._edited(field), "value")
+        self.keys_control.observe(self._keys_edited, "value")
+        self.press(self.save_button, self._save)
+        self.press(self.try_button, self.try_out)
+        self.stop_button.on_click(lambda _: self._stop())
+        self.stop_button.layout.display = "none"
 
     def _edited(self, field: str) -> Any:
         def edit(self: HandoffView, change: Any) -> None:
@@ -458,9 +339,9 @@ class HandoffView(View):
         self._bars.draw(self.renderer)
 
     def first_batch(
-        self, *, seconds: float = _SECONDS, cancel: threading.Event | None = None
+        self, *, seconds: float = SECONDS, cancel: threading.Event | None = None
     ) -> Trial:
-        """Make the loader, draw from it for a while, and say what came."""
+        """Make the loader, draw from it for a while, and return what came."""
         began = time.perf_counter()
         recipe = self.session.recipe
         ds = self.dataset()
@@ -515,7 +396,7 @@ class HandoffView(View):
         of
             Of a part of the dataset, such as ``ui.split()[0]``; default: all of it.
         **options
-            What differs: ``shuffle``, ``weights``, ``num_workers``, ``sparse``, …
+            Options that differ: ``shuffle``, ``weights``, ``num_workers``, ``sparse``, …
         """
         from mappedviz.loaders.loader import dataloader
 
@@ -538,7 +419,7 @@ class HandoffView(View):
             self.trial = None
 
     def table(self) -> pd.DataFrame:
-        """What the last trial drew: DataFrame n, drawn, expected by class."""
+        """Return the classes that the last trial drew: DataFrame n, drawn, expected."""
         import pandas as pd
 
         return pd.DataFrame() if self.trial is None else self.trial.drawn
@@ -582,7 +463,7 @@ class HandoffView(View):
 
 
 def _laid_out(recipe: Recipe) -> str:
-    """The recipe as code, a line a field; long values take several."""
+    """Return the recipe as code, one line per field; long values take several."""
     lines = []
     for one in fields(recipe):
         if getattr(recipe, one.name) != one.default:

@@ -9,8 +9,10 @@ import traitlets
 
 from mappedviz.errors import RecipeError
 from mappedviz.text.display import names, quantity, share, shown, size
-from mappedviz.views.base import Ids, Numbers, View, button, handler, row
+from mappedviz.views.base import View, handler
 from mappedviz.views.charts import Table
+from mappedviz.views.controls import Numbers, button, row
+from mappedviz.views.series import Ids
 from mappedviz.views.state import Several
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ _COLUMNS = [
 
 
 class ShapesView(View):
-    """A row a store: cells, genes, where X is and what, size, layers, status.
+    """One row per store: cells, genes, X, size on disk, layers, status.
 
     Selecting stores puts them in focus in every view of the session.
 
@@ -79,8 +81,8 @@ class ShapesView(View):
         )
         self.only = button("Keep only selected", "train on the selected stores", icon="filter")
         self.chart.observe(self._selected, "selected")
-        self.drop.on_click(handler(lambda self, _: self.leave_selected_out()).__get__(self))
-        self.only.on_click(handler(lambda self, _: self.keep_selected()).__get__(self))
+        self.press(self.drop, self.leave_selected_out)
+        self.press(self.only, self.keep_selected)
         return [
             self.numbers,
             self.picture(self.chart, self.plot),
@@ -162,12 +164,12 @@ class ShapesView(View):
         return plot_shapes(self.audit.stores, ax, top_n=min(self.top_n, 40))
 
     def code(self) -> str:
-        """Code that makes this table in a script."""
+        """Return code that makes this table in a script."""
         return self.audit_code("audit.stores")
 
 
 def _cells(facts: dict[Any, Any], text: str, tops: dict[str, int]) -> list[dict[str, Any]]:
-    """The cells of one row; None is what is not known of a store that cannot be read."""
+    """Return the cells of one row; None for what is unknown about a store that cannot be read."""
     parts = [
         "layers " + ", ".join(shown(name, 20) for name in facts["layers"][:4])
         if facts["layers"]

@@ -1,4 +1,4 @@
-"""What all views share: the recipe that is decided upon, and what is known of its stores."""
+"""The session that all views share: the recipe that is edited, and the audit that follows it."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ class Session(traitlets.HasTraits):
     Attributes
     ----------
     recipe
-        What is decided; assign another one to change it.
+        The recipe; assign another one to change it.
     audit
-        What is known of the stores of that recipe, or None until it is. While `busy` it may
-        still be that of the recipe before.
+        The audit of that recipe, or None until it is made. While `busy` it may still be that of
+        the recipe before.
     busy
-        Whether stores are being read.
+        True while stores are being read.
     status
-        One line about what happens or went wrong.
+        One line on what happens or went wrong.
     status_kind
         ``"ok"``, ``"busy"`` or ``"error"``.
     done, total
@@ -108,7 +108,7 @@ class Session(traitlets.HasTraits):
         Parameters
         ----------
         source
-            What to look at.
+            Stores, or what was made of them.
         label
             Obs key of the class; comes first among the recipe's ``obs_keys``.
         **options
@@ -159,16 +159,16 @@ class Session(traitlets.HasTraits):
 
     @property
     def current(self) -> bool:
-        """Whether the audit is that of the recipe."""
+        """True if the audit is that of the recipe."""
         return self.audit is not None and self.audit.recipe == self.recipe and not self.busy
 
     def edit(self, **changes: Any) -> bool:
-        """Change fields of the recipe; what contradicts itself is told in the status line.
+        """Change fields of the recipe; contradictions are reported in the status line.
 
         Returns
         -------
         bool
-            Whether the recipe is valid and now so.
+            True if the new recipe is valid; otherwise it stays as it was.
         """
         with self.lock:
             try:
@@ -215,11 +215,11 @@ class Session(traitlets.HasTraits):
             self.refresh()
 
     def undo(self) -> bool:
-        """Take the last change back; whether there was one."""
+        """Take the last change back; return False if there is none."""
         return self._travel(self._past, self._future)
 
     def redo(self) -> bool:
-        """Make the change again that was taken back last; whether there was one."""
+        """Make the last undone change again; return False if there is none."""
         return self._travel(self._future, self._past)
 
     def _travel(self, source: list[Recipe], target: list[Recipe]) -> bool:
@@ -295,7 +295,7 @@ class Session(traitlets.HasTraits):
                 self.tell("Cancelled. Press “Read again” to go on.", "ok")
 
     def wait(self, timeout: float | None = 60.0) -> bool:
-        """Wait for the audit; whether it came in time."""
+        """Wait for the audit; return False if it did not come in time."""
         return self.work.wait(timeout)
 
     def known(self, timeout: float | None = 60.0) -> Audit:

@@ -10,8 +10,10 @@ import traitlets
 from mappedviz.audits.tables.weights import DEFAULT_SCALER
 from mappedviz.recipe.weights import FORMULAS
 from mappedviz.text.display import names, quantity, share, shown
-from mappedviz.views.base import Ids, Numbers, View, dropdown, handler, offer, row
+from mappedviz.views.base import View, handler
 from mappedviz.views.charts import Bars, Table
+from mappedviz.views.controls import Numbers, dropdown, offer, row
+from mappedviz.views.series import Ids
 from mappedviz.views.state import Several
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class WeightsView(View):
     Attributes
     ----------
     use
-        Whether rows are drawn by weight: whether the recipe has ``weights_keys``.
+        Draw rows by weight: the recipe has ``weights_keys``.
     by
         Obs keys that are weighed; several are combined.
     scheme
@@ -123,7 +125,7 @@ class WeightsView(View):
             (self.scheme_control, "scheme"),
             (self.scaler_control, "scaler"),
         ):
-            control.observe(self._chosen(name), "value")
+            self.bind(control, name)
         self.grid.observe(self._scheme_clicked, "selected")
         self.bars.selectable = "many"
         self.bars.observe(self._bars_selected, "selected")
@@ -133,9 +135,6 @@ class WeightsView(View):
             self.picture(self.bars, self.plot),
             self.grid,
         ]
-
-    def _chosen(self, name: str) -> Any:
-        return handler(lambda self, change: setattr(self, name, change["new"])).__get__(self)
 
     # --- recipe -> controls ----------------------------------------------------------------
 
@@ -300,7 +299,7 @@ class WeightsView(View):
         return self.audit.schemes(list(self.by), self.scaler)
 
     def table(self) -> pd.DataFrame:
-        """A row a class: n, weight, share_before, share_after, draws_per_cell."""
+        """Return one row per class: n, weight, share_before, share_after, draws_per_cell."""
         return self.weights().table
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -310,7 +309,7 @@ class WeightsView(View):
         return plot_weights(self.weights(), ax, top_n=self.top_n)
 
     def code(self) -> str:
-        """Code that makes this table in a script."""
+        """Return code that makes this table in a script."""
         given = [repr(list(self.by)), f"scheme={self.scheme!r}"]
         if self.scheme == "scaled":
             given.append(f"scaler={self.scaler!r}")

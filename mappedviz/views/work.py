@@ -46,7 +46,7 @@ class Work:
 
     @property
     def running(self) -> bool:
-        """Whether somebody still waits for a result."""
+        """True while a result is awaited."""
         return self._thread is not None
 
     def start(
@@ -63,7 +63,7 @@ class Work:
         do
             Gets a function to report with and an event to look at.
         done, failed
-            What becomes of the result, or of the error; called on that thread, with the lock held.
+            Take the result, or the error; called on that thread, with the lock held.
         progress
             Called with done, total and seconds so far, at most ten times a second.
         """
@@ -104,7 +104,7 @@ class Work:
             self._thread.start()
 
     def cancel(self) -> bool:
-        """Stop what is under way; whether there was anything."""
+        """Stop the work that is under way; return False if there is none."""
         with self._lock:
             there = self._thread is not None
             self._cancel.set()
@@ -114,7 +114,7 @@ class Work:
             return there
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until nothing is under way; whether that came to pass in time."""
+        """Wait until nothing is under way; return False if that took longer."""
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             with self._lock:

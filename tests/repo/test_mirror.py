@@ -40,27 +40,12 @@ MISSING = {
     "formats/zarr",
     "gather/buffers",
     "gather/request",
-    "report/markup",
     "testing/data",
-    "text/display",
-    "text/files",
-    "text/rendering",
-    "views/base",
-    "views/categories",
-    "views/checks",
-    "views/coverage",
-    "views/explorer",
-    "views/handoff",
-    "views/shapes",
-    "views/state",
-    "views/weights",
-    "views/work",
 }
 ORPHANS = {
     "loaders/test_handoff",
     "native/test_codecs",
     "native/test_loader",
-    "views/test_views",
 }
 
 

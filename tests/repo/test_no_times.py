@@ -23,8 +23,6 @@ DEADLINE = re.compile(r"deadline|timeout")
 STILL = {
     "browser/test_charts.py",
     "gather/test_kernels.py",
-    "report/test_report.py",
-    "views/test_views.py",
 }
 
 

@@ -22,16 +22,12 @@ LONG_MODULES = {
     "formats/hdf5.py",
     "formats/zarr.py",
     "gather/kernels.py",
-    "plots.py",
-    "report/report.py",
     "stores/store.py",
 }
 LONG_FUNCTIONS = {
     "gather/kernels.py:build_csr",
     "gather/kernels.py:build_dense",
     "gather/kernels.py:build_plan",
-    "views/categories.py:_build",
-    "views/handoff.py:_build",
 }
 
 NO_CODE = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mappedviz import MappedCollection
 from tests.hostile import HOSTILE
 from tests.report.pages import CLASSES, a_finding, an_audit
 
@@ -15,3 +16,12 @@ def hostile():
         for name in HOSTILE
     ]
     return an_audit(HOSTILE, [*HOSTILE, *CLASSES], findings)
+
+
+@pytest.fixture(scope="session")
+def collection(demo_data):
+    return MappedCollection(
+        [demo_data / "10x_pbmc68k_reduced.h5ad", demo_data / "pbmc5k_small_cd4_vs_cd8.h5ad"],
+        obs_keys="cell_type",
+        obs_alias={"cell_type": ["cell_type", "bulk_labels"]},
+    )

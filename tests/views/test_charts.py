@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from mappedviz.views import charts
 from mappedviz.views.charts import Bars, Chart, Code, Curve, KeyGuard, Matrix, Table
 from tests.hostile import HOSTILE
 
-FOLDER = Path(charts.__file__).parent
+FOLDER = charts.STATIC
 KINDS = [Bars, Curve, Matrix, Table, Code]
 NAMESPACE = "http://www.w3.org/2000/svg"  # a name, not an address
 
@@ -110,15 +109,15 @@ def test_values_of_numpy_become_numbers_of_json():
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (["a"], "is no dictionary"),
+        (["a"], "is not a dictionary"),
         ([{"label": "A"}], "has no 'id'"),
-        ([{"id": 1, "label": "A"}], "'id'.*is no text"),
+        ([{"id": 1, "label": "A"}], "'id'.*is not text"),
         ([{"id": "a", "label": "A"}] * 2, "the id 'a' is there twice"),
         ([{"id": "a", "label": "A", "value": 3}], r"has \['value'\]; known are"),
-        ([{"id": "a", "label": "A", "values": 3}], "is no list of numbers"),
-        ([{"id": "a", "label": "A", "values": "12"}], "is no list of numbers"),
-        ([{"id": "a", "label": "A", "values": ["1"]}], "is no number"),
-        ([{"id": "a", "label": "A", "values": [True]}], "is no number"),
+        ([{"id": "a", "label": "A", "values": 3}], "is not a list of numbers"),
+        ([{"id": "a", "label": "A", "values": "12"}], "is not a list of numbers"),
+        ([{"id": "a", "label": "A", "values": ["1"]}], "is not a number"),
+        ([{"id": "a", "label": "A", "values": [True]}], "is not a number"),
         ([{"id": "a", "label": "A", "values": [np.inf]}], "cannot be drawn"),
     ],
 )
@@ -131,7 +130,7 @@ def test_rows_that_cannot_be_drawn_are_refused(rows, message):
 
 @pytest.mark.parametrize("colour", ["red", "#fff", "url(http://evil)", "#0072b2;x", None, 3])
 def test_colours_are_colours(colour):
-    with pytest.raises(traitlets.TraitError, match="is no colour"):
+    with pytest.raises(traitlets.TraitError, match="is not a colour"):
         Bars(series=[{"name": "a", "colour": colour}])
 
 

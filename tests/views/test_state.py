@@ -1,0 +1,167 @@
+"""The session: one recipe, the audit that follows it, undo, cancelling."""
+
+import threading
+
+import pytest
+import traitlets
+
+import mappedviz as mv
+from mappedviz import Recipe
+from mappedviz.errors import MappedvizError
+from mappedviz.views import Session, state
+from mappedviz.views.base import Status
+
+
+@pytest.mark.parametrize(
+    "source", ["paths", "one path", "recipe", "audit", "collection", "session"]
+)
+def test_sources(paths, source):
+    recipe = Recipe(paths=paths, obs_keys=["louvain"])
+    made = {
+        "paths": paths,
+        "one path": paths[1],
+        "recipe": recipe,
+        "audit": lambda: mv.audit(recipe=recipe, progress=False),
+        "collection": lambda: mv.MappedCollection.from_recipe(recipe),
+        "session": lambda: Session.of(recipe),
+    }[source]
+    ui = mv.explore(made() if callable(made) else made, label="louvain")
+    assert ui.wait()
+    assert ui.recipe.obs_keys == ("louvain",)
+    assert ui.audit.labels().total["B cells"] == 342
+
+
+def test_an_audit_is_not_made_twice(paths):
+    audit = mv.audit(paths, label="louvain", progress=False)
+    ui = mv.explore(audit)
+    assert ui.audit is audit
+    assert not ui.session.busy
+
+
+def test_options_are_for_the_audit_or_the_recipe(paths):
+    """What is asked in passing is part of the recipe, so that it gets to training."""
+    session = Session.of(
+        paths, "cell_type", strip_version=True, workers=0, encode_labels=["cell_type"]
+    )
+    assert session.recipe.strip_version
+    assert session.wait()
+    assert session.current
+    audit = session.audit
+    assert Session.of(audit, workers=0).audit is audit
+    assert Session.of(audit, strip_version=False).recipe == audit.recipe.replace(
+        strip_version=False
+    )
+    assert Session.of(session, dtype="float16") is session
+    assert session.recipe.dtype == "float16"
+    for source in (paths, session):
+        with pytest.raises(TypeError, match="'tabb'"):
+            Session.of(source, tabb=1)
+    with pytest.raises(TypeError, match="made already"):
+        Session.of(session, workers=0)
+
+
+def test_undo_and_redo(ui):
+    first = ui.recipe
+    ui.coverage.join = "outer"
+    ui.categories.key = "bulk_labels"
+    third = ui.recipe
+    assert third.join == "outer"
+    assert third.obs_keys == ("bulk_labels",)
+    assert ui.undo()
+    assert ui.undo()
+    assert ui.recipe == first
+    assert ui.coverage.join_control.value == "inner"
+    assert not ui.undo()
+    assert ui.redo()
+    assert ui.redo()
+    assert not ui.redo()
+    assert ui.recipe == third
+    ui.undo()
+    ui.weights.use = True
+    assert not ui.session.can_redo
+
+
+def test_no_recipe_is_refused(ui):
+    with pytest.raises(traitlets.TraitError):
+        ui.recipe = {"paths": ["a"]}
+
+
+def test_what_contradicts_itself_is_told_and_the_controls_go_back(ui):
+    before = ui.recipe
+    assert not ui.session.edit(min_stores=0)
+    assert ui.recipe == before
+    assert ui.session.status_kind == "error"
+    assert "min_stores" in ui.session.status
+
+
+def test_stale_results_are_dropped(monkeypatch, paths):
+    """The first audit ends after the second: nobody sees it."""
+    gates = {"louvain": threading.Event(), "phase": threading.Event()}
+    real = state.audit
+
+    def slow(*, recipe, **options):
+        gates[recipe.obs_keys[0]].wait(30)
+        return real(recipe=recipe, **options)
+
+    monkeypatch.setattr(state, "audit", slow)
+    session = Session.of(paths[:1], label="louvain")
+    first = session.work._thread
+    session.choose_label("phase")
+    gates["phase"].set()
+    assert session.wait()
+    seen = []
+    session.observe(lambda change: seen.append(change["new"]), "audit")
+    gates["louvain"].set()
+    first.join(30)
+    assert not first.is_alive()
+    assert seen == []
+    assert session.audit.label == "phase"
+
+
+def test_cancel_answers_at_once_and_what_was_known_stays(monkeypatch, paths):
+    started = threading.Event()
+
+    def endless(*, cancel, **_):
+        started.set()
+        cancel.wait(30)
+        raise mv.audits.ScanCancelledError("stopped")
+
+    session = Session.of(paths[:1], label="louvain", workers=0)
+    assert session.wait()
+    known = session.audit
+    monkeypatch.setattr(state, "audit", endless)
+    status = Status(session)
+    status.again.click()
+    assert started.wait(30)
+    assert session.busy
+    assert status.cancel.layout.display is None
+    thread = session.work._thread
+    status.cancel.click()
+    assert not session.busy
+    assert session.audit is known
+    assert "Cancelled" in session.status
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_an_error_of_the_scan_is_told(monkeypatch, paths):
+    def broken(**_):
+        raise RuntimeError("<b>no</b>")
+
+    monkeypatch.setattr(state, "audit", broken)
+    ui = mv.explore(paths[:1])
+    assert ui.wait()
+    assert ui.session.status == "RuntimeError: <b>no</b>"
+    assert ui.session.status_kind == "error"
+    assert "<b>no" not in ui._repr_html_()
+    with pytest.raises(MappedvizError, match="RuntimeError"):
+        ui.dataset()
+
+
+def test_progress_has_rate_and_rest():
+    session = Session.__new__(Session)
+    session.lock = threading.RLock()
+    traitlets.HasTraits.__init__(session, recipe=Recipe())
+    session._progressed(10, 100, 2.0)
+    assert session.status == "Read 10 of 100 stores (5 a second, 18 s left)"
+    assert (session.done, session.total) == (10, 100)

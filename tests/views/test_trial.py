@@ -1,0 +1,38 @@
+"""A trial of the loader draws what is expected."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.views.looks import settled
+
+
+def test_the_first_batch(ui):
+    ui.tab = "handoff"
+    ui.handoff.batch_size = 100
+    ui.handoff.try_button.click()
+    assert ui.handoff._work.wait(120)
+    trial = ui.handoff.trial
+    assert trial is not None, ui.handoff.said.value
+    assert trial.columns["X"] == ((100, 201), "float32")
+    assert trial.columns["louvain"] == ((100,), "int64")
+    assert trial.n_rows == len(ui.dataset())  # an epoch is shorter than a second
+    pd.testing.assert_series_equal(trial.drawn["drawn"], trial.drawn["expected"], check_names=False)
+    shown = {row["label"]: row["values"][1] for row in ui.handoff.bars.rows}
+    assert shown["B cells"] == pytest.approx(100 * 342 / 5038)
+    assert "X (100, 201) float32" in ui.handoff.said.value
+    assert ui.handoff.plot().get_title(loc="left").startswith("Classes of")
+    ui.coverage.join = "outer"
+    settled(ui)
+    assert ui.handoff.trial is None
+
+
+def test_weighted_rows_are_drawn_as_expected(ui):
+    ui.weights.use = True
+    settled(ui)
+    trial = ui.handoff.first_batch(seconds=0.3)
+    drawn = trial.drawn.drop(index=[None], errors="ignore")
+    assert drawn["expected"].round(4).nunique() == 1
+    n = trial.n_rows
+    error = np.sqrt(drawn["expected"] * (1 - drawn["expected"]) / n)
+    assert (np.abs(drawn["drawn"] - drawn["expected"]) < 6 * error).all()

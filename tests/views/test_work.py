@@ -1,0 +1,46 @@
+"""Work on a thread reports now and then."""
+
+import threading
+
+from mappedviz.views.work import Work
+
+
+def test_work_is_reported_at_most_ten_times_a_second():
+    work, seen, results = Work(threading.RLock()), [], []
+
+    def do(report, cancel):
+        for i in range(5000):
+            report(i, 5000)
+        report(5000, 5000)
+        return 1
+
+    work.start(do, results.append, results.append, lambda *what: seen.append(what[:2]))
+    assert work.wait(30)
+    assert results == [1]
+    assert seen[-1] == (5000, 5000)
+    assert len(seen) < 50
+
+
+def test_the_last_work_wins():
+    work, gate, found = Work(threading.RLock()), threading.Event(), []
+    work.start(lambda report, cancel: gate.wait(30), found.append, found.append)
+    first = work._thread
+    work.start(lambda report, cancel: "second", found.append, found.append)
+    assert work.wait(30)
+    gate.set()
+    first.join(30)
+    assert found == ["second"]
+
+
+def test_an_error_of_the_work_or_of_its_end_is_handed_over():
+    work, found = Work(threading.RLock()), []
+    work.start(lambda report, cancel: 1 / 0, found.append, found.append)
+    assert work.wait(30)
+
+    def broken(_):
+        raise ValueError("at the end")
+
+    work.start(lambda report, cancel: 1, broken, found.append)
+    assert work.wait(30)
+    assert [type(one) for one in found] == [ZeroDivisionError, ValueError]
+    assert not work.cancel()
