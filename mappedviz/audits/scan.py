@@ -13,20 +13,25 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from mappedviz._types import Array, PathLike, StoreKind
 from mappedviz.errors import ElementError, MappedvizError, MissingKeyError
-from mappedviz.formats.chunks import ChunkCache, FilePool
-from mappedviz.formats.detect import ArrayNode, GroupNode
-from mappedviz.formats.elements import Column, MatrixFacts, column_facts, read_index
+from mappedviz.formats.cache import ChunkCache
+from mappedviz.formats.columns import Column
+from mappedviz.formats.files import FilePool
 from mappedviz.formats.forks import ForkSafeLock
+from mappedviz.formats.frames import column_facts, read_index
+from mappedviz.formats.nodes import ArrayNode, GroupNode
 from mappedviz.gather.request import Part
 from mappedviz.gather.rows import gather_csr
 from mappedviz.recipe.labels import Label, as_label
 from mappedviz.stores.store import Store
+
+if TYPE_CHECKING:
+    from mappedviz.formats.matrices import MatrixFacts
 
 SAMPLED_ROWS = 512
 #: Columns with more distinct values than this are named, but their values are not kept.

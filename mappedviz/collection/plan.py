@@ -25,7 +25,7 @@ from mappedviz.recipe.recipe import Recipe, choose_for_store, store_names
 from mappedviz.stores.store import Store, expand_paths, open_stores
 
 if TYPE_CHECKING:
-    from mappedviz.formats.elements import Column
+    from mappedviz.formats.columns import Column
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,8 @@ import numpy as np
 from mappedviz._types import Array
 from mappedviz.collection.row_batch import RowBatch
 from mappedviz.errors import MappedvizError, RecipeError
-from mappedviz.formats.chunks import ChunkCache, FilePool
+from mappedviz.formats.cache import ChunkCache
+from mappedviz.formats.files import FilePool
 from mappedviz.formats.forks import ForkSafeLock
 from mappedviz.gather.buffers import BufferPool
 from mappedviz.gather.mapped_files import MappedFile

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import stat
 import zlib
-from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mappedviz._types import StoreKind
 from mappedviz.errors import StoreError
-from mappedviz.formats.chunks import os_error
+from mappedviz.formats.files import os_error
 from mappedviz.formats.nodes import ArrayNode, GroupNode, Node
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 __all__ = ["ArrayNode", "GroupNode", "Node", "StoreKind", "open_root", "store_kind"]
 
@@ -36,7 +39,7 @@ def open_root(
     Returns
     -------
     Context manager with the root group. Nodes are usable until it is left; what
-    :meth:`~mappedviz.formats.detect.ArrayNode.chunked` returned remains so.
+    :meth:`~mappedviz.formats.nodes.ArrayNode.chunked` returned remains so.
 
     Examples
     --------

@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from mappedviz.errors import CoreError, StoreError
-from mappedviz.formats.chunks import FileHandle
+from mappedviz.formats.files import FileHandle
 from mappedviz.gather.addresses import address
 from mappedviz.gather.layout import LOST_PAGE, N_ENTRY, START, STOP
 from mappedviz.native import function

@@ -10,18 +10,22 @@ import sys
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from mappedviz._types import Array
 from mappedviz.errors import ElementError
-from mappedviz.formats.chunks import ChunkCache, ChunkedArray, Direct, StoredArray
-from mappedviz.formats.detect import ArrayNode, GroupNode
-from mappedviz.formats.elements import MatrixFacts, matrix_facts
+from mappedviz.formats.chunks import ChunkedArray, StoredArray
+from mappedviz.formats.matrices import MatrixFacts, matrix_facts
+from mappedviz.formats.nodes import ArrayNode, GroupNode
 from mappedviz.gather import layout
 from mappedviz.gather.addresses import address
 from mappedviz.gather.layout import CODES, N_FIXED
+
+if TYPE_CHECKING:
+    from mappedviz.formats.cache import ChunkCache
+    from mappedviz.formats.sources import Direct
 
 __all__ = ["Matrix"]
 

@@ -18,14 +18,8 @@ import numpy as np
 
 from mappedviz._types import Array
 from mappedviz.errors import StoreError
-from mappedviz.formats.chunks import (
-    ChunkCache,
-    ChunkedArray,
-    Direct,
-    FileHandle,
-    FilePool,
-    os_error,
-)
+from mappedviz.formats.cache import ChunkCache
+from mappedviz.formats.files import FileHandle, FilePool, os_error
 from mappedviz.gather import layout
 from mappedviz.gather.addresses import address, addresses
 from mappedviz.gather.layout import CODES, N_FIELDS, N_FIXED
@@ -33,6 +27,8 @@ from mappedviz.gather.mapped_files import MappedFile, Watch
 from mappedviz.native import function
 
 if TYPE_CHECKING:
+    from mappedviz.formats.chunks import ChunkedArray
+    from mappedviz.formats.sources import Direct
     from mappedviz.gather.matrix import Matrix, Opened
     from mappedviz.recipe.column_map import ColumnMap
 

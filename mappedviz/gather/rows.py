@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from mappedviz._types import Array
-from mappedviz.formats.chunks import ChunkCache, FileHandle, default_threads
+from mappedviz.formats.cache import ChunkCache, default_threads
 from mappedviz.gather import layout
 from mappedviz.gather.addresses import address
 from mappedviz.gather.mapped_files import MappedFile, Watch
@@ -45,6 +45,7 @@ from mappedviz.gather.request import (
 from mappedviz.native import function
 
 if TYPE_CHECKING:
+    from mappedviz.formats.files import FileHandle
     from mappedviz.recipe.column_map import ColumnMap
 
 __all__ = ["decode_ahead", "gather_csr", "gather_dense", "gather_row"]

@@ -13,7 +13,7 @@ from mappedviz.loaders.row_order import LOOKAHEAD
 
 if TYPE_CHECKING:
     from mappedviz.collection.mapped_collection import MappedCollection
-    from mappedviz.formats.elements import MatrixFacts
+    from mappedviz.formats.matrices import MatrixFacts
 
 _WINDOW_BYTES = 1 << 28  # of rows that are read ahead of the batches
 _LARGE_BATCH = 1 << 26  # bytes

@@ -22,25 +22,22 @@ import numpy as np
 
 from mappedviz._types import Array, PathLike, StoreKind
 from mappedviz.errors import ElementError, MissingKeyError, StoreError, StoreWarning
-from mappedviz.formats.chunks import ChunkCache, FilePool, Stamp, os_error
-from mappedviz.formats.detect import ArrayNode, GroupNode, open_root, store_kind
-from mappedviz.formats.elements import (
-    Column,
+from mappedviz.formats.cache import ChunkCache
+from mappedviz.formats.columns import Column, all_text
+from mappedviz.formats.detect import open_root, store_kind
+from mappedviz.formats.files import FilePool, Stamp, os_error
+from mappedviz.formats.forks import ForkSafeLock
+from mappedviz.formats.frames import (
     ColumnFacts,
-    MatrixFacts,
-    ObsmFacts,
-    all_text,
     column_facts,
     column_names,
     frame_length,
-    matrix_facts,
-    obsm_facts,
     read_column,
-    read_field,
     read_index,
-    read_obsm,
 )
-from mappedviz.formats.forks import ForkSafeLock
+from mappedviz.formats.matrices import MatrixFacts, matrix_facts
+from mappedviz.formats.nodes import ArrayNode, GroupNode
+from mappedviz.formats.obsm import ObsmFacts, obsm_facts, read_field, read_obsm
 
 if TYPE_CHECKING:
     from mappedviz.gather.matrix import Matrix

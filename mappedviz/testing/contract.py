@@ -267,7 +267,8 @@ class StoreContract:
             store.read_rows("no such layer", np.array([0]))
 
     def test_obsm_has_the_values_of_the_anndata(self, store: Store, adata: AnnData) -> None:
-        from mappedviz.formats.chunks import ChunkCache, FilePool
+        from mappedviz.formats.cache import ChunkCache
+        from mappedviz.formats.files import FilePool
         from mappedviz.gather.request import Part
         from mappedviz.gather.rows import gather_dense
 

@@ -27,23 +27,17 @@ from hypothesis import strategies as st
 from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, TransposeCodec, ZstdCodec
 
 from mappedviz.errors import ElementError, StoreError
-from mappedviz.formats import chunks as chunks_module
-from mappedviz.formats import codecs
-from mappedviz.formats.chunks import (
-    ChunkCache,
-    ChunkedArray,
-    FileHandle,
-    FilePool,
-    Stamp,
-    cut_extents,
-    grid_of,
-    pread,
-    read_rows,
-    unravel,
-    virtual_chunks,
-)
+from mappedviz.formats import cache as cache_module
+from mappedviz.formats import codecs, hdf5_chunks
+from mappedviz.formats import files as files_module
+from mappedviz.formats import grids as grids_module
+from mappedviz.formats import zarr as zarr_module
+from mappedviz.formats.cache import ChunkCache
+from mappedviz.formats.chunks import ChunkedArray, read_rows
 from mappedviz.formats.codecs import DecodeError, Pipeline
 from mappedviz.formats.detect import open_root
+from mappedviz.formats.files import FileHandle, FilePool, Stamp, pread
+from mappedviz.formats.grids import cut_extents, grid_of, unravel, virtual_chunks
 
 DTYPES = ["?", "i1", "u1", "i2", "u2", "<f2", ">f2", "<i4", ">i4", "<u4", ">u4", "<i8", ">i8"]
 DTYPES += ["<u8", "<f4", ">f4", "<f8", ">f8"]
@@ -176,18 +170,16 @@ def test_offsets_count_the_user_block(tmp_path: Path, block: int) -> None:
 
 
 def test_old_hdf5_left_the_user_block_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mappedviz.formats import hdf5 as nodes_hdf5
-
     values = values_of("<i4", (1000,))
     with h5py.File(tmp_path / "a.h5ad", "w", userblock_size=512) as file:
         file.create_dataset("x", data=values, chunks=(64,))
-    ours = nodes_hdf5.Hdf5Array._infos
+    ours = hdf5_chunks._infos
     wrong = 512
 
-    def infos(self: Any) -> list[Any]:
-        return [info._replace(byte_offset=info.byte_offset - wrong) for info in ours(self)]
+    def infos(ident: Any) -> list[Any]:
+        return [info._replace(byte_offset=info.byte_offset - wrong) for info in ours(ident)]
 
-    monkeypatch.setattr(nodes_hdf5.Hdf5Array, "_infos", infos)
+    monkeypatch.setattr(hdf5_chunks, "_infos", infos)
     check(chunked(tmp_path / "a.h5ad", "x"), values)
     wrong = 3
     with pytest.raises(ElementError, match="not where HDF5 says"):
@@ -217,8 +209,6 @@ def test_every_index_of_chunks(tmp_path: Path, libver: str) -> None:
 def test_chunks_are_found_without_chunk_iter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mappedviz.formats import hdf5 as nodes_hdf5
-
     values = values_of("<i4", (1000,))
     with h5py.File(tmp_path / "a.h5ad", "w") as file:
         file.create_dataset("x", data=values, chunks=(64,))
@@ -227,14 +217,11 @@ def test_chunks_are_found_without_chunk_iter(
         def __init__(self, ident: Any) -> None:
             self.get_num_chunks, self.get_chunk_info = ident.get_num_chunks, ident.get_chunk_info
 
-    def infos(self: Any) -> list[Any]:
-        class Fake:
-            _id = Old(self._id)
+    def infos(ident: Any) -> list[Any]:
+        return original(Old(ident))
 
-        return original(Fake())
-
-    original = nodes_hdf5.Hdf5Array._infos
-    monkeypatch.setattr(nodes_hdf5.Hdf5Array, "_infos", infos)
+    original = hdf5_chunks._infos
+    monkeypatch.setattr(hdf5_chunks, "_infos", infos)
     check(chunked(tmp_path / "a.h5ad", "x"), values)
 
 
@@ -539,11 +526,11 @@ def test_virtual_chunks_tile_what_they_cut(data: st.DataObject) -> None:
     shape = tuple(data.draw(st.lists(st.integers(1, 40), min_size=1, max_size=2)))
     chunk = tuple(data.draw(st.integers(1, 45)) for _ in shape)
     item, limit = data.draw(st.sampled_from([1, 2, 4])), data.draw(st.integers(1, 200))
-    old_size, chunks_module.VIRTUAL_CHUNK_BYTES = chunks_module.VIRTUAL_CHUNK_BYTES, limit
+    old_size, grids_module.VIRTUAL_CHUNK_BYTES = grids_module.VIRTUAL_CHUNK_BYTES, limit
     try:
         cut = virtual_chunks(shape, chunk, item, limit)
     finally:
-        chunks_module.VIRTUAL_CHUNK_BYTES = old_size
+        grids_module.VIRTUAL_CHUNK_BYTES = old_size
     # A file of chunks, each element numbered by where it belongs.
     n = math.prod(shape)
     numbers = np.arange(n).reshape(shape)
@@ -572,13 +559,10 @@ def test_virtual_chunks_tile_what_they_cut(data: st.DataObject) -> None:
 def test_large_unfiltered_data_are_read_in_pieces(
     tmp_path: Path, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mappedviz.formats import hdf5 as nodes_hdf5
-    from mappedviz.formats import zarr as nodes_zarr
-
-    monkeypatch.setattr(chunks_module, "VIRTUAL_CHUNK_BYTES", 4096)
-    for module in (nodes_hdf5, nodes_zarr):
+    monkeypatch.setattr(grids_module, "VIRTUAL_CHUNK_BYTES", 4096)
+    for module in (hdf5_chunks, zarr_module):
         monkeypatch.setattr(module, "HUGE_CHUNK_BYTES", 8192)
-    monkeypatch.setattr(nodes_hdf5, "VIRTUAL_CHUNK_BYTES", 4096)
+    monkeypatch.setattr(hdf5_chunks, "VIRTUAL_CHUNK_BYTES", 4096)
     one, two = values_of(dtype, (50_001,)), values_of(dtype, (1001, 30))
     with h5py.File(tmp_path / "a.h5ad", "w") as file:
         file.create_dataset("one", data=one)
@@ -895,8 +879,8 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     handle = FileHandle(str(tmp_path))  # a directory opens, and does not read
     with pytest.raises(StoreError, match="cannot be read"):
         handle.read(0, 1)
-    assert chunks_module.read_file(str(tmp_path)) is None
-    assert chunks_module.read_file(str(tmp_path / "none")) is None
+    assert files_module.read_file(str(tmp_path)) is None
+    assert files_module.read_file(str(tmp_path / "none")) is None
 
     def refuse(*args: Any) -> int:
         raise PermissionError(13, "Permission denied")
@@ -905,7 +889,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(StoreError, match="permission denied"):
         FilePool().get(str(tmp_path / "none"))
     with pytest.raises(StoreError, match="permission denied"):
-        chunks_module.read_file(str(tmp_path / "none"))
+        files_module.read_file(str(tmp_path / "none"))
 
 
 def test_reads_go_on_where_the_system_stops_short(
@@ -913,11 +897,11 @@ def test_reads_go_on_where_the_system_stops_short(
 ) -> None:
     (tmp_path / "a").write_bytes(bytes(range(100)))
     handle = FileHandle(str(tmp_path / "a"))
-    monkeypatch.setattr(chunks_module, "_pread", lambda fd, n, at: os.pread(fd, min(n, 7), at))
+    monkeypatch.setattr(files_module, "_pread", lambda fd, n, at: os.pread(fd, min(n, 7), at))
     assert pread(handle.fd, 50, 10) == bytes(range(10, 60))
     assert pread(handle.fd, 50, 90) == bytes(range(90, 100))
     assert pread(handle.fd, -1, 90) == b""
-    assert chunks_module._pread_by_seek(handle.fd, 5, 20) == bytes(range(20, 25))
+    assert files_module._pread_by_seek(handle.fd, 5, 20) == bytes(range(20, 25))
 
 
 def test_the_default_number_of_files_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -925,7 +909,7 @@ def test_the_default_number_of_files_is_bounded(monkeypatch: pytest.MonkeyPatch)
 
     for soft, expected in ((1024, 128), (100, 25), (4, 4), (resource.RLIM_INFINITY, 128)):
         monkeypatch.setattr(resource, "getrlimit", lambda _, soft=soft: (soft, soft))
-        assert chunks_module.default_max_files() == expected
+        assert files_module.default_max_files() == expected
 
 
 # ------------------------------------------------------------------------------------ cache
@@ -1211,7 +1195,8 @@ def test_a_cache_pickles_as_its_bounds() -> None:
 FORKING = """
 import os, sys, threading, warnings
 import numpy as np
-from mappedviz.formats.chunks import ChunkCache, FilePool
+from mappedviz.formats.cache import ChunkCache
+from mappedviz.formats.files import FilePool
 from mappedviz.formats.detect import open_root
 
 warnings.simplefilter("ignore", DeprecationWarning)
@@ -1260,7 +1245,7 @@ def test_a_forked_child_reads_on(tmp_path: Path, kind: str) -> None:
         group.create_array("x", data=values, chunks=(100,), compressors=blosc)
     done = subprocess.run(
         [sys.executable, "-c", FORKING, str(tmp_path / "a")],
-        env={**os.environ, "PYTHONPATH": str(Path(chunks_module.__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(Path(cache_module.__file__).parents[2])},
         capture_output=True,
         text=True,
         timeout=120,
@@ -1282,12 +1267,12 @@ def test_reading_works_while_the_interpreter_shuts_down(monkeypatch: pytest.Monk
     def refuse(*args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("cannot schedule new futures after interpreter shutdown")
 
-    monkeypatch.setattr(chunks_module, "ThreadPoolExecutor", refuse)
+    monkeypatch.setattr(cache_module, "ThreadPoolExecutor", refuse)
     got = ChunkCache(10**6, FilePool(), 4).get_many(Made(), range(20))
     assert [int(a[0]) for a in got] == list(range(20))
 
 
 def test_the_default_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert 1 <= chunks_module.default_threads() <= 16
+    assert 1 <= cache_module.default_threads() <= 16
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    assert 1 <= chunks_module.default_threads() <= 16
+    assert 1 <= cache_module.default_threads() <= 16

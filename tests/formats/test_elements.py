@@ -10,21 +10,18 @@ import zarr
 from scipy import sparse
 
 from mappedviz.errors import ElementError, MissingKeyError
+from mappedviz.formats.columns import Column
 from mappedviz.formats.detect import open_root
-from mappedviz.formats.elements import (
-    Column,
+from mappedviz.formats.frames import (
     ColumnFacts,
-    MatrixFacts,
     column_facts,
     column_names,
     frame_length,
-    matrix_facts,
-    obsm_facts,
     read_column,
-    read_field,
     read_index,
-    read_obsm,
 )
+from mappedviz.formats.matrices import MatrixFacts, matrix_facts
+from mappedviz.formats.obsm import obsm_facts, read_field, read_obsm
 
 TEXT = h5py.string_dtype()
 

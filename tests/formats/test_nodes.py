@@ -23,8 +23,10 @@ import zarr
 from scipy import sparse
 
 from mappedviz.errors import ElementError, MissingKeyError, StoreError
-from mappedviz.formats.chunks import FilePool, read_rows
-from mappedviz.formats.detect import ArrayNode, GroupNode, open_root, store_kind
+from mappedviz.formats.chunks import read_rows
+from mappedviz.formats.detect import open_root, store_kind
+from mappedviz.formats.files import FilePool
+from mappedviz.formats.nodes import ArrayNode, GroupNode
 
 KINDS = ["h5ad", "h5ad with user block", "zarr 2", "zarr 3", "zarr.zip 2", "zarr.zip 3"]
 
@@ -862,20 +864,20 @@ EXOTIC: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("what", EXOTIC)
 def test_what_is_not_known_is_left_to_zarr(what: str) -> None:
-    from mappedviz.formats.zarr import _layout3
+    from mappedviz.formats.zarr_metadata import layout_v3
 
-    assert _layout3(_v3()).pipeline is not None
-    assert _layout3(_v3(**_sharded())).pipeline is not None
-    found = _layout3(_v3(**EXOTIC[what]))
+    assert layout_v3(_v3()).pipeline is not None
+    assert layout_v3(_v3(**_sharded())).pipeline is not None
+    found = layout_v3(_v3(**EXOTIC[what]))
     assert found.pipeline is None
     assert found.shape == (10,)
 
 
 def test_an_identity_transpose_is_none() -> None:
-    from mappedviz.formats.zarr import _layout3
+    from mappedviz.formats.zarr_metadata import layout_v3
 
     codecs = [{"name": "transpose", "configuration": {"order": [0]}}, "bytes"]
-    found = _layout3(_v3(codecs=codecs)).pipeline
+    found = layout_v3(_v3(codecs=codecs)).pipeline
     assert found is not None
     assert found.transpose is None
 

@@ -21,8 +21,9 @@ from torch.utils.data import DataLoader
 
 from mappedviz import MappedCollection
 from mappedviz.errors import StoreError
-from mappedviz.formats.chunks import ChunkCache, FilePool
+from mappedviz.formats.cache import ChunkCache
 from mappedviz.formats.detect import open_root
+from mappedviz.formats.files import FilePool
 from mappedviz.gather import layout, mapped_files
 from mappedviz.gather.mapped_files import MappedFile
 from mappedviz.gather.matrix import Matrix
@@ -321,7 +322,8 @@ def test_an_index_that_changes_while_it_is_read(path):
         """
         import anndata, h5py
         from scipy import sparse
-        from mappedviz.formats.chunks import ChunkCache, FileHandle, FilePool
+        from mappedviz.formats.cache import ChunkCache
+        from mappedviz.formats.files import FileHandle, FilePool
         from mappedviz.gather.rows import gather_csr, gather_dense
         from mappedviz.gather.mapped_files import MappedFile
         from mappedviz.gather.matrix import Matrix

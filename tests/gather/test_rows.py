@@ -203,8 +203,9 @@ def test_nothing_is_written_outside_of_the_buffers(dtype, order, kind):
 
 
 def _dense_matrix(values):
-    from mappedviz.formats.chunks import ChunkCache, FilePool
-    from mappedviz.formats.elements import MatrixFacts
+    from mappedviz.formats.cache import ChunkCache
+    from mappedviz.formats.files import FilePool
+    from mappedviz.formats.matrices import MatrixFacts
 
     class Whole:
         key, stamp, direct = ("a", "X"), 0, None

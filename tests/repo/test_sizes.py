@@ -17,10 +17,6 @@ LONGEST_FUNCTION = 80
 #: What is still longer, and may not be joined by anything: to be emptied, then deleted.
 LONG_MODULES = {
     "audits/scan.py",
-    "formats/chunks.py",
-    "formats/elements.py",
-    "formats/hdf5.py",
-    "formats/zarr.py",
     "gather/kernels.py",
     "stores/store.py",
 }

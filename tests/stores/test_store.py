@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mappedviz.errors import ElementError, MissingKeyError, StoreError
-from mappedviz.formats.elements import ColumnFacts
+from mappedviz.formats.frames import ColumnFacts
 from mappedviz.stores.store import expand_paths, open_store, open_stores
 from mappedviz.testing import coded_anndata
 from tests.stores import STORE_KINDS

@@ -26,7 +26,7 @@ from mappedviz.recipe.recipe import Recipe, choose_for_store, store_names
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mappedviz.formats.elements import Column
+    from mappedviz.formats.columns import Column
     from mappedviz.recipe.labels import Label
 
 __all__ = [

@@ -1,0 +1,225 @@
+"""Open files: bounded in number, read at offsets, and watched for changes."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mappedviz.errors import StoreError
+from mappedviz.formats.forks import ForkSafeLock, renewed_after_fork
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["FileHandle", "FilePool", "Stamp", "default_max_files", "os_error", "pread", "read_file"]
+
+_COPY_AGAIN = "Copy or download the file again."
+_REOPEN = "Open the collection again."
+_READ_ONLY = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+class Stamp(NamedTuple):
+    """What tells one content of a file from another: size and time of the last change.
+
+    The inode is left out on purpose: file systems in user space make it up at every open.
+
+    Examples
+    --------
+    >>> Stamp(size=10, mtime_ns=5) == Stamp(size=12, mtime_ns=5)
+    False
+    """
+
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str] | int) -> Stamp:
+        """The stamp of a path or of an open descriptor, now."""
+        status = os.stat(path)
+        return cls(status.st_size, status.st_mtime_ns)
+
+
+def pread(fd: int, nbytes: int, offset: int) -> bytes:
+    """Read up to `nbytes` at `offset`; less only at the end of the file."""
+    if offset < 0 or nbytes < 0:
+        return b""
+    data = _pread(fd, nbytes, offset)
+    if len(data) == nbytes:
+        return data
+    parts = [data]  # a signal, a network file system, or more than 2 GiB at once
+    while data and (nbytes := nbytes - len(data)):
+        offset += len(data)
+        data = _pread(fd, nbytes, offset)
+        parts.append(data)
+    return b"".join(parts)
+
+
+_seek_lock = ForkSafeLock()
+
+
+def _pread_by_seek(fd: int, nbytes: int, offset: int) -> bytes:
+    """Windows: a descriptor has one position, so there is one reader at a time."""
+    with _seek_lock():
+        os.lseek(fd, offset, os.SEEK_SET)
+        return os.read(fd, nbytes)
+
+
+_pread: Callable[[int, int, int], bytes] = getattr(os, "pread", _pread_by_seek)
+
+
+def os_error(error: OSError, path: str) -> StoreError:
+    """Say in our words why a file cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return StoreError("is gone: no such file", store=path, remedy=_REOPEN)
+    if isinstance(error, PermissionError):
+        return StoreError(
+            "may not be read: permission denied", store=path, remedy="Ask its owner for access."
+        )
+    return StoreError(f"cannot be read ({error.strerror or error})", store=path)
+
+
+class FileHandle:
+    """An open descriptor, closed when the last reference to this object is gone.
+
+    Attributes
+    ----------
+    fd, path
+        The descriptor, and of what.
+    stamp
+        Of the file, when it was opened.
+    """
+
+    __slots__ = ("__weakref__", "fd", "path", "stamp")
+
+    def __init__(self, path: str) -> None:
+        self.fd = -1
+        self.path = path
+        try:
+            self.fd = os.open(path, _READ_ONLY)
+            self.stamp = Stamp.of(self.fd)
+        except OSError as error:
+            raise os_error(error, path) from error
+
+    def read(self, offset: int, nbytes: int) -> bytes:
+        """Exactly `nbytes` at `offset`; StoreError where the file ends before."""
+        try:
+            data = pread(self.fd, nbytes, offset)
+        except OSError as error:
+            raise os_error(error, self.path) from error
+        if len(data) != nbytes:
+            raise StoreError(
+                f"is truncated: {nbytes} bytes at {offset} were expected, {len(data)} are there",
+                store=self.path,
+                remedy=_COPY_AGAIN,
+            )
+        return data
+
+    def verify(self, stamp: Stamp) -> None:
+        """Raise StoreError where the file is not as it was when the stamp was taken."""
+        now = Stamp.of(self.fd)
+        if now != stamp:
+            if now.size < stamp.size:
+                found = f"was truncated while open: {now.size} bytes of {stamp.size} are left"
+            else:
+                found = "was changed or replaced while open"
+            raise StoreError(found, store=self.path, remedy=_REOPEN)
+
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        fd, self.fd = self.fd, -1  # `close` is bound here: at exit `os` may be gone
+        if fd >= 0:
+            close(fd)
+
+
+def default_max_files() -> int:
+    """How many descriptors a pool keeps: 128, or a quarter of what the process may open."""
+    try:
+        import resource
+
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    except (ImportError, OSError, ValueError):
+        return 128
+    return 128 if soft == getattr(resource, "RLIM_INFINITY", -1) else max(4, min(128, soft // 4))
+
+
+class FilePool:
+    """Bounded least-recently-used pool of descriptors, one per path.
+
+    Thread-safe; a forked child starts with an empty pool.
+
+    Parameters
+    ----------
+    max_files
+        How many descriptors are kept open. A handle that is in use stays open beyond that
+        until it is released.
+    handle
+        What is made of a path: a :class:`FileHandle`.
+    """
+
+    def __init__(self, max_files: int | None = None, handle: type[FileHandle] = FileHandle) -> None:
+        self._handle = handle
+        self.max_files = default_max_files() if max_files is None else max(1, max_files)
+        self.after_fork()
+        renewed_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Start with no descriptors and a free lock, in a forked child."""
+        self._lock = threading.Lock()
+        self._open: OrderedDict[str, FileHandle] = OrderedDict()
+        self._n_calls = self._calm_at = 0
+
+    @property
+    def crowded(self) -> bool:
+        """Whether a handle had to be dropped lately, so that none can be expected to stay."""
+        return self._n_calls < self._calm_at
+
+    def get(self, path: str) -> FileHandle:
+        """The open file at `path`."""
+        with self._lock:
+            self._n_calls += 1
+            handle = self._open.get(path)
+            if handle is not None:
+                self._open.move_to_end(path)
+                return handle
+        handle = self._handle(path)  # outside of the lock: a slow disk stops nobody else
+        dropped = []  # closed outside of the lock as well
+        with self._lock:
+            handle = self._open.setdefault(path, handle)
+            self._open.move_to_end(path)
+            while len(self._open) > self.max_files:
+                dropped.append(self._open.popitem(last=False))
+                self._calm_at = self._n_calls + 64 * self.max_files
+        return handle
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def close(self, path: str | None = None) -> None:
+        """Forget one path, or all."""
+        with self._lock:
+            dropped: Any = self._open.pop(path, None) if path else self._open
+            if not path:
+                self._open = OrderedDict()
+        del dropped
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FilePool, (self.max_files, self._handle)
+
+
+def read_file(path: str) -> bytes | None:
+    """The whole of a small file, None where there is none."""
+    try:
+        fd = os.open(path, _READ_ONLY)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+    except OSError as error:
+        raise os_error(error, path) from error
+    try:
+        return pread(fd, os.fstat(fd).st_size, 0)
+    except IsADirectoryError:
+        return None
+    except OSError as error:
+        raise os_error(error, path) from error
+    finally:
+        os.close(fd)

@@ -1,0 +1,78 @@
+"""Errors of HDF5 in our words: of a file that does not open, and of a place in an open one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mappedviz.errors import StoreError
+from mappedviz.formats.files import os_error
+from mappedviz.formats.nodes import Node, not_utf8
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Somewhere", "cannot_open", "readable"]
+
+
+def cannot_open(path: str, error: OSError) -> StoreError:
+    """Return the error about a file that HDF5 does not open."""
+    if isinstance(error, (FileNotFoundError, PermissionError)):
+        return os_error(error, path)
+    text = str(error)
+    if "truncated" in text or "addr overflow" in text:
+        return StoreError(
+            f"is truncated: HDF5 says {text!r}",
+            store=path,
+            remedy="Copy or download the file again.",
+        )
+    if "unable to lock" in text or "already open" in text:
+        return StoreError(
+            f"is open for writing elsewhere: HDF5 says {text!r}",
+            store=path,
+            remedy="Close it there first.",
+        )
+    return StoreError(
+        f"cannot be opened: HDF5 says {text!r}",
+        store=path,
+        remedy="Copy or download the file again.",
+    )
+
+
+class Somewhere(Node):
+    """A place that could not be opened, for its errors."""
+
+    def __init__(self, store: str, name: str) -> None:
+        self.store = store
+        self.name = name
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """Return no attributes."""
+        return {}
+
+
+class readable:  # noqa: N801 - a context manager; as a generator it would cost twice as much
+    """HDF5's own errors, with the path and the key."""
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
+        if error is None or isinstance(error, StoreError):
+            return
+        node = self.node
+        if isinstance(error, UnicodeDecodeError):
+            raise not_utf8(node, error) from error
+        if isinstance(error, MemoryError):
+            raise node.error(
+                "claims a size that no memory holds", "Write the store again."
+            ) from error
+        if isinstance(error, (OSError, RuntimeError, ValueError, TypeError, KeyError, SystemError)):
+            raise node.error(
+                f"cannot be read: HDF5 says {error}", "Copy or download the file again."
+            ) from error

@@ -1,0 +1,218 @@
+"""The two ways a zarr store is on disk: files below a directory, or members of a zip archive."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zipfile
+import zlib
+from typing import TYPE_CHECKING
+
+from mappedviz.errors import StoreError
+from mappedviz.formats.files import FilePool, Stamp, os_error, read_file
+from mappedviz.formats.sources import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+from typing import Protocol
+
+__all__ = ["ZarrDirectory", "ZarrFiles", "ZarrZip"]
+
+_COPY_AGAIN = "Copy or download the store again."
+_REOPEN = "Open the collection again."
+
+
+class ZarrFiles(Protocol):
+    """The files of one zarr store, by their keys: metadata and chunks.
+
+    Attributes
+    ----------
+    path
+        The directory or the archive.
+    zipped
+        Whether it is an archive.
+    """
+
+    path: str
+    zipped: bool
+
+    def read(self, key: str, files: FilePool) -> bytes | None:
+        """Return the content of a file, None where there is none."""
+        ...
+
+    def children(self, name: str, markers: Sequence[str]) -> list[str]:
+        """Return the names of the folders below `name` that hold one of the files `markers`."""
+        ...
+
+    def place(self, key: str, files: FilePool) -> Place | None:
+        """Return where a file can be read in part, None where it cannot or is absent."""
+        ...
+
+    def stamp(self, key: str) -> Stamp:
+        """Return the stamp of the file that holds a key."""
+        ...
+
+    def verify(self, key: str, stamp: Stamp) -> None:
+        """Raise StoreError if a file has changed since its stamp was taken."""
+        ...
+
+    def nbytes(self, name: str) -> int | None:
+        """Return the bytes below a folder, None where that is not cheap to know."""
+        ...
+
+
+class ZarrDirectory(ZarrFiles):
+    """Files below a directory."""
+
+    zipped = False
+
+    def __init__(self, store: str, path: str) -> None:
+        self.store = store
+        self.path = path
+
+    def read(self, key: str, files: FilePool) -> bytes | None:
+        """See :class:`ZarrFiles`."""
+        return read_file(f"{self.path}/{key}")
+
+    def children(self, name: str, markers: Sequence[str]) -> list[str]:
+        """See :class:`ZarrFiles`."""
+        path = f"{self.path}/{name}" if name else self.path
+        try:
+            with os.scandir(path) as entries:
+                names = [entry.name for entry in entries if entry.is_dir()]
+        except OSError as error:
+            raise os_error(error, path) from error
+        return [n for n in names if any(os.path.exists(f"{path}/{n}/{m}") for m in markers)]
+
+    def place(self, key: str, files: FilePool) -> Place | None:
+        """See :class:`ZarrFiles`."""
+        path = f"{self.path}/{key}"
+        try:
+            return Place(path, 0, os.stat(path).st_size)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise os_error(error, path) from error
+
+    def stamp(self, key: str) -> Stamp:
+        """See :class:`ZarrFiles`."""
+        return Stamp.of(f"{self.path}/{key}")
+
+    def verify(self, key: str, stamp: Stamp) -> None:
+        """A chunk may be absent by right; not so the metadata of its array."""
+        path = f"{self.path}/{key}"
+        try:
+            now = Stamp.of(path)
+        except OSError as error:
+            raise os_error(error, path) from error
+        if now != stamp:
+            raise StoreError(
+                "was changed or replaced while open", store=self.store, key=key, remedy=_REOPEN
+            )
+
+    def nbytes(self, name: str) -> int | None:
+        """See :class:`ZarrFiles`."""
+        return None  # a stat for every chunk is not cheap
+
+
+class ZarrZip(ZarrFiles):
+    """Members of a zip archive, read by byte range; their names are never file paths."""
+
+    zipped = True
+
+    def __init__(self, store: str, path: str, files: FilePool) -> None:
+        self.store = store
+        self.path = path
+        self._stamp = files.get(path).stamp
+        try:
+            with zipfile.ZipFile(path) as archive:
+                self.members = {info.filename: info for info in archive.infolist()}
+        except (zipfile.BadZipFile, OSError, ValueError, struct.error) as error:
+            raise StoreError(
+                f"is a damaged or truncated zip archive ({error})", store=store, remedy=_COPY_AGAIN
+            ) from error
+        for member in self.members:
+            if member.startswith(("/", "\\")) or ".." in member.replace("\\", "/").split("/"):
+                raise StoreError(
+                    f"has a member {member!r}, which points outside of the archive",
+                    store=store,
+                    remedy="Do not unpack it; get the store from somebody you trust.",
+                )
+        self._tree: dict[str, set[str]] | None = None
+
+    def read(self, key: str, files: FilePool) -> bytes | None:
+        """See :class:`ZarrFiles`."""
+        info = self.members.get(key)
+        if info is None:
+            return None
+        self.verify("", self._stamp, files)
+        if info.flag_bits & 1:
+            raise StoreError(
+                "is encrypted", store=self.store, key=key, remedy="Unpack it into a directory."
+            )
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            return self._through_zipfile(info)
+        data = files.get(self.path).read(self._start(info, files), info.compress_size)
+        if info.compress_type == zipfile.ZIP_DEFLATED:
+            try:
+                stream = zlib.decompressobj(-15)
+                data = stream.decompress(data, info.file_size + 1)
+            except zlib.error as error:
+                raise self._damaged(key, str(error)) from error
+            if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
+                raise self._damaged(key, "wrong size or checksum")
+        return data
+
+    def _through_zipfile(self, info: zipfile.ZipInfo) -> bytes:
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                return archive.read(info.filename)
+        except Exception as error:  # each compression has its own
+            raise self._damaged(info.filename, str(error)) from error
+
+    def _damaged(self, key: str, why: str) -> StoreError:
+        return StoreError(
+            f"is a damaged member of the zip ({why})",
+            store=self.store,
+            key=key,
+            remedy=_COPY_AGAIN,
+        )
+
+    def _start(self, info: zipfile.ZipInfo, files: FilePool) -> int:
+        header = files.get(self.path).read(info.header_offset, 30)
+        if header[:4] != b"PK\x03\x04":
+            raise self._damaged(info.filename, "no header")
+        n_name, n_extra = struct.unpack("<HH", header[26:30])
+        return int(info.header_offset + 30 + n_name + n_extra)
+
+    def children(self, name: str, markers: Sequence[str]) -> list[str]:
+        """See :class:`ZarrFiles`."""
+        if self._tree is None:
+            self._tree = {}
+            for member in self.members:
+                parent, _, last = member.rpartition("/")
+                if last in markers and parent:
+                    above, _, child = parent.rpartition("/")
+                    self._tree.setdefault(above, set()).add(child)
+        return list(self._tree.get(name, ()))
+
+    def place(self, key: str, files: FilePool) -> Place | None:
+        """See :class:`ZarrFiles`."""
+        info = self.members.get(key)
+        if info is None or info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
+            return None
+        return Place(self.path, self._start(info, files), info.file_size)
+
+    def stamp(self, key: str) -> Stamp:
+        """See :class:`ZarrFiles`."""
+        return self._stamp
+
+    def verify(self, key: str, stamp: Stamp, files: FilePool | None = None) -> None:
+        """See :class:`ZarrFiles`."""
+        if files is not None:
+            files.get(self.path).verify(stamp)
+
+    def nbytes(self, name: str) -> int | None:
+        """See :class:`ZarrFiles`."""
+        start = f"{name}/"
+        return sum(i.compress_size for n, i in self.members.items() if n.startswith(start))
