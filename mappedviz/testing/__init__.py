@@ -1,7 +1,7 @@
-"""The test kit for kinds of stores: coded data, and a contract to subclass.
+"""The test kit for store kinds: coded data, and a contract to subclass.
 
 It may import everything, and nothing imports it. Importing it imports numpy only; anndata and
-pytest are imported by what needs them. A new promise of every kind of store is a test in
+pytest are imported by what needs them. A new promise of every store kind is a test in
 `contract`; writers of particular stores belong to the tests.
 """
 
@@ -9,20 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mappedviz.testing.data import (
+from mappedviz.testing.codes import (
     EMPTY_ROW_EVERY,
     FOLDS,
     LAYOUTS,
-    PLAIN_COLUMNS,
     Layout,
-    coded_anndata,
-    coded_matrix,
-    coded_obs,
     coded_pattern,
     decode,
     encode,
     fold,
 )
+from mappedviz.testing.data import PLAIN_COLUMNS, coded_anndata, coded_matrix, coded_obs
 
 if TYPE_CHECKING:
     from mappedviz.testing.contract import StoreContract, assert_same_values, dense, hash_store

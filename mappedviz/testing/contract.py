@@ -1,5 +1,5 @@
 # ruff: noqa: D102 - a test's name is its first sentence
-"""What every kind of store has to do; a new kind subclasses this and gains every test.
+"""Tests of every store kind; a new kind subclasses them and gains them all.
 
 This module needs pytest.
 """
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from mappedviz.testing.data import coded_anndata, is_sparse
+from mappedviz.testing.data import coded_anndata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ def dense(matrix: Any) -> np.ndarray[Any, Any]:
     >>> dense(coded_matrix(0, 3, 2, density=1)).tolist()
     [[1000000.0, 1000001.0], [1001000.0, 1001001.0], [1002000.0, 1002001.0]]
     """
-    array = matrix.toarray() if is_sparse(matrix) else np.asarray(matrix)
+    array = matrix.toarray() if hasattr(matrix, "toarray") else np.asarray(matrix)
     return np.asarray(array.astype(array.dtype.newbyteorder("="), copy=False))
 
 
@@ -102,7 +102,7 @@ def _open_descriptors() -> int:
 
 
 class StoreContract:
-    """Tests that every kind of store has to pass.
+    """Tests that every store kind has to pass.
 
     A subclass whose name starts with ``Test`` defines how its kind is written:
 
@@ -131,7 +131,7 @@ class StoreContract:
         raise NotImplementedError
 
     def expected(self, adata: AnnData) -> AnnData:
-        """What a store written from `adata` has to be read as; by default the same."""
+        """Return what a store that was written from `adata` has to be read as; by default the same."""
         return adata
 
     # ---------------------------------------------------------------- what the tests use

@@ -19,8 +19,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse import issparse
 
-from mappedviz.testing.data import fold, is_sparse
+from mappedviz.testing import fold
 
 if TYPE_CHECKING:
     from anndata import AnnData  # type: ignore[import-untyped]
@@ -151,9 +153,9 @@ def _dispatch(
     def callback(
         func: Any, store: Any, name: str, elem: Any, *, dataset_kwargs: Any, iospec: Any
     ) -> None:
-        dims = 1 if is_sparse(elem) else getattr(elem, "ndim", 0)
+        dims = 1 if issparse(elem) else getattr(elem, "ndim", 0)
         kwargs = dict(dataset_kwargs)
-        if is_sparse(elem) or (isinstance(elem, np.ndarray) and dims == 2):
+        if issparse(elem) or (isinstance(elem, np.ndarray) and dims == 2):
             kwargs.update({k: v(dims) if callable(v) else v for k, v in every.items()})
             if split is not None and dims == 2:
                 kwargs["chunks"] = tuple(
@@ -273,11 +275,10 @@ def _matrices(adata: AnnData, change: Callable[[Any], Any], layers: bool = True)
 
 def _to_format(format: str) -> Callable[[AnnData], None]:
     def becomes(adata: AnnData) -> None:
-        from scipy import sparse
 
         def change(matrix: Any) -> Any:
             if format == "dense":
-                return matrix.toarray() if is_sparse(matrix) else matrix
+                return matrix.toarray() if issparse(matrix) else matrix
             return sparse.csc_matrix(matrix) if format == "csc" else sparse.csr_matrix(matrix)
 
         _matrices(adata, change)
@@ -289,7 +290,7 @@ def _to_dtype(dtype: str) -> Callable[[AnnData], None]:
     def becomes(adata: AnnData) -> None:
 
         def change(matrix: Any) -> Any:
-            if not is_sparse(matrix):
+            if not issparse(matrix):
                 return fold(matrix, dtype)
             matrix = matrix.copy()
             matrix.data = fold(matrix.data, dtype)
@@ -302,7 +303,6 @@ def _to_dtype(dtype: str) -> Callable[[AnnData], None]:
 
 def _reversed_rows(matrix: Any) -> Any:
     """CSR that says the same with entries in falling order, each third one in two parts."""
-    from scipy import sparse
 
     source = sparse.csr_matrix(matrix)
     indices, data, indptr = [], [], [0]
@@ -401,7 +401,7 @@ def _index_dtype(dtype: str) -> Callable[[Any, AnnData], None]:
 def _unsorted(f: Any, adata: AnnData) -> None:
 
     for name, matrix in [("X", adata.X), *((f"layers/{k}", v) for k, v in adata.layers.items())]:
-        if is_sparse(matrix):
+        if issparse(matrix):
             changed = _reversed_rows(matrix)
             for part in ("data", "indices", "indptr"):
                 _rewrite(
@@ -511,7 +511,7 @@ def _write_sparse_0_5(f: Any, key: str, matrix: Any) -> None:
 
     if matrix is None:
         return
-    if not is_sparse(matrix):
+    if not issparse(matrix):
         f.create_dataset(key, data=matrix)
         return
     group = f.create_group(key)
@@ -630,7 +630,7 @@ class _Tree07:
             return
         if isinstance(value, pd.DataFrame):
             self.frame(key, value)
-        elif is_sparse(value):
+        elif issparse(value):
             group = self.root.create_group(key)
             group.attrs["encoding-type"] = f"{value.format}_matrix"
             group.attrs["encoding-version"] = "0.1.0"
