@@ -20,6 +20,7 @@ from mappedviz.text.rendering import renderer_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from anndata import AnnData  # type: ignore[import-untyped]
 
     from mappedviz.stores.store import Store
 
@@ -314,6 +315,67 @@ class MappedCollection(PlanDataset):
         strata = [stratify] if isinstance(stratify, str) else list(stratify or ())
         train, validation = split_plan(self._plan, recipe, strata)
         return self._part(train), self._part(validation)
+
+    def to_anndata(
+        self,
+        rows: slice | Sequence[int] | Array | None = None,
+        *,
+        store_key: str | None = "store",
+    ) -> AnnData:
+        """Read rows into memory as an AnnData, with joint variables and harmonised labels.
+
+        Parameters
+        ----------
+        rows
+            Integers (negative ones count from the end, repeats are welcome), a slice, or a boolean
+            mask (n_obs,). They come in the order given. Default: all rows of this collection, such
+            as those of a :meth:`subset` or of one side of a :meth:`split`.
+        store_key
+            Name of the column of obs that says which store a row comes from: its file name, with
+            suffix or path where stores would have the same. None: no such column.
+
+        Returns
+        -------
+        anndata.AnnData
+            ``X``, ``layers`` and ``obsm`` as requested by the recipe. A matrix is sparse (CSR) if
+            all stores keep it sparse, else dense; rows of a store that lacks it are NaN. ``raw.X``
+            becomes ``raw``. ``obs`` has the ``obs_keys`` with their labels, relabelled but not as
+            codes: strings as categoricals with the categories of the whole collection, missing
+            labels as NaN. Names of observations that several stores share get the name of their
+            store appended (``"AAACCC-1-pbmc3k"``), repeated rows ``-1``, ``-2``, ….
+
+        Raises
+        ------
+        IndexError
+            A row is out of range, or the rows are not integers.
+        JoinError
+            With ``join=None``, or for ``raw.X``: the rows come from stores that differ in their
+            variables.
+        RecipeError
+            ``store_key`` is an obs key too, or an obsm element has several widths.
+        StoreError
+            A store was removed, replaced or truncated since it was opened.
+        ClosedError
+            The collection was closed.
+
+        Notes
+        -----
+        scipy has no sparse matrices of float16: such a matrix is dense. The type of a matrix or a
+        column depends on the recipe, not on the rows.
+
+        Examples
+        --------
+        >>> from mappedviz import MappedCollection
+        >>> ds = MappedCollection("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad", obs_keys="cell_type")
+        >>> adata = ds.to_anndata(ds.get_merged_labels("cell_type") == "CD8_T")
+        >>> adata.shape, adata.obs["cell_type"].value_counts().to_dict()
+        ((250, 2000), {'CD8_T': 250, 'CD4_T': 0})
+        """
+        from mappedviz.collection.to_anndata import to_anndata
+
+        chosen = as_rows(slice(None) if rows is None else rows, len(self))
+        reader = self._reader or self._open_reader()
+        return to_anndata(self._plan, reader, chosen, store_key)
 
     def __repr__(self) -> str:
         n_vars = "native" if self.n_vars is None else f"{self.n_vars:,}"

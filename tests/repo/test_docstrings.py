@@ -43,9 +43,15 @@ def public_members():
 
 
 def members(kind):
-    """Public methods and properties that a class defines, those that it only overrides left out."""
-    for name, value in vars(kind).items():
-        if name.startswith(("_", "test_")) or any(hasattr(base, name) for base in kind.__bases__):
+    """Public methods and properties that a class defines, or a class of ours that it is made of.
+
+    Those that override a method of another library are left out.
+    """
+    ours = [one for one in kind.__mro__ if one.__module__.startswith("mappedviz")]
+    others = [one for one in kind.__mro__ if one not in ours]
+    own = {name: value for one in reversed(ours) for name, value in vars(one).items()}
+    for name, value in own.items():
+        if name.startswith(("_", "test_")) or any(hasattr(other, name) for other in others):
             continue
         value = getattr(value, "__func__", value)
         if inspect.isfunction(value) or hasattr(value, "fget") or hasattr(value, "func"):

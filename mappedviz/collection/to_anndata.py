@@ -1,0 +1,229 @@
+"""Rows as an AnnData in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mappedviz._types import Array
+from mappedviz.collection.plan import NumericKey, ObsKey, Plan, harmonised_names
+from mappedviz.collection.reader import Reader
+from mappedviz.errors import JoinError, RecipeError
+from mappedviz.recipe.recipe import store_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData  # type: ignore[import-untyped]
+
+    from mappedviz.stores.store import Store
+
+
+def to_anndata(plan: Plan, reader: Reader, rows: Array, store_key: str | None) -> AnnData:
+    """Read rows of a plan into memory; see :meth:`mappedviz.MappedCollection.to_anndata`.
+
+    Parameters
+    ----------
+    plan
+        What the rows are of.
+    reader
+        A reader of this plan.
+    rows
+        Row numbers in ``[0, n_obs)``.
+    store_key
+        Name of the column of obs that says which store a row comes from; None for no column.
+
+    Raises
+    ------
+    JoinError
+        The rows come from stores of other variables, which are not joined.
+    RecipeError
+        ``store_key`` is an obs key too, or an obsm element has several widths.
+    """
+    import pandas as pd
+    from anndata import AnnData
+
+    store, local = plan.rows.locate(rows)
+    names = _names_of_stores(plan.stores)
+    obs = _obs(plan, rows, store, names, store_key)
+    obs.index = _obs_names(plan, store, local, names)
+    used = [plan.stores[s] for s in (np.unique(store) if len(store) else range(len(plan.stores)))]
+    variables = _variables(plan, used)
+    columns = _read(plan, reader, rows)
+    raw = None
+    if "raw.X" in columns:
+        of_raw = _variables_of_raw([one for one in used if "raw.X" in one.facts.matrices])
+        raw = {
+            "X": _matrix(columns.pop("raw.X"), len(of_raw)),
+            "var": pd.DataFrame(index=pd.Index(of_raw, dtype=object)),
+        }
+    matrices = {
+        key: _matrix(columns[key], len(variables))
+        for key in plan.recipe.layers_keys
+        if key in columns
+    }
+    return AnnData(
+        matrices.pop("X", None),
+        obs=obs,
+        var=pd.DataFrame(index=pd.Index(variables, dtype=object)),
+        layers=matrices,
+        obsm={key: _obsm(key, columns[f"obsm_{key}"]) for key in plan.recipe.obsm_keys},
+        raw=raw,
+    )
+
+
+def _read(plan: Plan, reader: Reader, rows: Array) -> dict[str, Any]:
+    """Read matrices, each sparse or dense, and obsm."""
+    keys = plan.recipe.layers_keys
+    sparse = [key for key in keys if _is_sparse(plan, key)]
+    if len(sparse) in (0, len(keys)):
+        return reader.batch(rows, sparse=bool(sparse)).columns
+    columns: dict[str, Any] = {}
+    others = [key for key in keys if key not in sparse]
+    for some, obsm, as_csr in ((sparse, (), True), (others, plan.recipe.obsm_keys, False)):
+        recipe = plan.recipe.replace(layers_keys=some, obsm_keys=obsm)
+        part = Reader(replace(plan, recipe=recipe, obs={}), None)
+        columns |= part.batch(rows, sparse=as_csr).columns
+    return columns
+
+
+def _is_sparse(plan: Plan, key: str) -> bool:
+    """True if all stores keep a matrix sparse, in a type and in widths that one CSR matrix can have."""
+    found = [one.facts.matrices[key] for one in plan.stores if key in one.facts.matrices]
+    wanted = plan.recipe.dtype
+    dtype = np.result_type(*(facts.dtype for facts in found)) if wanted is None else wanted
+    joined = plan.join is not None and key != "raw.X"
+    return (
+        all(facts.kind != "dense" for facts in found)
+        and (joined or len({facts.shape[1] for facts in found}) == 1)
+        and np.dtype(dtype) != np.float16  # which scipy has no matrices of
+    )
+
+
+def _matrix(values: Any, width: int) -> Any:
+    """One matrix, also where rows came in the widths of their stores."""
+    if not isinstance(values, list):
+        return values
+    dtype: np.dtype[Any] = values[0].dtype if values else np.dtype(np.float32)
+    # A store that lacks the matrix gives rows of no width, in a type that has NaN.
+    matrix = np.full((len(values), width), np.nan if dtype.kind == "f" else 0, dtype=dtype)
+    for row, one in zip(matrix, values, strict=True):
+        if len(one):
+            row[:] = one
+    return matrix
+
+
+def _obsm(key: str, values: Any) -> Array:
+    if isinstance(values, list):
+        widths = sorted({len(one) for one in values if len(one)})
+        if len(widths) > 1:
+            raise RecipeError(
+                f"has {' and '.join(map(str, widths))} columns in the stores of these rows",
+                key=f"obsm/{key}",
+                remedy="Leave it out of obsm_keys, or take rows of stores that agree.",
+            )
+        values = _matrix(values, widths[0] if widths else 0)
+    elements: Array = values
+    return elements.reshape(len(elements), 1) if elements.ndim == 1 else elements
+
+
+def _variables(plan: Plan, used: Sequence[Store]) -> Array:
+    """Names of the variables: the joint ones, or those that all stores of the rows have."""
+    if plan.join is not None:
+        return plan.join.joint
+    return _same(
+        ((store, harmonised_names(plan.recipe, store)) for store in used),
+        key="join=None",
+        remedy='Join them with join="inner" or join="outer", or take rows of stores that agree.',
+    )
+
+
+def _variables_of_raw(used: Sequence[Store]) -> Array:
+    return _same(
+        ((store, store.read_var_names(raw=True)) for store in used),
+        key="raw.X",
+        remedy="Leave raw.X, which is not joined, out of layers_keys, or take rows of stores that agree.",
+    )
+
+
+def _same(named: Iterable[tuple[Store, Array]], *, key: str, remedy: str) -> Array:
+    """The names that all stores have in common order."""
+    found: Array | None = None
+    first = None
+    for store, names in named:
+        if found is None:
+            found, first = names, store
+        elif not np.array_equal(found, names):
+            assert first is not None
+            raise JoinError(
+                f"has {len(names)} variables that are not the {len(found)} of {first.path}",
+                store=store.path,
+                key=key,
+                remedy=remedy,
+            )
+    return np.empty(0, dtype=object) if found is None else found
+
+
+def _obs(
+    plan: Plan, rows: Array, store: Array, names: Sequence[str], store_key: str | None
+) -> pd.DataFrame:
+    import pandas as pd
+
+    columns: dict[str, Any] = {key: _decoded(column, rows) for key, column in plan.obs.items()}
+    if store_key is not None:
+        if store_key in columns:
+            raise RecipeError(
+                f"is {store_key!r}, which is an obs key too",
+                key="store_key",
+                remedy="Give another name for the column of stores, or None for no such column.",
+            )
+        columns[store_key] = pd.Categorical.from_codes(store, categories=pd.Index(list(names)))
+    return pd.DataFrame(columns, index=range(len(rows)))
+
+
+def _decoded(column: ObsKey, rows: Array) -> Any:
+    """The labels of rows as a column of obs, of a type that does not depend on the rows."""
+    import pandas as pd
+
+    if isinstance(column, NumericKey):
+        if column.values.dtype.kind != "b" or column.missing is None:
+            return column.batch(rows)
+        return pd.arrays.BooleanArray(column.values[rows], column.missing[rows])
+    labels, codes = column.labels, column.labels.codes[rows]
+    kinds = {type(label) for label in labels.categories}
+    if kinds == {bool}:
+        values = np.array([*labels.categories, False])[codes]  # the last entry: no label
+        return pd.arrays.BooleanArray(values, codes < 0) if labels.n_missing else values
+    if kinds and kinds <= {int, float}:
+        return labels.values()[rows]
+    categories = pd.Index(list(labels.categories), dtype=object)
+    return pd.Categorical.from_codes(codes, categories=categories)
+
+
+def _names_of_stores(stores: Sequence[Store]) -> list[str]:
+    """Short names that tell the stores apart: file names, with suffix or path where that is needed."""
+    for stem in (2, 1, 0):
+        names = [store_names(store.path)[stem] for store in stores]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{store.path} ({i})" for i, store in enumerate(stores)]
+
+
+def _obs_names(plan: Plan, store: Array, local: Array, names: Sequence[str]) -> pd.Index:
+    """Names of the observations, made unique; read only of the stores that occur."""
+    import pandas as pd
+    from anndata.utils import make_index_unique  # type: ignore[import-untyped]
+
+    found = np.empty(len(store), dtype=object)
+    for s in np.unique(store).tolist():
+        here = store == s
+        plan.stores[s].check_unchanged()
+        found[here] = plan.stores[s].obs_names[local[here]]
+    pairs = pd.DataFrame({"name": found, "store": store}).drop_duplicates()
+    in_several = pairs["name"][pairs["name"].duplicated()]
+    for k in np.flatnonzero(pd.Index(found).isin(in_several)).tolist():
+        found[k] = f"{found[k]}-{names[store[k]]}"
+    index = pd.Index(found, dtype=object)
+    return index if index.is_unique else make_index_unique(index)
