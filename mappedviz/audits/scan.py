@@ -25,7 +25,7 @@ from mappedviz.formats.files import FilePool
 from mappedviz.formats.forks import ForkSafeLock
 from mappedviz.formats.frames import column_facts, read_index
 from mappedviz.formats.nodes import ArrayNode, GroupNode
-from mappedviz.gather.request import Part
+from mappedviz.gather.request import Part, sum_dtype
 from mappedviz.gather.rows import gather_csr
 from mappedviz.recipe.labels import Label, as_label
 from mappedviz.stores.store import Store
@@ -611,7 +611,8 @@ def _sample(store: ScannedStore, key: str, facts: MatrixFacts, rows: int) -> Mat
 def _rows_of(matrix: Any, rows: Array) -> tuple[Array, Array]:
     """Row pointers and values of some rows."""
     part = Part(matrix, rows, np.arange(len(rows)), None)
-    indptr, _, data = gather_csr([part], len(rows), matrix.facts.shape[1], matrix.facts.dtype)
+    dtype = sum_dtype(matrix.facts.dtype)  # entries may be repeated
+    indptr, _, data = gather_csr([part], len(rows), matrix.facts.shape[1], dtype)
     return indptr, data
 
 

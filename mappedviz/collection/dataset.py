@@ -262,7 +262,8 @@ class PlanDataset:
         indices
             Integers (negative ones count from the end), a slice, or a boolean mask (n_obs,).
         sparse
-            Return X and layers as scipy CSR matrices: sorted, repeated entries summed.
+            Return X and layers as scipy CSR matrices: sorted, repeated entries summed. float16,
+            of which scipy has none, comes as :class:`~mappedviz.gather.csr.CsrRows`.
 
         Returns
         -------

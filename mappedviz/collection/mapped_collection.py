@@ -59,7 +59,10 @@ class MappedCollection(PlanDataset):
         True makes :meth:`close` have no effect. Worker processes are safe either way.
     dtype
         Type to convert X, layers and obsm to, such as ``"float32"``; default: as stored. Over
-        stores of different types a batch has the type that holds all of them.
+        stores of different types a batch has the type that holds all of them. With
+        ``duplicates="sum"``, the default for joined matrices is a type that holds sums: int64 for
+        integers and booleans (uint64 for uint64), float32 for float16. Where an integer type
+        is too small for a sum, reading raises an ElementError.
     obs_filter
         ``{column: value or list of values}``: only rows that meet all conditions. NaN or None among
         the values selects rows without a label; a store without the column contributes nothing.
@@ -71,7 +74,7 @@ class MappedCollection(PlanDataset):
         Drop the version of Ensembl identifiers before joining.
     duplicates
         Where a store repeats a variable name: ``"error"``, read the ``"first"`` one, or the
-        ``"sum"`` of all.
+        ``"sum"`` of all. Sums are made in a type that holds them, before they become `dtype`.
     min_stores
         Keep variables that at least so many stores have, sorted, zeros filled. Replaces ``join``.
     var_names

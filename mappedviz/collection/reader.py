@@ -22,16 +22,13 @@ from mappedviz.formats.cache import ChunkCache
 from mappedviz.formats.files import FilePool
 from mappedviz.formats.forks import ForkSafeLock
 from mappedviz.gather.buffers import BufferPool
+from mappedviz.gather.csr import CsrRows
 from mappedviz.gather.mapped_files import MappedFile
 from mappedviz.gather.matrix import Matrix
-from mappedviz.gather.request import Part
+from mappedviz.gather.request import Part, sum_dtype
 from mappedviz.gather.rows import TRUST_SECONDS, decode_ahead, gather_csr, gather_dense, gather_row
 
-# scipy.sparse takes a tenth of a second, in a fresh installation more: only who asks for sparse
-# matrices waits for it.
 if TYPE_CHECKING:
-    import scipy.sparse as sp
-
     from mappedviz.collection.plan import Plan
     from mappedviz.stores.store import Store
 
@@ -237,6 +234,10 @@ class Reader:
             values = column.batch(rows)
             # Codes are kept in the smallest type and handed out in the one that losses expect.
             columns[key] = values if column.encoder is None else values.astype(np.int64)
+        for name, found in columns.items():
+            # scipy has no matrices of float16: its rows stay what they are.
+            if isinstance(found, CsrRows) and found.dtype != np.float16:
+                columns[name] = found.to_scipy()
         columns["_store_idx"] = store
         return RowBatch(columns, len(rows))
 
@@ -266,9 +267,7 @@ class Reader:
                     [part], len(at), values.facts.shape[1], column.dtype, as_csr
                 )
             elif as_csr:
-                import scipy.sparse as sp
-
-                columns[column.name] = sp.csr_matrix(values[at])
+                columns[column.name] = CsrRows.from_dense(values[at])
             else:
                 out = self.buffers.empty((len(at), *values.shape[1:]), values.dtype)
                 columns[column.name] = values.take(at, axis=0, out=out)
@@ -282,17 +281,24 @@ class Reader:
             out = self.buffers.empty((n, n_cols), dtype)
             self._gather_dense(parts, out)
             return out
-        if len(parts) <= self._most_files:
-            indptr, indices, data = gather_csr(parts, n, n_cols, dtype, empty=self.buffers.empty)
-            return _csr(indptr, indices, data, n_cols)
-        import scipy.sparse as sp
+        if len(parts) > self._most_files:
+            parts = [
+                self._in_memory(some, n_cols, dtype) for some in _batched(parts, self._most_files)
+            ]
+        arrays = gather_csr(parts, n, n_cols, dtype, empty=self.buffers.empty)
+        return CsrRows(*arrays, (n, n_cols))
 
-        pieces = []
-        for some in _batched(parts, self._most_files):
-            here = np.concatenate([part.out_rows for part in some])
-            pieces.append(self._gather(some, n, n_cols, dtype, sparse=True)[here])
-        order = np.argsort(np.concatenate([part.out_rows for part in parts]))
-        return sp.vstack(pieces, format="csr")[order]
+    def _in_memory(self, parts: list[Part], n_cols: int, dtype: np.dtype[Any]) -> Part:
+        """Rows of many matrices as rows of one in memory."""
+        ends = np.cumsum([0, *(len(part.rows) for part in parts)])
+        here = np.arange(ends[-1])
+        moved = [
+            Part(part.matrix, part.rows, here[begin:end], part.columns)
+            for part, begin, end in zip(parts, ends[:-1], ends[1:], strict=True)
+        ]
+        arrays = gather_csr(moved, len(here), n_cols, dtype)
+        out_rows = np.concatenate([part.out_rows for part in parts])
+        return Part(Matrix.from_csr(*arrays, n_cols), here, out_rows)
 
     def _gather_dense(self, parts: list[Part], out: Array) -> None:
         # Others are at other batches, in this process or in those beside it.
@@ -362,16 +368,12 @@ class Reader:
             opened = self.open(store, column)
             assert isinstance(opened, Matrix)  # only obsm elements are whole arrays
             parts.append(self._part(column, store, opened, row[here], here))
-        matrix = self._gather(parts, len(row), n_cols, column.dtype, sparse=True)
         if absent:
-            import scipy.sparse as sp
-
             rows = np.concatenate(absent)
-            nan = sp.csr_matrix(np.full((len(rows), n_cols), np.nan, dtype=column.dtype))
-            order = np.arange(len(row))
-            order[rows] = len(row) + np.arange(len(rows))
-            matrix = sp.vstack([matrix, nan], format="csr")[order]
-        return matrix
+            indptr, indices = np.array([0, n_cols]), np.arange(n_cols, dtype=np.int32)
+            nan = Matrix.from_csr(indptr, indices, np.full(n_cols, np.nan, np.float32), n_cols)
+            parts.append(Part(nan, np.zeros(len(rows), np.int64), rows))
+        return self._gather(parts, len(row), n_cols, column.dtype, sparse=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -413,22 +415,6 @@ class Window:
 
 def _batched(parts: list[Part], n: int) -> Iterator[list[Part]]:
     return (parts[i : i + n] for i in range(0, len(parts), n))
-
-
-def _csr(indptr: Array, indices: Array, data: Array, n_cols: int) -> sp.csr_matrix:
-    """Arrays as a matrix, without a copy.
-
-    scipy's constructor takes slices of reused buffers for what is left of a larger array, and
-    copies them.
-    """
-    import scipy.sparse as sp
-
-    shape = (len(indptr) - 1, n_cols)
-    if len(data) >= 2**31:
-        return sp.csr_matrix((data, indices, indptr), shape=shape, copy=False)
-    matrix = sp.csr_matrix(shape, dtype=data.dtype)
-    matrix.indptr, matrix.indices, matrix.data = indptr.astype(np.int32), indices, data
-    return matrix
 
 
 def _kept(values: Any) -> Any:
@@ -481,7 +467,9 @@ def _column(plan: Plan, key: str, *, obsm: bool) -> _Columns:
             stored.append(None)
             continue
         shapes.append((len(plan.join),) if joined and plan.join is not None else facts.shape[1:])
-        stored.append(facts.dtype)
+        # A batch's type must not depend on which rows were drawn, nor on the names that repeat.
+        summed = joined and recipe.duplicates == "sum"
+        stored.append(sum_dtype(facts.dtype) if summed else facts.dtype)
     wanted = None if recipe.dtype is None else np.dtype(recipe.dtype)
     present = [dtype for dtype in stored if dtype is not None]
     dtype = np.result_type(*present) if wanted is None else wanted

@@ -27,7 +27,8 @@ class RowBatch(Sequence[Sample]):
     ----------
     columns
         Key -> ndarray (n, …), scipy CSR matrix (n, n_vars), or a list of n arrays where their
-        widths differ.
+        widths differ. scipy has no matrices of float16: these are
+        :class:`~mappedviz.gather.csr.CsrRows`.
     n
         Number of rows.
 
@@ -101,11 +102,9 @@ def as_tensor(value: Any) -> Any:
     import torch
 
     if hasattr(value, "indptr"):
-        if value.indices.dtype != value.indptr.dtype:
-            value.indptr = value.indptr.astype(value.indices.dtype)
         hear_sparse_warnings()
         return torch.sparse_csr_tensor(
-            torch.from_numpy(value.indptr),
+            torch.from_numpy(value.indptr.astype(value.indices.dtype, copy=False)),
             torch.from_numpy(value.indices),
             torch.from_numpy(value.data),
             size=value.shape,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mappedviz.gather.matrix import Matrix, Opened
     from mappedviz.recipe.column_map import ColumnMap
 
-__all__ = ["Batch", "Part", "Target", "open_files", "order_of", "target_of"]
+__all__ = ["Batch", "Part", "Target", "open_files", "order_of", "sum_dtype", "target_of"]
 
 
 _OF_BATCH = struct.Struct(f"={N_FIELDS - N_FIXED}q")
@@ -82,6 +82,19 @@ def target_of(dtype: Any) -> Target:
             raise TypeError(f"rows cannot be read as {dtype}")
         found = _targets[dtype] = Target(dtype, code, code if dtype.kind in "iu" else -1)
     return found
+
+
+def sum_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """A type that holds sums of values of a type: that in which they are summed.
+
+    Examples
+    --------
+    >>> sum_dtype(np.dtype("uint8")), sum_dtype(np.dtype("float16"))
+    (dtype('int64'), dtype('float32'))
+    """
+    if dtype.kind in "biu":
+        return np.dtype(np.uint64 if dtype == np.uint64 else np.int64)
+    return np.dtype(np.float32) if dtype == np.float16 else dtype
 
 
 def order_of(columns: ColumnMap) -> int:
