@@ -463,8 +463,8 @@ def render(ax: Axes, format: Literal["svg", "png"] = "svg", dpi: float = 144) ->
 class AxesInNotebook(Axes):
     """An axes that a notebook shows as the picture it is in.
 
-    pyplot does so for its own figures, and keeps them open. One of these is shown where it is the
-    value of a cell, and belongs to nobody else.
+    pyplot does so for its own figures, and keeps them open. One of these is shown if it is the value
+    of a notebook's cell, and is freed like any other object.
     """
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:

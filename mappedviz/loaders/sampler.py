@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 class BatchSampler(DistributedSampler[list[int]]):
     """Batches of row numbers; reads ahead where the rows are read in this process.
 
-    It is a ``DistributedSampler``, which tells trainers such as Lightning that processes share its epochs
-    already. They may also make it anew, as ``type(sampler)(sampler, batch_size=…, drop_last=…)``.
+    It is a ``DistributedSampler``, which is how trainers such as Lightning know that processes share its
+    epochs already. They may also make another one of it, as ``type(sampler)(sampler, batch_size=…, drop_last=…)``.
 
     Parameters
     ----------
     order
         The order of rows, or another sampler to make again.
     source
-        What the rows are read from.
+        The collection that the rows are read from.
     ahead
-        Whether rows are read ahead at all.
+        True if rows are read ahead at all.
     windowed
-        Whether whole windows are read first, for chunks have to be decoded.
+        True if whole windows are read first, because chunks have to be decoded.
     large
-        Whether batches are so large that all threads fill one instead of one each.
+        True if batches are so large that all threads fill one instead of one each.
     """
 
     order: RowOrder

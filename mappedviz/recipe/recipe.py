@@ -71,7 +71,7 @@ def choose_for_store(choices: Mapping[str, _V], path: PathLike, default: _V) -> 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Recipe:
-    """What to read from which stores, and how to make them one collection.
+    """Decisions about a collection: what is read from which stores, and how they become one.
 
     Every field but ``paths`` and those below has the meaning and the default of the parameter of
     :class:`~mappedviz.MappedCollection` with the same name. How the machine reads

@@ -23,7 +23,7 @@ class Layout:
         ``code = (store + 1) * store_unit + row * row_unit + gene``. Stores count from one
         so that no code is zero: a zero is always an entry that is not stored.
     stores, rows, genes
-        How many of each can be told apart.
+        Numbers of stores, rows and genes that have codes of their own.
     """
 
     store_unit: int

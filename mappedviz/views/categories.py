@@ -252,7 +252,7 @@ class CategoriesView(View):
         self.ticked = ()
 
     def relabel(self, renames: dict[Any, Any]) -> None:
-        """Add ``{old: new}`` to the ``relabel`` of the key; None stands for no label.
+        """Add ``{old: new}`` to the ``relabel`` of the key; None means no label.
 
         What became `old` before becomes `new` now.
         """

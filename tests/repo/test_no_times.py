@@ -22,7 +22,6 @@ DEADLINE = re.compile(r"deadline|timeout")
 #: Where times are still asserted: to be emptied, then deleted.
 STILL = {
     "browser/test_charts.py",
-    "gather/test_kernels.py",
 }
 
 
