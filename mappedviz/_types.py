@@ -15,8 +15,33 @@ Array: TypeAlias = "npt.NDArray[Any]"
 PathLike: TypeAlias = str | os.PathLike[str]
 """A path on this machine."""
 
-StoreKind: TypeAlias = Literal["h5ad", "zarr", "zarr.zip"]
-"""What a store is on disk."""
+StoreKind: TypeAlias = str
+"""What a store is on disk: a key of `SUFFIXES`, and of the registry of formats."""
+
+SUFFIXES: dict[StoreKind, tuple[str, ...]] = {
+    "h5ad": (".h5ad",),
+    "zarr": (".zarr",),
+    "zarr.zip": (".zarr.zip",),
+}
+"""What the names of stores end with: a folder picks up what does."""
+
+OTHER_SUFFIXES = (".h5",)
+"""Names of stores may end with these, but those of many other files do as well."""
+
+
+def store_suffix(name: str) -> str:
+    """Return the longest suffix of stores that a name ends with, ``""`` if there is none.
+
+    Examples
+    --------
+    >>> store_suffix("a.zarr.zip"), store_suffix("A.H5AD"), store_suffix("a.csv")
+    ('.zarr.zip', '.H5AD', '')
+    """
+    lower = name.lower()
+    known = (*OTHER_SUFFIXES, *(suffix for each in SUFFIXES.values() for suffix in each))
+    longest = max((len(suffix) for suffix in known if lower.endswith(suffix)), default=0)
+    return name[len(name) - longest :]
+
 
 Severity: TypeAlias = Literal["fatal", "error", "warning", "info"]
 """How much a finding of an audit matters."""
@@ -69,4 +94,14 @@ class lazy(Generic[T]):  # noqa: N801 - it is used like `property`
         return value
 
 
-__all__ = ["SEVERITIES", "Array", "PathLike", "Severity", "StoreKind", "lazy"]
+__all__ = [
+    "OTHER_SUFFIXES",
+    "SEVERITIES",
+    "SUFFIXES",
+    "Array",
+    "PathLike",
+    "Severity",
+    "StoreKind",
+    "lazy",
+    "store_suffix",
+]

@@ -67,6 +67,10 @@ class StoreError(MappedvizError, OSError):
     """A store cannot be read: missing, truncated, foreign or changed while open."""
 
 
+class AbsentStoreError(StoreError, FileNotFoundError):
+    """There is nothing at the path of a store."""
+
+
 class ElementError(StoreError, ValueError):
     """An element inside a readable store is malformed: wrong lengths, codes, indices, encoding."""
 

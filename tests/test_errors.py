@@ -9,6 +9,7 @@ from mappedviz import errors
 
 ALSO = {
     "StoreError": OSError,
+    "AbsentStoreError": FileNotFoundError,
     "ElementError": (OSError, ValueError),
     "MissingKeyError": KeyError,
     "JoinError": ValueError,

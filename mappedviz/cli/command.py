@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from mappedviz._types import SEVERITIES
+from mappedviz._types import SEVERITIES, store_suffix
 from mappedviz.errors import MappedvizError, RecipeError
 from mappedviz.text.display import listed, shown, visible
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 OK, FOUND, USAGE, INTERRUPTED = 0, 1, 2, 130
 FAILING = SEVERITIES[:-1]
-_SUFFIXES = (".h5ad", ".zarr", ".zarr.zip", ".h5")
 _MOST_STORES = 50
 _COLOURS = {"fatal": "bold red", "error": "red", "warning": "yellow", "info": "blue"}
 
@@ -203,7 +202,7 @@ def _paths_as_paths(arguments: list[str]) -> list[str]:
         if one == "--":
             return done + arguments[i:]
         store = one.startswith("-") and not one.startswith("--") and len(one) > 2
-        if store and (one.lower().endswith(_SUFFIXES) or os.path.lexists(one)):
+        if store and (store_suffix(one) or os.path.lexists(one)):
             one = f"./{one}"
         done.append(one)
     return done

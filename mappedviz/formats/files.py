@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mappedviz.errors import StoreError
+from mappedviz.errors import AbsentStoreError, StoreError
 from mappedviz.formats.forks import ForkSafeLock, renewed_after_fork
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ _pread: Callable[[int, int, int], bytes] = getattr(os, "pread", _pread_by_seek)
 def os_error(error: OSError, path: str) -> StoreError:
     """Say in our words why a file cannot be read."""
     if isinstance(error, FileNotFoundError):
-        return StoreError("is gone: no such file", store=path, remedy=_REOPEN)
+        return AbsentStoreError("is gone: no such file", store=path, remedy=_REOPEN)
     if isinstance(error, PermissionError):
         return StoreError(
             "may not be read: permission denied", store=path, remedy="Ask its owner for access."

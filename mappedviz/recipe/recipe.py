@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeAlias, TypeV
 
 import numpy as np
 
-from mappedviz._types import PathLike
+from mappedviz._types import PathLike, store_suffix
 from mappedviz.errors import RecipeError, RecipeTypeError
 from mappedviz.recipe.labels import Encoder, Label, as_label
 from mappedviz.recipe.weights import Scheme, scheme_of
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 Join: TypeAlias = Literal["inner", "outer"] | None
 SCHEMA = 1
-SUFFIXES = (".zarr.zip", ".h5ad", ".zarr", ".h5")
 _V = TypeVar("_V")
 
 
@@ -56,9 +55,7 @@ def store_names(path: PathLike) -> tuple[str, str, str]:
     """
     text = os.fspath(path)
     name = Path(text).name
-    lower = name.lower()
-    suffix = next((suffix for suffix in SUFFIXES if lower.endswith(suffix)), "")
-    return text, name, name[: len(name) - len(suffix)]
+    return text, name, name.removesuffix(store_suffix(name))
 
 
 def choose_for_store(choices: Mapping[str, _V], path: PathLike, default: _V) -> _V:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
 import numpy as np
 
-from mappedviz._types import Array, PathLike, StoreKind
+from mappedviz._types import SUFFIXES, Array, PathLike, StoreKind
 from mappedviz.errors import ElementError, MissingKeyError, StoreError, StoreWarning
 from mappedviz.formats.cache import ChunkCache
 from mappedviz.formats.columns import Column, all_text
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from mappedviz.gather.matrix import Matrix
 
 _T = TypeVar("_T")
-_SUFFIXES = (".h5ad", ".zarr", ".zarr.zip")
+_SUFFIXES = tuple(suffix for each in SUFFIXES.values() for suffix in each)
 
 
 #: Lets one thread of this process into HDF5.

@@ -48,6 +48,8 @@ MISSING = {
     "formats/hdf5_errors",
     "formats/matrices",
     "formats/obsm",
+    "formats/registry",
+    "formats/sniff",
     "formats/sources",
     "formats/zarr_files",
     "formats/zarr_metadata",
