@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mappedviz.text.rendering import renderers_from
 
 if TYPE_CHECKING:
-    from mappedviz.audits.findings import Finding
-    from mappedviz.audits.result import Audit, audit
+    from mappedviz.audits import Audit, Finding, audit
     from mappedviz.collection.mapped_collection import MappedCollection
     from mappedviz.collection.row_batch import RowBatch
     from mappedviz.loaders.loader import dataloader

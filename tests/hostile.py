@@ -7,13 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mappedviz.audits.tables.stores import (
-    STORE_COLUMNS,
-    Coverage,
-    LabelTable,
-    WeightTable,
-    crosstab,
-)
+from mappedviz.audits import Coverage, LabelTable, WeightTable
+from mappedviz.audits.tables.crosstabs import crosstab
+from mappedviz.audits.tables.stores import STORE_COLUMNS
 from mappedviz.recipe.labels import Labels
 from mappedviz.recipe.recipe import Recipe
 

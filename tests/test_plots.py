@@ -19,7 +19,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from mappedviz import plots
-from mappedviz.audits.tables.stores import Coverage, LabelTable
+from mappedviz.audits import Coverage, LabelTable
 from tests.hostile import (
     HOSTILE,
     coverage_table,

@@ -1,4 +1,4 @@
-"""Whether one may train on these stores: scans, tables, checks, and the verdict.
+"""Audits: scans of stores, tables, checks, and a verdict on whether one may train on them.
 
 It may import collection and everything below it; loaders are its sibling and unknown to it. A new
 check is a function in `checks`, a new table a module in `tables`.
@@ -6,13 +6,16 @@ check is a function in `checks`, a new table a module in `tables`.
 
 from __future__ import annotations
 
-from mappedviz.audits.findings import Finding, Found, check
-from mappedviz.audits.result import Audit, audit
+from mappedviz.audits.cache import ScanCache, forget_scans
+from mappedviz.audits.findings import Finding, Found, NotApplicableError, check
+from mappedviz.audits.result import Audit
+from mappedviz.audits.run import audit
+from mappedviz.audits.scan import ScanCancelledError
 from mappedviz.audits.tables.genes import Coverage
 from mappedviz.audits.tables.labels import LabelTable
 from mappedviz.audits.tables.stores import obs_schema, stores_table
 from mappedviz.audits.tables.weights import WeightTable, compare_schemes
-from mappedviz.audits.workers import forget_scans, scan_stores
+from mappedviz.audits.workers import scan_stores
 
 __all__ = [
     "Audit",
@@ -20,6 +23,9 @@ __all__ = [
     "Finding",
     "Found",
     "LabelTable",
+    "NotApplicableError",
+    "ScanCache",
+    "ScanCancelledError",
     "WeightTable",
     "audit",
     "check",

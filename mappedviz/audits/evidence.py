@@ -1,37 +1,32 @@
-"""What checks and audits look at: the tables of one collection, each made when it is asked for."""
+"""The tables of one collection, on which checks and audits are based; each is made on demand."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mappedviz._types import Array, lazy
-from mappedviz.audits.tables.stores import (
-    Coverage,
-    LabelTable,
-    WeightTable,
-    column_labels,
-    coverage_of,
-    crosstab,
-    display_names,
-    label_table,
-    library_sizes,
-    obs_schema,
-    stores_table,
-)
-from mappedviz.collection.plan import filter_masks
+from mappedviz.audits.tables.crosstabs import crosstab
+from mappedviz.audits.tables.genes import Coverage, coverage_of
+from mappedviz.audits.tables.labels import LabelTable, column_labels, label_table
+from mappedviz.audits.tables.stores import display_names, library_sizes, obs_schema, stores_table
+from mappedviz.audits.tables.weights import WeightTable, weights_of
+from mappedviz.collection.plan import filter_masks, merged_labels
 from mappedviz.errors import MissingKeyError, RecipeError
+from mappedviz.recipe.joins import RowMap
 from mappedviz.recipe.labels import Labels
-from mappedviz.recipe.splits import split_groups
+from mappedviz.recipe.splits import split_labels
 from mappedviz.recipe.weights import Scheme, labels_to_weigh, scheme_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mappedviz.audits.scan import Scan
+    from mappedviz.audits.vocabulary import Vocabulary
     from mappedviz.collection.plan import Plan
+    from mappedviz.formats.columns import Column
     from mappedviz.recipe.recipe import Recipe
 
 
@@ -49,6 +44,8 @@ class Evidence:
         donor), and of the split itself.
     plan, error
         What the engine made of the recipe, or why it refuses.
+    vocabulary
+        Numbers of names that are known already.
     """
 
     def __init__(
@@ -62,6 +59,7 @@ class Evidence:
         split: str | None = None,
         plan: Plan | None = None,
         error: Exception | None = None,
+        vocabulary: Vocabulary | None = None,
     ) -> None:
         self.scans = list(scans)
         self.recipe = recipe
@@ -71,11 +69,11 @@ class Evidence:
         self.split = split
         self.plan = plan
         self.error = error
+        self._vocabulary = vocabulary
         self.paths = [scan.path for scan in scans]
         self.names = display_names(self.paths)
         self._labels: dict[str, LabelTable] = {}
         self._merged: dict[str, Labels] = {}
-        self._sides: dict[int, Array] = {}  # of the groups, by seed
 
     @property
     def readable(self) -> list[tuple[str, Scan]]:
@@ -98,7 +96,8 @@ class Evidence:
     @lazy
     def coverage(self) -> Coverage:
         """See :class:`~mappedviz.audits.tables.genes.Coverage`."""
-        return coverage_of([s for _, s in self.used], self.recipe, [n for n, _ in self.used])
+        scans, names = [scan for _, scan in self.used], [name for name, _ in self.used]
+        return coverage_of(scans, self.recipe, names, self._vocabulary)
 
     @lazy
     def obs_schema(self) -> pd.DataFrame:
@@ -110,20 +109,25 @@ class Evidence:
         return library_sizes(self.scans, key, self.names)
 
     @lazy
-    def masks(self) -> dict[int, Array] | None:
-        """Per store that is used, by its position, the rows that pass ``obs_filter``; None without one."""
-        filtered = self.recipe.obs_filter
-        if not filtered:
-            return None
-        columns: dict[str, list[Any]] = {key: [] for key in filtered}
-        for key in filtered:
-            for _, scan in self.used:
-                try:
-                    columns[key].append(column_labels(scan, self.recipe, key))
-                except Exception:  # the plan says what is wrong
-                    columns[key].append(None)
+    def rows(self) -> RowMap:
+        """The rows of the stores that are used, those that ``obs_filter`` leaves."""
+        if self.plan is not None:
+            return self.plan.rows
+        rows = RowMap.from_counts([scan.n_obs for _, scan in self.used])
+        if not self.recipe.obs_filter:
+            return rows
+        columns = {
+            key: [self._column(scan, key) for _, scan in self.used]
+            for key in self.recipe.obs_filter
+        }
         stores = [scan.store for _, scan in self.used if scan.store is not None]
-        return dict(enumerate(filter_masks(self.recipe, columns, stores)))
+        return rows.select(filter_masks(self.recipe, columns, stores))
+
+    def _column(self, scan: Scan, key: str) -> Column | None:
+        try:
+            return column_labels(scan, self.recipe, key)
+        except Exception:  # the plan, or a finding, says what is wrong
+            return None
 
     def has(self, key: str) -> bool:
         """Whether any store has an obs key."""
@@ -151,7 +155,7 @@ class Evidence:
                 key,
                 self.recipe,
                 [name for name, _ in self.used],
-                self.masks,
+                self.rows.kept,
             )
         return self._labels[key]
 
@@ -205,23 +209,10 @@ class Evidence:
         )
 
     def merged(self, key: str) -> Labels:
-        """The labels of all rows of the readable stores, alias, relabelling and filter applied."""
+        """The labels of all rows of the used stores, alias, relabelling and filter applied."""
         if key not in self._merged:
-            parts: list[tuple[Array, Sequence[Any]] | int] = []
-            for i, (_, scan) in enumerate(self.used):
-                mask = None if self.masks is None else self.masks[i]
-                try:
-                    column = column_labels(scan, self.recipe, key)
-                except Exception:  # told by a finding
-                    column = None
-                if column is None:
-                    parts.append(scan.n_obs if mask is None else int(mask.sum()))
-                    continue
-                codes, categories = column.factorized()
-                parts.append((codes if mask is None else codes[mask], categories.tolist()))
-            labels = Labels.merge(parts)
-            renames = dict(self.recipe.relabel.get(key, ()))
-            self._merged[key] = labels.relabel(renames) if renames else labels
+            columns = [self._column(scan, key) for _, scan in self.used]
+            self._merged[key] = merged_labels(self.recipe, key, columns, self.rows)
         return self._merged[key]
 
     def sides(self, seed: int | None = None) -> Array:
@@ -243,11 +234,7 @@ class Evidence:
                 "names no group", key="split_by", remedy="Split single rows, or name an obs key."
             )
         seed = recipe.split_seed if seed is None else seed
-        if seed not in self._sides:
-            groups = self.merged(recipe.split_by)
-            chosen = split_groups(groups.codes, groups.categories, recipe.split_fraction, seed)
-            self._sides[seed] = chosen
-        return np.append(self._sides[seed], False)[self.merged(recipe.split_by).codes]
+        return split_labels(self.merged(recipe.split_by), recipe.split_fraction, seed)
 
     def crosstab(self, rows: str, columns: str) -> pd.DataFrame:
         """Rows with each pair of labels of two obs keys: DataFrame of int."""
@@ -303,17 +290,3 @@ class Evidence:
             columns=columns,
         )
         return table.sort_values("shared", ascending=False, ignore_index=True)
-
-
-def weights_of(
-    labels: LabelTable, recipe: Recipe, scheme: Scheme, scaler: float | None
-) -> WeightTable:
-    """Weights for the classes of one key, as the engine makes them: an unknown label is a class."""
-    missing = int(labels.missing.sum() + labels.absent.sum())
-    totals = dict(zip(labels.classes, labels.total.tolist(), strict=True))
-    unknown = recipe.unknown_label_of(labels.key)
-    if unknown is not None and missing:
-        totals[unknown] = totals.get(unknown, 0) + missing
-        missing = 0
-    counts = np.array(list(totals.values()), dtype=np.int64)
-    return WeightTable.of(labels.key, list(totals), counts, scheme, scaler, missing)

@@ -1,44 +1,40 @@
-"""The audit says what is in these files, and whether one may train on them."""
+"""An audit that was made: its findings and tables, its verdict, and what to do about it."""
 
 from __future__ import annotations
 
 import json
-import os
-import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from mappedviz._types import PathLike
-from mappedviz.audits.checks import CHECKS
 from mappedviz.audits.evidence import Evidence
 from mappedviz.audits.findings import Finding, NotApplicable, by_severity, changed
-from mappedviz.audits.scan import SAMPLED_ROWS, Scan, Wants
+from mappedviz.audits.judge import sources_among
+from mappedviz.audits.tables.weights import compare_schemes
 from mappedviz.audits.to_json import SavedEvidence, tables_to_dict
-from mappedviz.audits.workers import Progress, scan_stores
-from mappedviz.collection.plan import Plan, make_plan
-from mappedviz.errors import RecipeError, StoreError
+from mappedviz.collection.mapped_collection import MappedCollection
+from mappedviz.errors import RecipeError
 from mappedviz.recipe.recipe import Recipe
-from mappedviz.stores.store import expand_paths
 from mappedviz.text.rendering import renderer_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mappedviz.audits.tables.stores import Coverage, LabelTable, WeightTable
-    from mappedviz.collection.mapped_collection import MappedCollection
+    from mappedviz.audits.tables.genes import Coverage
+    from mappedviz.audits.tables.labels import LabelTable
+    from mappedviz.audits.tables.weights import WeightTable
     from mappedviz.recipe.weights import Scheme
     from mappedviz.stores.store import Store
 
 Tables: TypeAlias = Evidence | SavedEvidence
 SCHEMA = 1
-_SPLITS = ("split", "fold", "partition", "train_test")
 
 
 class Audit:
     """What is in a collection of stores, what is wrong with it, and what to do about that.
 
-    Made by :func:`audit`. In a notebook it shows its findings and tables.
+    Made by :func:`~mappedviz.audit`. In a notebook it shows its findings and tables.
 
     Attributes
     ----------
@@ -102,21 +98,21 @@ class Audit:
 
     @property
     def stores(self) -> pd.DataFrame:
-        """A row a store: see :func:`mappedviz.audits.tables.stores.stores_table`."""
+        """One row per store: see :func:`mappedviz.audits.stores_table`."""
         return self._tables.stores
 
     @property
     def coverage(self) -> Coverage:
-        """Which store has which genes: see :class:`mappedviz.audits.tables.genes.Coverage`."""
+        """The genes of each store: see :class:`mappedviz.audits.Coverage`."""
         return self._tables.coverage
 
     @property
     def obs_schema(self) -> pd.DataFrame:
-        """Which store has which obs columns: see :func:`mappedviz.audits.tables.stores.obs_schema`."""
+        """The obs columns of each store: see :func:`mappedviz.audits.obs_schema`."""
         return self._tables.obs_schema
 
     def labels(self, key: str | None = None) -> LabelTable:
-        """Rows per class and store: see :class:`mappedviz.audits.tables.labels.LabelTable`.
+        """Rows per class and store: see :class:`mappedviz.audits.LabelTable`.
 
         Parameters
         ----------
@@ -131,7 +127,7 @@ class Audit:
         scheme: Scheme | None = None,
         scaler: float | None = None,
     ) -> WeightTable:
-        """What weights do to an epoch: see :class:`mappedviz.audits.tables.weights.WeightTable`.
+        """Effect of weights on an epoch: see :class:`mappedviz.audits.WeightTable`.
 
         Parameters
         ----------
@@ -147,9 +143,7 @@ class Audit:
     def schemes(
         self, keys: str | Sequence[str] | None = None, scaler: float | None = None
     ) -> pd.DataFrame:
-        """The schemes side by side: see :func:`mappedviz.audits.tables.weights.compare_schemes`."""
-        from mappedviz.audits.tables.weights import compare_schemes
-
+        """The schemes side by side: see :func:`mappedviz.audits.compare_schemes`."""
         return compare_schemes(self.weights(keys).table["n"].to_numpy(), scaler)
 
     def crosstab(self, rows: str, columns: str) -> pd.DataFrame:
@@ -291,16 +285,11 @@ class Audit:
         MappedvizError
             If the audit is fatal: what the engine says.
         """
-        from mappedviz.collection.mapped_collection import MappedCollection
-
         chosen = self.recipe if recipe is None else recipe
         if isinstance(self._tables, SavedEvidence):
             return MappedCollection.from_recipe(chosen, **options)
-        plan, error = judge(chosen, self._tables.scans)
-        if plan is None:
-            assert error is not None
-            raise error
-        return MappedCollection.from_recipe(chosen, stores=plan.stores, **options)
+        sources = sources_among(chosen, self._tables.scans)
+        return MappedCollection.from_recipe(chosen, stores=sources, **options)
 
     # --- showing and keeping ----------------------------------------------------------
 
@@ -369,222 +358,3 @@ class Audit:
 
 def _things(n: int, what: str) -> str:
     return f"{n} {what}" if what in ("more", "fatal") else f"{n} {what}{'s' * (n != 1)}"
-
-
-def audit(
-    paths: PathLike | Iterable[PathLike] | None = None,
-    label: str | None = None,
-    batch: str | None = None,
-    group: str | None = None,
-    recipe: Recipe | None = None,
-    *,
-    split: str | None = None,
-    deep: bool = False,
-    progress: Progress = True,
-    cancel: threading.Event | None = None,
-    workers: int | None = None,
-    open_timeout: float | None = None,
-    **request: Any,
-) -> Audit:
-    """Look at stores: what is in them, what is wrong, and whether one may train on them.
-
-    It never raises because of a store: what cannot be read is listed as a finding, and the
-    rest goes on. What was read is kept while the files are unchanged: the next audit, and
-    :meth:`Audit.collection`, need no second look.
-
-    Parameters
-    ----------
-    paths
-        Stores, patterns and directories, as for :class:`~mappedviz.MappedCollection`. Default:
-        those of the recipe.
-    label, batch, group
-        Obs keys: of the class, of the batch, and of what must not be on both sides of a split
-        (a donor; default: ``split_by`` of the recipe). Without a recipe, label and batch become
-        its ``obs_keys``.
-    recipe
-        What you want to train on. Default: an inner join of X.
-    split
-        Obs key of a split into train and test; default: a column that is called so. Where the
-        recipe says ``split_by``, that is the split that is looked at.
-    deep
-        Read all rows of X, to find cells that are in two stores under different names.
-    progress
-        Show a bar if it takes long, or a function that is called with the number of stores
-        done and of all stores.
-    cancel
-        Setting this event ends the scan with :class:`~mappedviz.audits.scan.ScanCancelledError`.
-    workers
-        Processes that read; 0 reads in this one. Default: as many as are worth it.
-    open_timeout
-        Seconds that one store may take.
-    **request
-        Fields of the recipe that differ: ``obs_alias=…``, ``join="outer"``, …
-
-    Returns
-    -------
-    Audit
-
-    Raises
-    ------
-    RecipeError
-        What is asked for contradicts itself.
-    ScanCancelledError
-        `cancel` was set.
-
-    Examples
-    --------
-    >>> import mappedviz as mv
-    >>> audit = mv.audit("notebooks/data/*.h5ad")
-    >>> [(finding.id, finding.number) for finding in audit.findings if finding.severity == "error"]
-    [('value-scale', 2.0)]
-    >>> mv.audit("nowhere.h5ad").fatal
-    True
-    """
-    recipe = _recipe(paths, label, batch, recipe, request)
-    if label is None and recipe.encoded_keys:
-        label = recipe.encoded_keys[0]
-    group = recipe.split_by if group is None else group
-    failed: dict[str, StoreError] = {}
-    wanted = expand_paths(recipe.paths, failed)
-    wants = Wants(
-        columns=_columns(recipe, [label, batch, group, split]),
-        matrices=recipe.layers_keys,
-        rows=SAMPLED_ROWS,
-        deep=deep,
-    )
-    found = iter(
-        scan_stores(
-            [path for path in wanted if path not in failed],
-            wants,
-            progress=progress,
-            cancel=cancel,
-            workers=workers,
-            timeout=open_timeout,
-        )
-    )
-    scans = [Scan(path, error=failed[path]) if path in failed else next(found) for path in wanted]
-    plan, error = judge(recipe, scans)
-    if split is None and group is not None:
-        split = _split_column(scans)
-    evidence = Evidence(
-        scans,
-        recipe,
-        label=label,
-        batch=batch,
-        group=group,
-        split=split,
-        plan=plan,
-        error=error,
-    )
-    findings: list[Finding] = []
-    not_applicable: list[NotApplicable] = []
-    passed: list[str] = []
-    for check in CHECKS.values():
-        if cancel is not None and cancel.is_set():
-            break
-        result = check.run(evidence)
-        if isinstance(result, NotApplicable):
-            not_applicable.append(result)
-        elif result:
-            findings += result
-        else:
-            passed.append(check.id)
-    return Audit(evidence, findings, not_applicable, passed)
-
-
-def _recipe(
-    paths: Any,
-    label: str | None,
-    batch: str | None,
-    recipe: Recipe | None,
-    request: dict[str, Any],
-) -> Recipe:
-    if recipe is None:
-        keys = [key for key in (label, batch) if key is not None]
-        return Recipe(paths=() if paths is None else paths, **{"obs_keys": keys, **request})
-    changes = dict(request)
-    if paths is not None:
-        changes["paths"] = paths
-    return recipe.replace(**changes) if changes else recipe
-
-
-def _columns(recipe: Recipe, keys: Iterable[str | None]) -> frozenset[str]:
-    """Names of the obs columns whose rows the audit will look at."""
-    names: set[str] = set()
-    for key in {
-        *recipe.obs_keys,
-        *recipe.obs_filter,
-        *recipe.weights_keys,
-        recipe.split_by,
-        *keys,
-    }:
-        if key is None:
-            continue
-        alias = recipe.obs_alias.get(key)
-        names.add(key)
-        if alias is not None:
-            names.update(alias.values() if isinstance(alias, dict) else alias)
-    return frozenset(names)
-
-
-def _split_column(scans: Sequence[Scan]) -> str | None:
-    """An obs column that says by its name and its few values that it is a split."""
-    for scan in scans:
-        for name, facts in scan.obs.items():
-            few = facts.labels is not None and 2 <= len(facts.labels) <= 20
-            if few and any(word in name.lower() for word in _SPLITS):
-                return name
-    return None
-
-
-def judge(recipe: Recipe, scans: Sequence[Scan]) -> tuple[Plan | None, Exception | None]:
-    """What the engine makes of a recipe on stores that were scanned: a plan, or its refusal.
-
-    The plan is made by the engine itself, from what the scans remember; only the opening of
-    the files is replaced.
-
-    Parameters
-    ----------
-    recipe
-        What the user wants.
-    scans
-        The stores of the recipe; others may be among them.
-    """
-    by_path = {os.path.abspath(scan.path): scan for scan in scans}
-
-    def opening(
-        paths: Iterable[str],
-        look: Callable[[Store], Any],
-        *,
-        on_error: str,
-        timeout: float | None,
-        failed: Mapping[str, StoreError],
-    ) -> list[tuple[Store, Any]]:
-        opened = []
-        for path in paths:
-            try:
-                if path in failed:
-                    raise failed[path]
-                opened.append(_look(by_path.get(os.path.abspath(path)), path, look))
-            except StoreError:
-                if on_error == "raise":
-                    raise
-        return opened
-
-    try:
-        return make_plan(recipe, opening=opening), None
-    except Exception as error:
-        return None, error.with_traceback(None)
-
-
-def _look(scan: Scan | None, path: str, look: Callable[[Store], Any]) -> tuple[Store, Any]:
-    if scan is None:  # a file that came after the scan
-        from mappedviz.audits.scan import scan_store
-
-        scan = scan_store(path, Wants(rows=0, obs_names=False))
-    if scan.store is None:
-        assert scan.error is not None
-        raise scan.error
-    scan.store.check_unchanged()
-    with scan.store.session():
-        return scan.store, look(scan.store)

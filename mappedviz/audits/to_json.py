@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from mappedviz.audits.evidence import Evidence, weights_of
-from mappedviz.audits.tables.stores import Coverage, LabelTable
+from mappedviz.audits.tables.genes import Coverage
+from mappedviz.audits.tables.labels import LabelTable
+from mappedviz.audits.tables.weights import weights_of
 from mappedviz.errors import MissingKeyError, RecipeError
 from mappedviz.recipe.weights import scheme_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mappedviz.audits.tables.stores import WeightTable
+    from mappedviz.audits.evidence import Evidence
+    from mappedviz.audits.tables.weights import WeightTable
     from mappedviz.recipe.recipe import Recipe
     from mappedviz.recipe.weights import Scheme
 

@@ -1,4 +1,4 @@
-"""Many stores at a time: what is known already, worker processes, progress, cancelling.
+"""Many stores at a time: what is known already, worker processes, cancelling.
 
 HDF5 reads with one thread at a time, so that threads gain nothing; processes do. They are
 plain child processes that speak over pipes, not those of multiprocessing, which would run the
@@ -13,96 +13,27 @@ import subprocess
 import sys
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
 from queue import Empty, Queue
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
-from mappedviz.audits.scan import (
-    VOCABULARY,
-    Names,
-    Scan,
-    ScanCancelledError,
-    Wants,
-    intern_scan,
-    read_store,
-    top_up,
-)
+from mappedviz.audits.cache import ScanCache, default_cache
+from mappedviz.audits.progress import Progress, reporting
+from mappedviz.audits.scan import Scan, ScanCancelledError, Wants, read_store
 from mappedviz.errors import StoreError
-from mappedviz.formats.forks import ForkSafeLock
+from mappedviz.recipe.names import Names
 
 if TYPE_CHECKING:
     from mappedviz._types import PathLike
 
-Progress: TypeAlias = bool | Callable[[int, int], None]
 Report: TypeAlias = Callable[[Scan], None]
 
 #: A process of its own is worth its start for so many stores.
 STORES_PER_WORKER = 60
 _TICK = 0.1
-_BAR_AFTER = 0.5
 _PROGRAM = "from mappedviz.audits.workers import serve; serve()"
-
-
-class ScanCache:
-    """Scans of stores by path, as long as the files are as they were.
-
-    Examples
-    --------
-    >>> from mappedviz.audits.scan import Wants, scan_store
-    >>> path = "notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad"
-    >>> cache = ScanCache()
-    >>> cache.put(scan_store(path))
-    >>> cache.get(path, Wants()).n_obs
-    500
-    """
-
-    def __init__(self, size: int = 20_000) -> None:
-        self.size = size
-        self._scans: OrderedDict[str, Scan] = OrderedDict()
-        self._lock = ForkSafeLock()
-
-    def get(self, path: str, wants: Wants) -> Scan | None:
-        """The scan of a store, if the file is unchanged; what it lacks is read."""
-        key = os.path.abspath(path)
-        with self._lock():
-            scan = self._scans.get(key)
-            if scan is None or scan.store is None:
-                return None
-            self._scans.move_to_end(key)
-        try:
-            scan.store.check_unchanged()
-        except StoreError:
-            with self._lock():
-                self._scans.pop(key, None)
-            return None
-        top_up(scan, wants)
-        return scan
-
-    def put(self, scan: Scan) -> None:
-        """Keep the scan of a store that could be opened."""
-        if scan.store is None:
-            return
-        with self._lock():
-            self._scans[scan.store.path] = scan
-            while len(self._scans) > self.size:
-                self._scans.popitem(last=False)
-
-    def clear(self) -> None:
-        """Forget all."""
-        with self._lock():
-            self._scans.clear()
-
-
-CACHE = ScanCache()
-
-
-def forget_scans() -> None:
-    """Forget what was read of all stores, so that the next audit reads them again."""
-    CACHE.clear()
-    VOCABULARY.clear()
 
 
 def scan_stores(
@@ -113,6 +44,7 @@ def scan_stores(
     cancel: threading.Event | None = None,
     workers: int | None = None,
     timeout: float | None = None,
+    cache: ScanCache | None = None,
 ) -> list[Scan]:
     """Read what the tables need of many stores; one that cannot be read is listed as such.
 
@@ -132,6 +64,8 @@ def scan_stores(
         the stores are worth.
     timeout
         Seconds that one store may take; needs at least one process, which can be ended.
+    cache
+        What was read before, and where what is read now is kept. Default: one for the process.
 
     Returns
     -------
@@ -144,12 +78,13 @@ def scan_stores(
         `cancel` was set.
     """
     wanted = [os.fspath(path) for path in paths]
+    cache = default_cache() if cache is None else cache
+    stop = partial(_stop_if, cancel)
     found: dict[str, Scan] = {}
     for path in dict.fromkeys(wanted):
-        known = CACHE.get(path, wants)
+        known = cache.get(path, wants, stop)
         if known is not None:
-            # By the name that it has this time: a relative one of before may lead elsewhere now.
-            found[path] = known if known.path == path else replace(known, path=path)
+            found[path] = known
     left = [path for path in dict.fromkeys(wanted) if path not in found]
     if left:
         if workers is None:
@@ -158,74 +93,27 @@ def scan_stores(
         if timeout is not None:
             workers = max(1, workers)
 
-        with _reporting(len(wanted), len(wanted) - len(left), progress) as step:
+        with reporting(len(wanted), len(wanted) - len(left), progress) as step:
 
             def done(scan: Scan) -> None:
-                intern_scan(scan)
-                CACHE.put(scan)
-                found[scan.path] = scan
+                found[scan.path] = cache.put(scan, wants)
                 step()
 
             if workers:
-                _scan_in_processes(left, wants, done, workers, cancel, timeout)
+                _scan_in_processes(left, wants, done, workers, stop, timeout)
             else:
                 for path in left:
-                    done(read_store(path, wants, lambda: _check(cancel)))
+                    done(read_store(path, wants, stop))
     return [found[path] for path in wanted]
 
 
-def _check(cancel: threading.Event | None) -> None:
+def _stop_if(cancel: threading.Event | None) -> None:
     if cancel is not None and cancel.is_set():
         raise ScanCancelledError("the scan was cancelled", remedy="Start it again to go on.")
 
 
 def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-
-
-@contextmanager
-def _reporting(total: int, begun: int, progress: Progress) -> Iterator[Callable[[], None]]:
-    """What is called after each store."""
-    if callable(progress):
-        state = {"done": begun, "last": 0.0}
-
-        def step() -> None:
-            state["done"] += 1
-            now = time.monotonic()
-            if now - state["last"] >= _TICK or state["done"] == total:
-                state["last"] = now
-                progress(int(state["done"]), total)
-
-        yield step
-        return
-    if not progress:
-        yield lambda: None
-        return
-    begin, done = time.monotonic(), begun
-    bar: Any = None
-
-    def advance() -> None:
-        nonlocal bar, done
-        done += 1
-        if bar is not None:
-            bar.update()
-        elif time.monotonic() - begin > _BAR_AFTER:
-            from tqdm.auto import tqdm  # takes a while, and most scans are done before
-
-            bar = tqdm(
-                total=total,
-                initial=done,
-                desc="reading stores",
-                unit=" stores",
-                mininterval=_TICK,
-                leave=False,
-            )
-
-    try:
-        yield advance
-    finally:
-        if bar is not None:
-            bar.close()
 
 
 # --- worker processes -----------------------------------------------------------------------
@@ -286,7 +174,7 @@ def serve() -> None:
     os.dup2(2, 1)  # what a library prints is no reply
     requests = sys.stdin.buffer
     wants = pickle.load(requests)  # noqa: S301 - written by our own parent
-    told: set[bytes] = set()
+    sent: set[bytes] = set()
     while True:
         try:
             path = pickle.load(requests)  # noqa: S301 - as above
@@ -298,10 +186,10 @@ def serve() -> None:
         try:
             reply = pickle.dumps(scan, protocol=5)
         except Exception as error:  # an exception of some library that cannot travel
-            scan = Scan(path, error=StoreError(str(scan.error or error), store=path), wants=wants)
+            scan = Scan(path, error=StoreError(str(scan.error or error), store=path))
             reply, found = pickle.dumps(scan, protocol=5), {}
-        names = {column: one.key if one.key in told else one for column, one in found.items()}
-        told.update(one.key for one in found.values())
+        names = {column: one.key if one.key in sent else one for column, one in found.items()}
+        sent.update(one.key for one in found.values())
         replies.write(reply)
         pickle.dump(names, replies, protocol=5)
         replies.flush()
@@ -312,7 +200,7 @@ def _scan_in_processes(
     wants: Wants,
     done: Report,
     workers: int,
-    cancel: threading.Event | None,
+    stop: Callable[[], None],
     timeout: float | None,
 ) -> None:
     todo: Queue[str] = Queue()
@@ -328,7 +216,7 @@ def _scan_in_processes(
     left = len(paths)
     try:
         while left:
-            _check(cancel)
+            stop()
             try:
                 result = ready.get(timeout=_TICK)
             except Empty:
@@ -378,7 +266,7 @@ class _Clock:
                 self.worker = None
             if self._is_over():
                 raise
-            return Scan(path, error=self._why_ended(os.path.abspath(path)), wants=self.wants)
+            return Scan(path, error=self._why_ended(os.path.abspath(path)))
         finally:
             self.since = None
 
@@ -420,7 +308,7 @@ def _drive(clock: _Clock, todo: Queue[str], ready: Queue[Scan | BaseException]) 
         with suppress(Empty, EOFError):
             while True:
                 ready.put(clock.read(todo.get_nowait()))
-    except BaseException as error:  # told to the thread that waits
+    except BaseException as error:  # the thread that waits raises it
         ready.put(error)
     finally:
         with clock.lock:

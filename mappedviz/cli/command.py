@@ -294,7 +294,7 @@ def _fixed(audit: Audit, fixes: Sequence[str]) -> Recipe:
 
 
 def _made(options: argparse.Namespace) -> Audit:
-    from mappedviz.audits.result import audit
+    from mappedviz.audits import audit
     from mappedviz.recipe.recipe import Recipe
 
     recipe = Recipe.load(options.recipe) if options.recipe else None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData  # type: ignore[import-untyped]
 
+    from mappedviz.collection.sources import StoreSource
     from mappedviz.stores.store import Store
 
 
@@ -195,7 +196,7 @@ class MappedCollection(PlanDataset):
         cls,
         recipe: Recipe,
         *,
-        stores: Sequence[Store] | None = None,
+        stores: Sequence[Store | StoreSource] | None = None,
         parallel: bool = False,
         cache_bytes: int | None = None,
         open_timeout: float | None = None,

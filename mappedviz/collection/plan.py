@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import difflib
 import pickle
+import warnings
 import zlib
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -18,14 +19,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from mappedviz._types import Array
-from mappedviz.errors import MissingKeyError, RecipeError, StoreError
+from mappedviz.collection.sources import GivenStore, StoreSource, sources_of
+from mappedviz.errors import MissingKeyError, RecipeError, StoreError, StoreWarning
 from mappedviz.recipe.joins import RowMap, VarJoin, VarNames, strip_versions
 from mappedviz.recipe.labels import Encoder, Label, Labels, as_label
 from mappedviz.recipe.recipe import Recipe, choose_for_store, store_names
-from mappedviz.stores.store import Store, expand_paths, open_stores
+from mappedviz.stores.store import Store
 
 if TYPE_CHECKING:
     from mappedviz.formats.columns import Column
+    from mappedviz.recipe.names import Names
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,12 +140,13 @@ class Plan:
     join: VarJoin | None
     obs: dict[str, ObsKey]
     part_of: int | None = None
-    _other_labels: dict[str, Labels] = field(default_factory=dict)
+    _sources: tuple[GivenStore, ...] = field(default=(), repr=False)
+    _other_labels: dict[str, Labels] = field(default_factory=dict, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         # Thousands of stores have facts that are nearly the same: to a worker they go compressed.
         stores = zlib.compress(pickle.dumps(self.stores, pickle.HIGHEST_PROTOCOL), level=1)
-        return {**self.__dict__, "stores": stores}
+        return {**self.__dict__, "stores": stores, "_sources": ()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         stores = pickle.loads(zlib.decompress(state["stores"]))  # noqa: S301 - of a pickle already
@@ -177,26 +181,27 @@ class Plan:
         if isinstance(loaded, CodedKey):
             return loaded.labels
         if key not in self._other_labels:
-            columns = [_columns(self.recipe, [key], store)[key] for store in self.stores]
+            sources = self._sources or [GivenStore(store) for store in self.stores]
+            columns = [obs_columns(self.recipe, [key], source)[key] for source in sources]
             check_found(self.recipe, key, columns, self.stores)
-            self._other_labels[key] = _merge(self.recipe, key, columns, self.rows)
+            self._other_labels[key] = merged_labels(self.recipe, key, columns, self.rows)
         return self._other_labels[key]
 
 
 @dataclass(eq=False)
-class _Seen:
+class _Read:
     """What is read of one store while it is open."""
 
+    source: GivenStore
     columns: dict[str, Column | None]
-    names: int | None
+    names: int
 
 
 def make_plan(
     recipe: Recipe,
-    stores: Sequence[Store] | None = None,
+    stores: Sequence[Store | StoreSource] | None = None,
     *,
     open_timeout: float | None = None,
-    opening: Callable[..., list[tuple[Store, _Seen]]] = open_stores,
 ) -> Plan:
     """Open the stores and resolve the recipe against what they contain.
 
@@ -205,11 +210,11 @@ def make_plan(
     recipe
         What to read.
     stores
-        Stores that are open already, with their facts; else those of ``recipe.paths``.
+        Stores that are open already, with their facts, or sources of stores; else those of
+        ``recipe.paths``, with a :class:`~mappedviz.errors.StoreWarning` that lists the ones that
+        the recipe skips because they cannot be opened.
     open_timeout
         Seconds that one store may take to open; see :func:`~mappedviz.stores.open_stores`.
-    opening
-        What opens the paths; the audit gives what it has opened already.
 
     Raises
     ------
@@ -222,86 +227,91 @@ def make_plan(
     RecipeError
         The recipe speaks of stores that are not there, or there are no stores.
     """
-    failed: dict[str, StoreError] = {}
-    paths = (
-        expand_paths(recipe.paths, failed if recipe.on_error == "skip" else None)
+    sources = (
+        sources_of(recipe, open_timeout)
         if stores is None
-        else [store.path for store in stores]
+        else [GivenStore(one) if isinstance(one, Store) else one for one in stores]
     )
-    if not paths:
+    if not sources:
         raise RecipeError(
             "names no store", key="path_list", remedy="Give the path of at least one store."
         )
-    check_store_names(recipe, paths)
-    filtered = recipe.obs_filter
-    keys = list(dict.fromkeys([*recipe.obs_keys, *filtered]))
-    lists = _VarLists(recipe)
-
-    def look(store: Store) -> _Seen:
-        names = lists.add(store) if recipe.join is not None else None
-        return _Seen(_columns(recipe, keys, store), names)
-
-    if stores is None:
-        opened = opening(paths, look, on_error=recipe.on_error, timeout=open_timeout, failed=failed)
-    else:
-        opened = [(store, _looked(store, look)) for store in stores]
-    if not opened:
+    check_store_names(recipe, [source.path for source in sources])
+    keys = list(dict.fromkeys([*recipe.obs_keys, *recipe.obs_filter]))
+    lists = _NameLists(recipe)
+    read, left_out = _read_all(recipe, sources, keys, lists)
+    if left_out and stores is None:
+        message = f"left out {len(left_out)} of {len(sources)} stores:\n"
+        warnings.warn(message + "\n".join(map(str, left_out)), StoreWarning, stacklevel=3)
+    if not read:
         raise RecipeError(
-            f"names {len(paths)} stores, none of which could be opened",
+            f"names {len(sources)} stores, none of which could be opened",
             key="path_list",
             remedy="See the warning that lists them.",
         )
-    kept = tuple(store for store, _ in opened)
-    seen = [what for _, what in opened]
-    columns = {key: [what.columns[key] for what in seen] for key in keys}
+    kept = tuple(one.source.store for one in read)
+    columns = {key: [one.columns[key] for one in read] for key in keys}
     for key in keys:
         check_found(recipe, key, columns[key], kept)
     check_matrices(recipe, kept)
     rows = RowMap.from_counts([store.facts.n_obs for store in kept])
-    if filtered:
+    if recipe.obs_filter:
         rows = rows.select(filter_masks(recipe, columns, kept))
     obs = {key: _obs_key(recipe, key, columns[key], rows, kept) for key in recipe.obs_keys}
     join = None
     if recipe.join is not None:
-        join = join_variables(recipe, lists.lists, [what.names or 0 for what in seen])
-    return Plan(recipe, kept, rows, join, obs)
+        join = join_variables(recipe, lists.lists, [one.names for one in read])
+    return Plan(recipe, kept, rows, join, obs, _sources=tuple(one.source for one in read))
 
 
-def _looked(store: Store, look: Callable[[Store], _Seen]) -> _Seen:
-    store.check_unchanged()
-    with store.session():
-        return look(store)
+def _read_all(
+    recipe: Recipe, sources: Iterable[StoreSource], keys: Sequence[str], lists: _NameLists
+) -> tuple[list[_Read], list[StoreError]]:
+    """What the plan needs of each store; errors of those that the recipe lets be skipped."""
+    read: list[_Read] = []
+    left_out: list[StoreError] = []
+    for source in sources:
+        try:
+            with source.opened() as opened:
+                names = lists.add(opened) if recipe.join is not None else 0
+                read.append(_Read(opened, obs_columns(recipe, keys, opened), names))
+        except StoreError as error:
+            if recipe.on_error == "raise":
+                raise
+            left_out.append(error)
+    return read, left_out
 
 
-class _VarLists:
-    """The distinct variable lists of the stores: thousands of stores often share one."""
+class _NameLists:
+    """The distinct lists of variables of the stores: thousands of stores often share one."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.lists: list[VarNames] = []
-        self._position: dict[Hashable, int] = {}
-        # Stores that were scanned share one array of names: known without comparing them.
-        self._same: dict[int, int] = {}
+        self._position: dict[bytes, int] = {}  # by the names that are joined
+        self._position_of: dict[bytes, int] = {}  # by the names as they are in the store
 
-    def add(self, store: Store) -> int:
-        """Read a store's names; the position of their list."""
-        read = harmonised_names(self.recipe, store)
-        if id(read) in self._same:
-            return self._same[id(read)]
-        names = VarNames(read, store.path)
-        if names.key not in self._position:
-            self._position[names.key] = len(self.lists)
-            self._same[id(read)] = len(self.lists)  # the list keeps the array, and so its id
-            self.lists.append(names)
-        return self._position[names.key]
+    def add(self, source: GivenStore) -> int:
+        """Read a store's names and return the position of their list."""
+        names = source.var_names(identifier_of(self.recipe, source.path))
+        if names.key not in self._position_of:
+            joined = harmonised(self.recipe, names)
+            if joined.key not in self._position:
+                self._position[joined.key] = len(self.lists)
+                self.lists.append(VarNames(joined.values, source.path))
+            self._position_of[names.key] = self._position[joined.key]
+        return self._position_of[names.key]
 
 
-def harmonised_names(recipe: Recipe, store: Store) -> Array:
-    """The names by which a store's variables are joined: index or column, versions stripped."""
+def identifier_of(recipe: Recipe, path: str) -> str | None:
+    """The column of var by which the variables of a store are joined; None for the index."""
     key = recipe.var_key
-    column = choose_for_store(key, store.path, None) if isinstance(key, Mapping) else key
-    names = store.read_var_names(column)
-    return strip_versions(names) if recipe.strip_version else names
+    return choose_for_store(key, path, None) if isinstance(key, Mapping) else key
+
+
+def harmonised(recipe: Recipe, names: Names) -> Names:
+    """Names as they are joined, without versions if the recipe says so."""
+    return names.of(strip_versions(names.values)) if recipe.strip_version else names
 
 
 def join_variables(recipe: Recipe, lists: Sequence[VarNames], list_of: Sequence[int]) -> VarJoin:
@@ -327,12 +337,14 @@ def column_of(recipe: Recipe, key: str, path: str, columns: Iterable[str]) -> st
     return next((name for name in candidates if name in columns), None)
 
 
-def _columns(recipe: Recipe, keys: Sequence[str], store: Store) -> dict[str, Column | None]:
-    names = {key: column_of(recipe, key, store.path, store.facts.obs_columns) for key in keys}
-    with store.session():
-        return {
-            key: None if name is None else store.obs_column(name) for key, name in names.items()
-        }
+def obs_columns(
+    recipe: Recipe, keys: Sequence[str], source: GivenStore
+) -> dict[str, Column | None]:
+    """The obs column of a store for each key; None where the store has none."""
+    has = source.store.facts.obs_columns
+    names = {key: column_of(recipe, key, source.path, has) for key in keys}
+    found = source.obs_columns(name for name in names.values() if name is not None)
+    return {key: None if name is None else found[name] for key, name in names.items()}
 
 
 def check_store_names(recipe: Recipe, paths: Sequence[str]) -> None:
@@ -433,7 +445,22 @@ def filter_masks(
     return masks
 
 
-def _merge(recipe: Recipe, key: str, columns: Sequence[Column | None], rows: RowMap) -> Labels:
+def merged_labels(
+    recipe: Recipe, key: str, columns: Sequence[Column | None], rows: RowMap
+) -> Labels:
+    """The labels of one key over all stores, relabelling applied.
+
+    Parameters
+    ----------
+    recipe
+        Says ``relabel``.
+    key
+        The obs key.
+    columns
+        Per store its column, or None if it has none.
+    rows
+        The rows that are kept of each store.
+    """
     parts: list[tuple[Array, Sequence[Any]] | int] = []
     for column, kept, n in zip(columns, rows.kept, rows.counts, strict=True):
         if column is None:
@@ -461,7 +488,7 @@ def _obs_key(
     )
     if numeric and not encoded and not _renames(recipe, key):
         return _numeric_key(columns, rows, present)
-    labels = _merge(recipe, key, columns, rows)
+    labels = merged_labels(recipe, key, columns, rows)
     if not encoded:
         table = np.empty(len(labels.categories) + 1, dtype=object)
         table[:-1] = labels.categories

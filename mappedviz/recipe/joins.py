@@ -16,6 +16,7 @@ import numpy as np
 from mappedviz._types import Array, lazy
 from mappedviz.errors import JoinError
 from mappedviz.recipe.column_map import ColumnMap
+from mappedviz.recipe.names import digest
 
 Duplicates = Literal["error", "first", "sum"]
 _VERSIONED = re.compile(r"(ENS[A-Z]*\d+)\.\d+")
@@ -168,13 +169,7 @@ class VarNames:
     @lazy
     def key(self) -> Hashable:
         """Equal for equal names."""
-        from hashlib import blake2b
-
-        names = self.names.tolist()
-        text = "\0".join(names)
-        if text.count("\0") >= len(names):  # a name holds the separator: say where each one ends
-            text = "\0".join([text, *(str(len(name)) for name in names)])
-        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        return digest(self.names)
 
 
 class _Numbered:

@@ -367,7 +367,7 @@ def open_stores(
     wanted = [os.fspath(path) for path in paths]
     trouble = dict(failed or {})
     if timeout is not None:
-        trouble |= _rehearse([path for path in wanted if path not in trouble], timeout)
+        trouble |= unopenable([path for path in wanted if path not in trouble], timeout)
     opened: list[tuple[Store, _T]] = []
     skipped: list[str] = []
     for path in wanted:
@@ -569,8 +569,8 @@ def _wrong_shape(
     )
 
 
-def _rehearse(paths: list[str], timeout: float) -> dict[str, StoreError]:
-    """Open each store in a child process first; what could not be opened in time."""
+def unopenable(paths: list[str], timeout: float) -> dict[str, StoreError]:
+    """Open each store in a child process; why some could not be opened in time, by path."""
     context = multiprocessing.get_context("spawn")
     trouble: dict[str, StoreError] = {}
     left = list(dict.fromkeys(paths))

@@ -503,7 +503,7 @@ class CategoriesView(View):
     # --- for scripts -----------------------------------------------------------------------
 
     def labels(self) -> LabelTable:
-        """See :class:`mappedviz.audits.tables.labels.LabelTable`."""
+        """See :class:`mappedviz.audits.LabelTable`."""
         return self.audit.labels(self.key or None)
 
     def variants(self) -> pd.DataFrame:

@@ -485,7 +485,7 @@ class CoverageView(View):
         return self.audit.coverage.find(self.genes)
 
     def table(self) -> pd.DataFrame:
-        """The table of :class:`mappedviz.audits.tables.genes.Coverage`."""
+        """The table of :class:`mappedviz.audits.Coverage`."""
         return self.audit.coverage.table
 
     def plot(self, ax: Axes | None = None) -> Axes:

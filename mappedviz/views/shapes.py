@@ -154,7 +154,7 @@ class ShapesView(View):
             self.session.tell(str(error), "error")
 
     def table(self) -> pd.DataFrame:
-        """See :func:`mappedviz.audits.tables.stores.stores_table`."""
+        """See :func:`mappedviz.audits.stores_table`."""
         return self.audit.stores
 
     def plot(self, ax: Axes | None = None) -> Axes:

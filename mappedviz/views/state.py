@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import traitlets
 
 from mappedviz._types import PathLike
-from mappedviz.audits.result import Audit, audit
-from mappedviz.audits.scan import ScanCancelledError
+from mappedviz.audits import Audit, ScanCancelledError, audit
 from mappedviz.errors import MappedvizError
 from mappedviz.recipe.recipe import Recipe
 from mappedviz.text.display import shown

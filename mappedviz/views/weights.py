@@ -291,11 +291,11 @@ class WeightsView(View):
         return audit.weights(list(self.by), scheme, self.scaler if scheme == "scaled" else None)
 
     def weights(self) -> WeightTable:
-        """See :class:`mappedviz.audits.tables.weights.WeightTable`."""
+        """See :class:`mappedviz.audits.WeightTable`."""
         return self._weights(self.audit)
 
     def schemes(self) -> pd.DataFrame:
-        """The schemes side by side: see :func:`mappedviz.audits.tables.weights.compare_schemes`."""
+        """The schemes side by side: see :func:`mappedviz.audits.compare_schemes`."""
         return self.audit.schemes(list(self.by), self.scaler)
 
     def table(self) -> pd.DataFrame:

@@ -13,11 +13,12 @@ import pytest
 
 import mappedviz as mv
 from mappedviz import MappedCollection, Recipe
+from mappedviz.audits.cache import ScanCache, default_cache, forget_scans
 from mappedviz.audits.checks import CHECKS
 from mappedviz.audits.findings import Found, NotApplicable, check
-from mappedviz.audits.result import judge
+from mappedviz.audits.judge import judge
 from mappedviz.audits.scan import ScanCancelledError, Wants, scan_store
-from mappedviz.audits.workers import CACHE, forget_scans, scan_stores
+from mappedviz.audits.workers import scan_stores
 from mappedviz.errors import MappedvizError, MissingKeyError, RecipeError, StoreError
 from mappedviz.testing import coded_anndata
 from tests.stores import BROKEN, STORE_KINDS
@@ -651,15 +652,15 @@ def test_what_a_scan_lacks_is_topped_up(several):
     assert not found(first, "same-rows")
     (scan,) = scan_stores(several[:1], Wants(deep=True), progress=False)
     assert len(scan.row_hashes) == 24
-    assert len(CACHE._scans) == 1
+    assert len(default_cache()) == 1
     copy = pickle.loads(pickle.dumps(scan.store))
     assert copy.read_var_names().tolist() == scan.store.read_var_names().tolist()
 
 
 def test_the_cache_forgets_the_oldest(several):
-    cache = type(CACHE)(size=2)
+    cache = ScanCache(size=2)
     for path in several:
-        cache.put(scan_store(path))
+        cache.put(scan_store(path), Wants())
     assert [cache.get(path, Wants()) is not None for path in several] == [False] * 4 + [True] * 2
 
 
@@ -681,11 +682,11 @@ def test_progress_is_told(several):
 
 
 def test_a_bar_is_shown_where_it_takes_long(several, monkeypatch, capsys):
-    from mappedviz.audits import workers as scanning
+    from mappedviz.audits import progress
 
     mv.audit(several[:2], workers=0)
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr(scanning, "_BAR_AFTER", 0)
+    monkeypatch.setattr(progress, "_BAR_AFTER", 0)
     mv.audit(several, workers=0)
     assert "reading stores" in capsys.readouterr().err
 

@@ -11,18 +11,20 @@ from hypothesis import strategies as st
 
 from mappedviz import Recipe
 from mappedviz.audits.scan import scan_store
-from mappedviz.audits.tables.genes import Coverage, id_kind, join_sizes, species_of
-from mappedviz.audits.tables.labels import LabelTable, cramers_v, crosstab, plain_spelling
+from mappedviz.audits.tables.crosstabs import cramers_v, crosstab
+from mappedviz.audits.tables.genes import Coverage, coverage_of
+from mappedviz.audits.tables.identifiers import id_kind, species_of
+from mappedviz.audits.tables.labels import LabelTable, label_table
+from mappedviz.audits.tables.spelling import plain_spelling
 from mappedviz.audits.tables.stores import (
     STORE_COLUMNS,
-    coverage_of,
     display_names,
-    label_table,
     library_sizes,
     obs_schema,
     stores_table,
 )
 from mappedviz.audits.tables.weights import WeightTable, compare_schemes
+from mappedviz.audits.tables.what_if import join_sizes
 from mappedviz.errors import RecipeError
 from mappedviz.recipe.labels import Labels
 from mappedviz.testing import coded_anndata
@@ -328,10 +330,10 @@ def test_masks_leave_rows_out(tmp_path):
     adata = coded_anndata(0, 12)
     scan = scan_store(STORE_KINDS["h5ad"](adata, tmp_path / "a"))
     mask = np.arange(12) < 5
-    table = label_table([scan], "cell_type", masks={0: mask})
+    table = label_table([scan], "cell_type", rows=[np.flatnonzero(mask)])
     expected = adata.obs["cell_type"][mask].value_counts()
     assert table.total.to_dict() == expected[expected > 0].to_dict()
-    assert label_table([scan], "nowhere", masks={0: mask}).absent.tolist() == [5]
+    assert label_table([scan], "nowhere", rows=[np.flatnonzero(mask)]).absent.tolist() == [5]
 
 
 def test_relabelling_merges_and_drops():

@@ -37,7 +37,7 @@ def made(monkeypatch):
         one.recipe_with = lambda fixes: one.recipe.replace(strip_version=bool(fixes))
         return one
 
-    monkeypatch.setattr("mappedviz.audits.result.audit", audit)
+    monkeypatch.setattr("mappedviz.audits.audit", audit)
     return calls
 
 

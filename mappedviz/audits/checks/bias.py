@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mappedviz.audits.findings import Found, NotApplicableError, check
-from mappedviz.audits.tables.labels import cramers_v
+from mappedviz.audits.tables.crosstabs import cramers_v
 from mappedviz.recipe.weights import FORMULAS
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mappedviz.audits.findings import Found, NotApplicableError, check
-from mappedviz.audits.tables.stores import species_of
+from mappedviz.audits.tables.identifiers import species_of
 from mappedviz.errors import JoinError
 
 if TYPE_CHECKING:
@@ -276,7 +276,7 @@ def join_refused(e: Evidence) -> Iterator[Found]:
 def _organism(e: Evidence) -> dict[str, set[str]]:
     """Store -> species, by an obs column that says so, else by the names of the genes."""
     found: dict[str, set[str]] = {}
-    known: dict[int, str | None] = {}  # many stores share one list of names
+    known: dict[bytes, str | None] = {}  # many stores share one list of names
     for name, scan in e.readable:
         facts = next((scan.obs[key] for key in ("organism", "species") if key in scan.obs), None)
         if facts is not None and facts.labels is not None and facts.counts is not None:
@@ -284,11 +284,11 @@ def _organism(e: Evidence) -> dict[str, set[str]]:
             found[name] = {str(label) for label, n in some if n}
         else:
             for names in scan.names.values():
-                if id(names) not in known:
-                    known[id(names)] = species_of(names.values)
-            told = next((one for n in scan.names.values() if (one := known[id(n)])), None)
-            if told is not None:
-                found[name] = {told}
+                if names.key not in known:
+                    known[names.key] = species_of(names.values)
+            named = next((one for n in scan.names.values() if (one := known[n.key])), None)
+            if named is not None:
+                found[name] = {named}
     return found
 
 

@@ -11,8 +11,8 @@ from mappedviz.collection.plan import column_of
 from mappedviz.recipe.recipe import store_names
 
 if TYPE_CHECKING:
+    from mappedviz.audits.columns import ObsFacts
     from mappedviz.audits.evidence import Evidence
-    from mappedviz.audits.scan import ObsFacts
 
 _LIKE_LABELS = (
     "cell.?type",

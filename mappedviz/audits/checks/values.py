@@ -11,7 +11,7 @@ from mappedviz.audits.findings import Found, NotApplicableError, check
 
 if TYPE_CHECKING:
     from mappedviz.audits.evidence import Evidence
-    from mappedviz.audits.scan import MatrixSample
+    from mappedviz.audits.samples import MatrixSample
 
 _WORDS = {
     "counts": "counts",

@@ -1,8 +1,7 @@
-"""Which store has which variables: what joins keep, lose, and fill with zeros."""
+"""Coverage: the variables of each store, what joins keep, lose, and fill with zeros."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,94 +9,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mappedviz._types import Array, lazy
+from mappedviz.audits.tables.identifiers import id_kind
+from mappedviz.audits.tables.stores import display_names
+from mappedviz.audits.tables.what_if import Harmonised, no_what_if, what_if_table
+from mappedviz.audits.vocabulary import Vocabulary
+from mappedviz.collection.plan import identifier_of
 from mappedviz.errors import RecipeError
+from mappedviz.recipe.joins import strip_versions
+from mappedviz.recipe.recipe import Recipe
 from mappedviz.text.display import pattern_words
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mappedviz.audits.scan import Scan
+    from mappedviz.audits.tables.what_if import StoreNames
+    from mappedviz.recipe.names import Names
+
 _MOST_PATTERNS = 1_000
-# The first kind that fits; as one pattern, because tens of thousands of names are looked at.
-_KINDS = {
-    "ensembl_version": r"ENS[A-Z]*G\d{11}\.\d+",
-    "ensembl": r"ENS[A-Z]*G\d{11}|FBgn\d{7}|WBGene\d{8}",
-    "number": r"\d+",
-    "symbol": r"[A-Za-z][\w.\-@/:()*+ ]*",
-}
-_KIND = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _KINDS.items()))
-
-
-def id_kind(names: Sequence[str] | Array) -> str:
-    """What kind of identifiers names of variables are.
-
-    ``"ensembl"``, ``"ensembl.version"``, ``"symbol"``, ``"positional"`` (0, 1, 2 …), ``"number"``, ``"other"``
-    or ``"none"``; the kind of most of them, by up to 2,000 names.
-
-    Examples
-    --------
-    >>> id_kind(["ENSG00000141510.18", "ENSG00000012048.23"]), id_kind(["TP53", "BRCA1"])
-    ('ensembl.version', 'symbol')
-    >>> id_kind(["0", "1", "2"])
-    'positional'
-    """
-    n = len(names)
-    if n == 0:
-        return "none"
-    at = np.unique(np.linspace(0, n - 1, min(n, 2_000)).astype(np.int64))
-    some = [names[i] for i in at]
-    if all(name == str(i) for i, name in zip(at.tolist(), some, strict=True)):
-        return "positional"
-    votes: dict[str, int] = {}
-    for name in some:
-        match = _KIND.fullmatch(name)
-        kind = "other" if match is None else str(match.lastgroup)
-        votes[kind] = votes.get(kind, 0) + 1
-    return max(votes, key=lambda kind: votes[kind]).replace("_", ".")
-
-
-_SPECIES = {
-    "ENSG": "human",
-    "ENSMUSG": "mouse",
-    "ENSRNOG": "rat",
-    "ENSDARG": "zebrafish",
-    "ENSMMUG": "macaque",
-    "ENSSSCG": "pig",
-    "FBgn": "fly",
-    "WBGene": "worm",
-}
-_PREFIX = re.compile(r"(ENS[A-Z]*G|FBgn|WBGene)\d+")
-_TITLE = re.compile(r"[A-Z][a-z]+[a-z0-9]*")
-_UPPER = re.compile(r"[A-Z][A-Z0-9]{2,}")
-
-
-def species_of(names: Sequence[str] | Array) -> str | None:
-    """The species that names of variables speak of, or None where they do not.
-
-    By the prefix of Ensembl identifiers, else by the spelling of symbols: "TP53" is human
-    or another primate, "Trp53" a mouse or a rat.
-
-    Examples
-    --------
-    >>> species_of(["ENSMUSG00000059552"]), species_of(["TP53", "CD4"] * 9), species_of(["a"])
-    ('mouse', 'human', None)
-    """
-    step = max(1, len(names) // 2_000)
-    some = [str(name) for name in names[::step]]
-    found = [match[1] for name in some if (match := _PREFIX.match(name))]
-    if len(found) > len(some) / 2:
-        return _SPECIES.get(max(set(found), key=found.count))
-    upper = sum(bool(_UPPER.fullmatch(name)) for name in some)
-    title = sum(bool(_TITLE.fullmatch(name)) for name in some)
-    if upper + title < max(10, len(some) / 3):
-        return None
-    if upper > 9 * title:
-        return "human"
-    return "mouse" if title > 4 * upper else None
 
 
 @dataclass(eq=False)
 class Coverage:
-    """Which store has which variables, and what a join over them would do.
+    """The variables of each store, and what a join over them would do.
 
     Build it with :meth:`of` or :meth:`of_codes`. Names are those by which the stores are
     joined: the index of var, or what the recipe's ``var_key`` and ``strip_version`` make of it.
@@ -108,7 +42,7 @@ class Coverage:
     stores
         Display names of the stores.
     table
-        DataFrame, a row a store, see below.
+        DataFrame, one row per store, see below.
     inner, outer
         Variables that every store has; that any store has.
     at_least
@@ -261,7 +195,7 @@ class Coverage:
             at_least,
             patterns,
             n_patterns,
-            _no_what_if() if what_if is None else what_if,
+            no_what_if() if what_if is None else what_if,
             names,
             unique,
             of,
@@ -283,7 +217,7 @@ class Coverage:
         return {name: code for code, name in enumerate(self.names.tolist())}
 
     def find(self, genes: str | Iterable[str]) -> pd.DataFrame:
-        """Which stores have these variables: DataFrame genes × stores of bool.
+        """Stores that have these variables: DataFrame genes × stores of bool.
 
         Parameters
         ----------
@@ -375,22 +309,75 @@ def _patterns(
     return table, len(counts)
 
 
-WHAT_IF = ("identifier", "strip_version", "upper_case", "n_stores", "inner", "outer", "var_key")
+def coverage_of(
+    scans: Sequence[Scan],
+    recipe: Recipe | None = None,
+    names: Sequence[str] | None = None,
+    vocabulary: Vocabulary | None = None,
+) -> Coverage:
+    """Coverage of the variables, by the identifiers that a recipe joins by.
 
+    Parameters
+    ----------
+    scans
+        What was read of the stores; those without readable names are left out.
+    recipe
+        Says ``var_key`` and ``strip_version``.
+    names
+        Display names of all scans.
+    vocabulary
+        Numbers of names that are known already.
 
-def _no_what_if() -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(columns=list(WHAT_IF))
-
-
-def join_sizes(lists: Sequence[Array]) -> tuple[int, int]:
-    """Sizes of the inner and the outer join of stores with these names (as codes)."""
-    if not lists:
-        return 0, 0
-    counts = np.zeros(
-        max((int(some.max()) + 1 for some in lists if len(some)), default=0), np.int64
+    Examples
+    --------
+    >>> from mappedviz.audits.scan import scan_store
+    >>> folder = "notebooks/data/"
+    >>> stores = ("10x_pbmc68k_reduced.h5ad", "pbmc3k_processed.v3sharded.zarr")
+    >>> coverage = coverage_of([scan_store(folder + name) for name in stores])
+    >>> coverage.inner, coverage.outer, coverage.table["private"].tolist()
+    (764, 13715, [1, 12950])
+    """
+    recipe = recipe or Recipe()
+    vocabulary = Vocabulary() if vocabulary is None else vocabulary
+    names = display_names([scan.path for scan in scans]) if names is None else names
+    kept: list[str] = []
+    paths: list[str] = []
+    joined: list[Names] = []
+    stores: list[StoreNames] = []
+    for name, scan in zip(names, scans, strict=True):
+        column = identifier_of(recipe, scan.path if scan.store is None else scan.store.path)
+        found = _names_of(scan, column)
+        if found is not None:
+            kept.append(name)
+            paths.append(scan.path)
+            joined.append(found)
+            stores.append({**scan.names, column: found})
+    every = {found.key: found for some in stores for found in some.values()}
+    harmonised = Harmonised(vocabulary, every.values())
+    kinds = {key: id_kind(found.values) for key, found in every.items()}
+    distinct = {found.key: found for found in joined}
+    position = {key: i for i, key in enumerate(distinct)}
+    strip = recipe.strip_version
+    return Coverage.of_codes(
+        kept,
+        [harmonised.codes(found, strip, False) for found in distinct.values()],
+        [position[found.key] for found in joined],
+        harmonised.table(strip, False)[1],
+        kinds=[
+            id_kind(strip_versions(one.values)) if strip else kinds[one.key]
+            for one in distinct.values()
+        ],
+        what_if=what_if_table(paths, stores, harmonised, kinds),
     )
-    for some in lists:
-        counts[np.unique(some)] += 1
-    return int((counts == len(lists)).sum()), int((counts > 0).sum())
+
+
+def _names_of(scan: Scan, column: str | None) -> Names | None:
+    """The names by which a store is joined, before versions are stripped; None if unreadable."""
+    if scan.known is None:
+        return None
+    if column in scan.names:
+        return scan.names[column]
+    try:
+        return scan.known.var_names(column)
+    except Exception:  # the plan says what is wrong
+        return None

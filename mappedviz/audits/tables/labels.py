@@ -1,8 +1,7 @@
-"""Labels over stores: how many rows of each class, which spellings mean the same, what goes together."""
+"""Labels over stores: the rows of each class, and spellings that may mean the same."""
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -10,11 +9,21 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from mappedviz._types import Array, lazy
-from mappedviz.recipe.labels import Label, Labels, sort_labels
+from mappedviz.audits.columns import counted
+from mappedviz.audits.tables.spelling import plain_spelling
+from mappedviz.audits.tables.stores import display_names
+from mappedviz.collection.plan import column_of, obs_columns
+from mappedviz.recipe.labels import Label, sort_labels
+from mappedviz.recipe.recipe import Recipe
 from mappedviz.text.display import ABSENT, MISSING, Words
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mappedviz.audits.scan import Scan
+    from mappedviz.formats.columns import Column
+
+_MANY_CLASSES = 200_000
 
 #: Per store: labels, rows of each, rows without one; or the number of rows where it has no such column.
 StoreCounts: TypeAlias = "tuple[Sequence[Label], Array, int] | int"
@@ -22,7 +31,7 @@ StoreCounts: TypeAlias = "tuple[Sequence[Label], Array, int] | int"
 
 @dataclass(eq=False)
 class LabelTable:
-    """How many rows of each class every store has.
+    """Rows of each class in each store.
 
     Build it with :meth:`of`.
 
@@ -292,89 +301,90 @@ def _range(sorted_codes: Array, code: int) -> tuple[int, int]:
     )
 
 
-_SPACES = {ord(c): " " for c in "_.,;:/\\()[]{}|'\"`’*#&"}
-# Hyphens, dashes and the minus sign of typography.
-_DASHES = dict.fromkeys((*range(0x2010, 0x2016), 0x2212), "-")
-_CELLS = {"cell", "cells"}
-_MANY_CLASSES = 200_000
+def column_labels(scan: Scan, recipe: Recipe, key: str) -> Column | None:
+    """The obs column of a store that stands for a key; None where it has none.
+
+    Raises
+    ------
+    ElementError
+        The column is malformed.
+    """
+    assert scan.known is not None
+    return obs_columns(recipe, [key], scan.known)[key]
 
 
-def plain_spelling(label: Label) -> str:
-    """A label without what spellings differ in: case, width, spaces, punctuation, plural, "cells".
+def label_counts(
+    scan: Scan, recipe: Recipe, key: str, rows: Array | None = None
+) -> StoreCounts | None:
+    """Rows per label of one store; None if the column cannot be read.
 
-    ``+`` stays, and so does a minus that ends a word: CD4+ and CD4- are not the same.
+    Parameters
+    ----------
+    scan
+        What was read of the store.
+    recipe
+        Says ``obs_alias``.
+    key
+        The obs key.
+    rows
+        Numbers of the rows that count; default: all.
+    """
+    assert scan.store is not None
+    name = column_of(recipe, key, scan.store.path, scan.store.facts.obs_columns)
+    if name is None:
+        return scan.n_obs if rows is None else len(rows)
+    facts = scan.obs.get(name)
+    if rows is None and facts is not None and facts.labels is not None:
+        assert facts.counts is not None
+        return facts.labels, facts.counts, facts.missing
+    try:
+        column = column_labels(scan, recipe, key)
+    except Exception:  # a finding says what is wrong
+        return None
+    assert column is not None
+    codes, categories = column.factorized()
+    codes = codes if rows is None else codes[rows]
+    return *counted(codes, categories), int((codes < 0).sum())
+
+
+def label_table(
+    scans: Sequence[Scan],
+    key: str,
+    recipe: Recipe | None = None,
+    names: Sequence[str] | None = None,
+    rows: Sequence[Array | None] | None = None,
+) -> LabelTable:
+    """Rows of each class in each store; aliases and relabelling of the recipe apply.
+
+    Parameters
+    ----------
+    scans
+        What was read of the stores; those that could not be opened, or whose column is
+        malformed, are left out.
+    key
+        The obs key.
+    recipe
+        Says ``obs_alias`` and ``relabel``.
+    names
+        Display names of all scans.
+    rows
+        Per scan the numbers of the rows that count, or None for all of them.
 
     Examples
     --------
-    >>> plain_spelling("CD4 T cells"), plain_spelling("CD4_T"), plain_spelling("CD4- T")
-    ('cd4t', 'cd4t', 'cd4-t')
-    >>> plain_spelling("CD14+ Monocytes") == plain_spelling("CD14+ Monocyte")
-    True
+    >>> from mappedviz.audits.scan import scan_store
+    >>> label_table([scan_store("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad")], "cell_type").total.to_dict()
+    {'CD4_T': 250, 'CD8_T': 250}
     """
-    text = str(label)
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-        text = text.translate(_DASHES)
-    words = text.casefold().translate(_SPACES).split()
-    if "-" in text:
-        words = [part for word in words for part in _cut(word)]
-    if len(words) > 1 and words[-1] in _CELLS:
-        words.pop()
-    return "".join(
-        word[:-1] if len(word) > 3 and word[-1] == "s" and word[-2] != "s" else word
-        for word in words
-    )
-
-
-def _cut(word: str) -> list[str]:
-    """Two words for "t-cell"; a minus at the end of a word, or before a sign, stays."""
-    minus = "-" if word.endswith("-") else ""
-    parts = [part for part in word.split("-") if part]
-    return [*parts[:-1], parts[-1] + minus] if parts else [word]
-
-
-def crosstab(rows: Labels, columns: Labels, names: tuple[str, str]) -> pd.DataFrame:
-    """How many rows have each pair of labels: DataFrame of int, labels that occur only.
-
-    Examples
-    --------
-    >>> batch = Labels(np.array([0, 0, 1]), ("b1", "b2"))
-    >>> label = Labels(np.array([0, 1, 1]), ("NK", "T"))
-    >>> crosstab(batch, label, ("batch", "label")).loc["b1"].tolist()
-    [1, 1]
-    """
-    import pandas as pd
-
-    n = len(columns.categories)
-    both = (rows.codes >= 0) & (columns.codes >= 0)
-    pair = rows.codes[both].astype(np.int64) * max(n, 1) + columns.codes[both]
-    values = np.bincount(pair, minlength=len(rows.categories) * n)
-    values = values[: len(rows.categories) * n].reshape(len(rows.categories), n)
-    table = pd.DataFrame(
-        values,
-        index=pd.Index(list(rows.categories), name=names[0], dtype=object),
-        columns=pd.Index(list(columns.categories), name=names[1], dtype=object),
-    )
-    kept: pd.DataFrame = table.loc[values.sum(axis=1) > 0]
-    return kept.iloc[:, np.flatnonzero(values.sum(axis=0) > 0)]
-
-
-def cramers_v(table: pd.DataFrame | Array) -> float:
-    """How much two labels say about each other, from 0 (nothing) to 1 (all): Cramér's V.
-
-    NaN where one of them has a single value.
-
-    Examples
-    --------
-    >>> cramers_v(np.array([[5, 0], [0, 5]])), cramers_v(np.array([[5, 5], [5, 5]]))
-    (1.0, 0.0)
-    """
-    counts = np.asarray(table, dtype=np.float64)
-    counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
-    total = counts.sum()
-    smaller = min(counts.shape) - 1
-    if smaller < 1:
-        return float("nan")
-    expected = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0, keepdims=True) / total
-    chi2 = float(((counts - expected) ** 2 / expected).sum())
-    return float(np.sqrt(chi2 / total / smaller))
+    recipe = recipe or Recipe()
+    names = display_names([scan.path for scan in scans]) if names is None else names
+    kept, parts = [], []
+    for i, (name, scan) in enumerate(zip(names, scans, strict=True)):
+        if scan.store is None:
+            continue
+        part = label_counts(scan, recipe, key, None if rows is None else rows[i])
+        if part is not None:
+            kept.append(name)
+            parts.append(part)
+    renames: dict[Label, Label | None] = dict(recipe.relabel.get(key, ()))
+    return LabelTable.of(key, kept, parts, renames)

@@ -1,55 +1,20 @@
-"""Tables about stores: DataFrames with documented columns, made of scans; no figures, no widgets."""
+"""Tables of stores: what each holds, what its obs columns are, how deep its rows are.
+
+DataFrames with documented columns, made of scans; no figures, no widgets.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mappedviz._types import Array
-from mappedviz.audits.scan import VOCABULARY, Names, Scan, counted
-from mappedviz.audits.tables.genes import WHAT_IF, Coverage, id_kind, join_sizes, species_of
-from mappedviz.audits.tables.labels import (
-    LabelTable,
-    StoreCounts,
-    cramers_v,
-    crosstab,
-    plain_spelling,
-)
-from mappedviz.audits.tables.weights import WeightTable, compare_schemes
-from mappedviz.collection.plan import column_of
-from mappedviz.recipe.joins import strip_versions
-from mappedviz.recipe.recipe import Recipe, choose_for_store, store_names
-
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mappedviz.formats.columns import Column
-    from mappedviz.recipe.labels import Label
-
-__all__ = [
-    "STORE_COLUMNS",
-    "Coverage",
-    "LabelTable",
-    "WeightTable",
-    "column_labels",
-    "compare_schemes",
-    "coverage_of",
-    "cramers_v",
-    "crosstab",
-    "display_names",
-    "id_kind",
-    "label_counts",
-    "label_table",
-    "library_sizes",
-    "obs_schema",
-    "plain_spelling",
-    "species_of",
-    "stores_table",
-]
-
+    from mappedviz.audits.scan import Scan
 
 STORE_COLUMNS = {
     "path": "absolute path",
@@ -110,7 +75,7 @@ def display_names(paths: Sequence[str]) -> list[str]:
 
 
 def stores_table(scans: Sequence[Scan], names: Sequence[str] | None = None) -> pd.DataFrame:
-    """A row a store: shape, where X is and what, size, layers, status.
+    """One row per store: shape, where X is and what, size, layers, status.
 
     Parameters
     ----------
@@ -183,191 +148,8 @@ def _store_row(scan: Scan) -> dict[str, Any]:
     }
 
 
-# --- variables ------------------------------------------------------------------------------
-
-
-def _identifier(scan: Scan, recipe: Recipe) -> Names | None:
-    """The names by which the variables of a store are joined, before versions are stripped."""
-    key = recipe.var_key
-    store = scan.store
-    if store is None:
-        return None
-    column = choose_for_store(key, store.path, None) if isinstance(key, Mapping) else key
-    if column in scan.names:
-        return scan.names[column]
-    try:
-        values = store.read_var_names(column)
-    except Exception:  # the plan says what is wrong
-        return None
-    names = VOCABULARY.intern(Names.of(values))
-    scan.names[column] = names
-    return names
-
-
-class _Harmonised:
-    """Codes of names after stripping versions or case, made once for the whole vocabulary."""
-
-    def __init__(self) -> None:
-        self._maps: dict[tuple[bool, bool], tuple[Array | None, Array]] = {}
-
-    def table(self, strip: bool, upper: bool) -> tuple[Array | None, Array]:
-        """Old code -> new code (None where equal), and the new names."""
-        if (strip, upper) not in self._maps:
-            import pandas as pd
-
-            names = VOCABULARY.names
-            if not (strip or upper):
-                self._maps[strip, upper] = None, names
-            else:
-                changed = strip_versions(names) if strip else names
-                if upper:
-                    changed = np.array([name.upper() for name in changed.tolist()], dtype=object)
-                codes, unique = pd.factorize(changed)
-                self._maps[strip, upper] = codes, np.asarray(unique, dtype=object)
-        return self._maps[strip, upper]
-
-    def codes(self, names: Names, strip: bool, upper: bool) -> Array:
-        table = self.table(strip, upper)[0]
-        return names.codes if table is None else table[names.codes]
-
-
-def coverage_of(
-    scans: Sequence[Scan],
-    recipe: Recipe | None = None,
-    names: Sequence[str] | None = None,
-) -> Coverage:
-    """Which store has which variables, by the identifiers that a recipe joins by.
-
-    Parameters
-    ----------
-    scans
-        What was read of the stores; those without readable names are left out.
-    recipe
-        Says ``var_key`` and ``strip_version``.
-    names
-        Display names of all scans.
-
-    Examples
-    --------
-    >>> from mappedviz.audits.scan import scan_store
-    >>> folder = "notebooks/data/"
-    >>> stores = ("10x_pbmc68k_reduced.h5ad", "pbmc3k_processed.v3sharded.zarr")
-    >>> coverage = coverage_of([scan_store(folder + name) for name in stores])
-    >>> coverage.inner, coverage.outer, coverage.table["private"].tolist()
-    (764, 13715, [1, 12950])
-    """
-    recipe = recipe or Recipe()
-    names = display_names([scan.path for scan in scans]) if names is None else names
-    harmonised = _Harmonised()
-    kept = [
-        (name, scan, found)
-        for name, scan in zip(names, scans, strict=True)
-        if (found := _identifier(scan, recipe)) is not None
-    ]
-    position: dict[int, int] = {}
-    distinct: list[Names] = []
-    list_of = []
-    for _, _, found in kept:
-        if id(found) not in position:
-            position[id(found)] = len(distinct)
-            distinct.append(found)
-        list_of.append(position[id(found)])
-    strip = recipe.strip_version
-    there = [scan for _, scan, _ in kept]
-    some = {id(found): found for scan in there for found in scan.names.values()}
-    kinds = {i: id_kind(found.values) for i, found in some.items()}
-    return Coverage.of_codes(
-        [name for name, _, _ in kept],
-        [harmonised.codes(found, strip, False) for found in distinct],
-        list_of,
-        harmonised.table(strip, False)[1],
-        kinds=[
-            id_kind(strip_versions(one.values)) if strip else kinds[id(one)] for one in distinct
-        ],
-        what_if=_what_if(there, harmonised, kinds),
-    )
-
-
-def _what_if(
-    scans: Sequence[Scan], harmonised: _Harmonised, kinds: Mapping[int, str]
-) -> pd.DataFrame:
-    """The joins by every identifier that the stores have; `kinds` by the id of their names."""
-    import pandas as pd
-
-    rows: list[dict[str, Any]] = []
-    for identifier, columns in _identifiers(scans, kinds):
-        chosen = [scan.names[column] for scan, column in zip(scans, columns, strict=True)]
-        times: dict[int, int] = {}
-        distinct: dict[int, Names] = {}
-        for one in chosen:
-            times[id(one)] = times.get(id(one), 0) + 1
-            distinct[id(one)] = one
-        versioned = any("version" in kinds[i] for i in distinct)
-        smallest = None
-        for strip, upper in ((False, False), (True, False), (False, True), (True, True)):
-            if strip and not versioned:
-                continue
-            inner, outer = join_sizes(
-                [harmonised.codes(o, strip, upper) for o in distinct.values()]
-            )
-            if upper and outer == smallest:
-                continue  # case makes no difference
-            smallest = outer if not upper else smallest
-            rows.append(
-                {
-                    "identifier": identifier,
-                    "strip_version": strip,
-                    "upper_case": upper,
-                    "n_stores": sum(
-                        identifier.startswith("by kind")
-                        or column is not None
-                        or identifier == "index"
-                        for column in columns
-                    ),
-                    "inner": inner,
-                    "outer": outer,
-                    "var_key": None if upper else _var_key(scans, columns),
-                }
-            )
-    return pd.DataFrame(rows, columns=list(WHAT_IF))
-
-
-def _identifiers(
-    scans: Sequence[Scan], kinds: Mapping[int, str]
-) -> list[tuple[str, list[str | None]]]:
-    """Ways to identify variables: a name and, per store, the column of var (None is the index)."""
-    some: list[str | None] = [column for scan in scans for column in scan.names]
-    columns = [column for column in dict.fromkeys(some) if column is not None]
-    ways: list[tuple[str, list[str | None]]] = [("index", [None] * len(scans))]
-    ways += [
-        (f"var[{column!r}]", [column if column in scan.names else None for scan in scans])
-        for column in columns[:20]
-    ]
-    for kind in ("symbol", "ensembl"):
-        picked = []
-        for scan in scans:
-            fits = [c for c, found in scan.names.items() if kinds[id(found)].startswith(kind)]
-            picked.append(fits[0] if fits else None)
-        if all(picked != way for _, way in ways):
-            ways.append((f"by kind: {kind}", picked))
-    return ways
-
-
-def _var_key(scans: Sequence[Scan], columns: Sequence[str | None]) -> Any:
-    """What a recipe says to join by these columns."""
-    if len(set(columns)) <= 1:
-        return columns[0] if columns else None
-    paths = [scan.path for scan in scans]
-    short = [store_names(path)[1] for path in paths]
-    names = paths if len(set(short)) < len(set(paths)) else short
-    return {name: column for name, column in zip(names, columns, strict=True) if column is not None}
-
-
-# --- obs ------------------------------------------------------------------------------------
-
-
 def obs_schema(scans: Sequence[Scan], names: Sequence[str] | None = None) -> pd.DataFrame:
-    """Which store has which obs columns: DataFrame column × (store, "dtype" or "missing").
+    """Types and gaps of the obs columns of each store: DataFrame column × (store, "dtype" or "missing").
 
     ``dtype`` is None where the store has no such column, and ``"unreadable"`` where it has one that cannot be
     read; ``missing`` is the percentage of rows without a value, NaN there.
@@ -406,96 +188,10 @@ def obs_schema(scans: Sequence[Scan], names: Sequence[str] | None = None) -> pd.
     return table
 
 
-def _column(scan: Scan, recipe: Recipe, key: str) -> str | None:
-    assert scan.store is not None
-    return column_of(recipe, key, scan.store.path, scan.store.facts.obs_columns)
-
-
-def column_labels(scan: Scan, recipe: Recipe, key: str) -> Column | None:
-    """The obs column of a store that stands for a key; None where it has none.
-
-    Raises
-    ------
-    ElementError
-        The column is malformed.
-    """
-    name = _column(scan, recipe, key)
-    if name is None:
-        return None
-    if name in scan.columns:
-        return scan.columns[name]
-    assert scan.store is not None
-    return scan.store.obs_column(name)
-
-
-def label_counts(
-    scan: Scan, recipe: Recipe, key: str, mask: Array | None = None
-) -> StoreCounts | None:
-    """Rows per label of one store; None where the column cannot be read."""
-    name = _column(scan, recipe, key)
-    if name is None:
-        return scan.n_obs if mask is None else int(mask.sum())
-    facts = scan.obs.get(name)
-    if mask is None and facts is not None and facts.labels is not None:
-        assert facts.counts is not None
-        return facts.labels, facts.counts, facts.missing
-    try:
-        column = column_labels(scan, recipe, key)
-    except Exception:  # told by a finding
-        return None
-    assert column is not None
-    codes, categories = column.factorized()
-    codes = codes if mask is None else codes[mask]
-    return *counted(codes, categories), int((codes < 0).sum())
-
-
-def label_table(
-    scans: Sequence[Scan],
-    key: str,
-    recipe: Recipe | None = None,
-    names: Sequence[str] | None = None,
-    masks: Mapping[int, Array] | None = None,
-) -> LabelTable:
-    """How many rows of each class every store has; aliases and relabelling of the recipe apply.
-
-    Parameters
-    ----------
-    scans
-        What was read of the stores; those that could not be opened, or whose column is
-        malformed, are left out.
-    key
-        The obs key.
-    recipe
-        Says ``obs_alias`` and ``relabel``.
-    names
-        Display names of all scans.
-    masks
-        Position of a scan -> boolean mask (n_obs,) of the rows that count.
-
-    Examples
-    --------
-    >>> from mappedviz.audits.scan import scan_store
-    >>> label_table([scan_store("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad")], "cell_type").total.to_dict()
-    {'CD4_T': 250, 'CD8_T': 250}
-    """
-    recipe = recipe or Recipe()
-    names = display_names([scan.path for scan in scans]) if names is None else names
-    kept, parts = [], []
-    for i, (name, scan) in enumerate(zip(names, scans, strict=True)):
-        if scan.store is None:
-            continue
-        part = label_counts(scan, recipe, key, None if masks is None else masks.get(i))
-        if part is not None:
-            kept.append(name)
-            parts.append(part)
-    renames: dict[Label, Label | None] = dict(recipe.relabel.get(key, ()))
-    return LabelTable.of(key, kept, parts, renames)
-
-
 def library_sizes(
     scans: Sequence[Scan], key: str = "X", names: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Depth of sampled rows: DataFrame store, total, genes; a row a sampled row.
+    """Depth of sampled rows: DataFrame store, total, genes, one row per sampled row.
 
     ``total`` is the sum of a row, ``genes`` how many of its values are not zero.
     """

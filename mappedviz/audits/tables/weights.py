@@ -14,7 +14,9 @@ from mappedviz.recipe.weights import Scheme, class_weights
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mappedviz.audits.tables.labels import LabelTable
     from mappedviz.recipe.labels import Label
+    from mappedviz.recipe.recipe import Recipe
 
 #: The scaler that schemes are compared with, where none is given.
 DEFAULT_SCALER = 1000.0
@@ -33,7 +35,7 @@ class WeightTable:
     scheme, scaler
         How the weights are made; see :func:`~mappedviz.recipe.weights.class_weights`.
     table
-        DataFrame, a row a class: n, weight (of one row), share_before, share_after,
+        DataFrame, one row per class: n, weight (of one row), share_before, share_after,
         draws_per_cell (of one row, per epoch). Largest class first; classes without rows are left out.
     n_rows
         Rows that have a label.
@@ -166,3 +168,17 @@ def compare_schemes(counts: Array | Sequence[int], scaler: float | None = None) 
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index.name = "scheme"
     return table
+
+
+def weights_of(
+    labels: LabelTable, recipe: Recipe, scheme: Scheme, scaler: float | None
+) -> WeightTable:
+    """Weights for the classes of one key, as the engine makes them: an unknown label is a class."""
+    missing = int(labels.missing.sum() + labels.absent.sum())
+    totals = dict(zip(labels.classes, labels.total.tolist(), strict=True))
+    unknown = recipe.unknown_label_of(labels.key)
+    if unknown is not None and missing:
+        totals[unknown] = totals.get(unknown, 0) + missing
+        missing = 0
+    counts = np.array(list(totals.values()), dtype=np.int64)
+    return WeightTable.of(labels.key, list(totals), counts, scheme, scaler, missing)

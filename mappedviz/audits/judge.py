@@ -1,0 +1,60 @@
+"""Law 1: an audit is fatal if and only if the engine refuses, in the same words.
+
+The engine itself makes the plan, of stores that answer from memory.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mappedviz.collection.plan import Plan, make_plan
+from mappedviz.collection.sources import StoreFile, StoreSource, UnreadableStore, paths_of
+
+if TYPE_CHECKING:
+    from mappedviz.audits.scan import Scan
+    from mappedviz.recipe.recipe import Recipe
+
+
+def judge(recipe: Recipe, scans: Sequence[Scan]) -> tuple[Plan | None, Exception | None]:
+    """The plan that the engine makes of a recipe and scanned stores, or its refusal.
+
+    Parameters
+    ----------
+    recipe
+        What the user wants.
+    scans
+        The stores of the recipe; others may be among them.
+    """
+    try:
+        return make_plan(recipe, sources_among(recipe, scans)), None
+    except Exception as error:
+        return None, error.with_traceback(None)
+
+
+def sources_among(recipe: Recipe, scans: Sequence[Scan]) -> list[StoreSource]:
+    """A source per store of a recipe that answers from its scan; a file that came later is opened.
+
+    Raises
+    ------
+    StoreError
+        A path stands for no store, and the recipe does not skip such paths.
+    """
+    paths, failed = paths_of(recipe)
+    by_path = {os.path.abspath(scan.path): scan for scan in scans}
+    return [
+        UnreadableStore(path, failed[path])
+        if path in failed
+        else _source(path, by_path.get(os.path.abspath(path)))
+        for path in paths
+    ]
+
+
+def _source(path: str, scan: Scan | None) -> StoreSource:
+    if scan is None:
+        return StoreFile(path)
+    if scan.known is None:
+        assert scan.error is not None
+        return UnreadableStore(path, scan.error)
+    return scan.known

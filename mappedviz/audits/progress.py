@@ -1,0 +1,68 @@
+"""Progress of many stores: a bar that appears if it takes long, or a function of the caller."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+Progress: TypeAlias = bool | Callable[[int, int], None]
+
+_TICK = 0.1
+_BAR_AFTER = 0.5
+
+
+@contextmanager
+def reporting(total: int, begun: int, progress: Progress) -> Iterator[Callable[[], None]]:
+    """Yield a function to be called after each store.
+
+    Parameters
+    ----------
+    total
+        Number of stores.
+    begun
+        Number of stores that need no reading.
+    progress
+        Whether to show a bar if it takes long; or a function to call with both numbers.
+    """
+    if callable(progress):
+        state = {"done": begun, "last": 0.0}
+
+        def step() -> None:
+            state["done"] += 1
+            now = time.monotonic()
+            if now - state["last"] >= _TICK or state["done"] == total:
+                state["last"] = now
+                progress(int(state["done"]), total)
+
+        yield step
+        return
+    if not progress:
+        yield lambda: None
+        return
+    begin, done = time.monotonic(), begun
+    bar: Any = None
+
+    def advance() -> None:
+        nonlocal bar, done
+        done += 1
+        if bar is not None:
+            bar.update()
+        elif time.monotonic() - begin > _BAR_AFTER:
+            from tqdm.auto import tqdm  # takes a while, and most scans are done before
+
+            bar = tqdm(
+                total=total,
+                initial=done,
+                desc="reading stores",
+                unit=" stores",
+                mininterval=_TICK,
+                leave=False,
+            )
+
+    try:
+        yield advance
+    finally:
+        if bar is not None:
+            bar.close()

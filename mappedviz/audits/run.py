@@ -1,0 +1,206 @@
+"""The audit of some stores: scan them, let the engine judge, make the checks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mappedviz._types import PathLike
+from mappedviz.audits.cache import ScanCache, default_cache
+from mappedviz.audits.checks import CHECKS
+from mappedviz.audits.evidence import Evidence
+from mappedviz.audits.findings import Finding, NotApplicable
+from mappedviz.audits.judge import judge
+from mappedviz.audits.result import Audit
+from mappedviz.audits.samples import SAMPLED_ROWS
+from mappedviz.audits.scan import Scan, Wants
+from mappedviz.audits.workers import scan_stores
+from mappedviz.recipe.recipe import Recipe
+from mappedviz.stores.store import expand_paths
+
+if TYPE_CHECKING:
+    from mappedviz.audits.progress import Progress
+    from mappedviz.errors import StoreError
+
+_SPLITS = ("split", "fold", "partition", "train_test")
+
+
+def audit(
+    paths: PathLike | Iterable[PathLike] | None = None,
+    label: str | None = None,
+    batch: str | None = None,
+    group: str | None = None,
+    recipe: Recipe | None = None,
+    *,
+    split: str | None = None,
+    deep: bool = False,
+    progress: Progress = True,
+    cancel: threading.Event | None = None,
+    workers: int | None = None,
+    open_timeout: float | None = None,
+    cache: ScanCache | None = None,
+    **request: Any,
+) -> Audit:
+    """Audit stores: what is in them, what is wrong, and whether one may train on them.
+
+    It never raises because of a store: what cannot be read is listed as a finding, and the
+    rest goes on. What was read is kept while the files are unchanged: the next audit, and
+    :meth:`Audit.collection`, do not read it again.
+
+    Parameters
+    ----------
+    paths
+        Stores, patterns and directories, as for :class:`~mappedviz.MappedCollection`. Default:
+        those of the recipe.
+    label, batch, group
+        Obs keys: of the class, of the batch, and of what must not be on both sides of a split
+        (a donor; default: ``split_by`` of the recipe). Without a recipe, label and batch become
+        its ``obs_keys``.
+    recipe
+        What you want to train on. Default: an inner join of X.
+    split
+        Obs key of a split into train and test; default: a column that is called so. Where the
+        recipe says ``split_by``, that is the split that is judged.
+    deep
+        Read all rows of X, to find cells that are in two stores under different names.
+    progress
+        Show a bar if it takes long, or a function that is called with the number of stores
+        done and of all stores.
+    cancel
+        Setting this event ends the scan with :class:`~mappedviz.audits.ScanCancelledError`.
+    workers
+        Processes that read; 0 reads in this one. Default: as many as are worth it.
+    open_timeout
+        Seconds that one store may take.
+    cache
+        Keeps what was read of the stores. Default: one for the process, see
+        :func:`~mappedviz.audits.forget_scans`.
+    **request
+        Fields of the recipe that differ: ``obs_alias=…``, ``join="outer"``, …
+
+    Returns
+    -------
+    Audit
+
+    Raises
+    ------
+    RecipeError
+        What is asked for contradicts itself.
+    ScanCancelledError
+        `cancel` was set.
+
+    Examples
+    --------
+    >>> import mappedviz as mv
+    >>> audit = mv.audit("notebooks/data/*.h5ad")
+    >>> [(finding.id, finding.number) for finding in audit.findings if finding.severity == "error"]
+    [('value-scale', 2.0)]
+    >>> mv.audit("nowhere.h5ad").fatal
+    True
+    """
+    recipe = _recipe(paths, label, batch, recipe, request)
+    if label is None and recipe.encoded_keys:
+        label = recipe.encoded_keys[0]
+    group = recipe.split_by if group is None else group
+    cache = default_cache() if cache is None else cache
+    failed: dict[str, StoreError] = {}
+    wanted = expand_paths(recipe.paths, failed)
+    wants = Wants(
+        columns=_columns(recipe, [label, batch, group, split]),
+        matrices=recipe.layers_keys,
+        rows=SAMPLED_ROWS,
+        deep=deep,
+    )
+    found = iter(
+        scan_stores(
+            [path for path in wanted if path not in failed],
+            wants,
+            progress=progress,
+            cancel=cancel,
+            workers=workers,
+            timeout=open_timeout,
+            cache=cache,
+        )
+    )
+    scans = [Scan(path, error=failed[path]) if path in failed else next(found) for path in wanted]
+    plan, error = judge(recipe, scans)
+    if split is None and group is not None:
+        split = _split_column(scans)
+    evidence = Evidence(
+        scans,
+        recipe,
+        label=label,
+        batch=batch,
+        group=group,
+        split=split,
+        plan=plan,
+        error=error,
+        vocabulary=cache.vocabulary,
+    )
+    return Audit(evidence, *_checked(evidence, cancel))
+
+
+def _checked(
+    evidence: Evidence, cancel: threading.Event | None
+) -> tuple[list[Finding], list[NotApplicable], list[str]]:
+    """Findings of all checks, those that could not be made, and ids of those that found nothing."""
+    findings: list[Finding] = []
+    not_applicable: list[NotApplicable] = []
+    passed: list[str] = []
+    for check in CHECKS.values():
+        if cancel is not None and cancel.is_set():
+            break
+        result = check.run(evidence)
+        if isinstance(result, NotApplicable):
+            not_applicable.append(result)
+        elif result:
+            findings += result
+        else:
+            passed.append(check.id)
+    return findings, not_applicable, passed
+
+
+def _recipe(
+    paths: Any,
+    label: str | None,
+    batch: str | None,
+    recipe: Recipe | None,
+    request: dict[str, Any],
+) -> Recipe:
+    if recipe is None:
+        keys = [key for key in (label, batch) if key is not None]
+        return Recipe(paths=() if paths is None else paths, **{"obs_keys": keys, **request})
+    changes = dict(request)
+    if paths is not None:
+        changes["paths"] = paths
+    return recipe.replace(**changes) if changes else recipe
+
+
+def _columns(recipe: Recipe, keys: Iterable[str | None]) -> frozenset[str]:
+    """Names of the obs columns whose rows the audit needs."""
+    names: set[str] = set()
+    for key in {
+        *recipe.obs_keys,
+        *recipe.obs_filter,
+        *recipe.weights_keys,
+        recipe.split_by,
+        *keys,
+    }:
+        if key is None:
+            continue
+        alias = recipe.obs_alias.get(key)
+        names.add(key)
+        if alias is not None:
+            names.update(alias.values() if isinstance(alias, dict) else alias)
+    return frozenset(names)
+
+
+def _split_column(scans: Sequence[Scan]) -> str | None:
+    """An obs column that says by its name and its few values that it is a split."""
+    for scan in scans:
+        for name, facts in scan.obs.items():
+            few = facts.labels is not None and 2 <= len(facts.labels) <= 20
+            if few and any(word in name.lower() for word in _SPLITS):
+                return name
+    return None
