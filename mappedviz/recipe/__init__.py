@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from mappedviz.recipe.joins import Duplicates, RowMap, VarJoin, VarNames
 from mappedviz.recipe.labels import Encoder, Label, Labels
-from mappedviz.recipe.recipe import Join, Recipe
+from mappedviz.recipe.recipe import SCHEMA, FrozenDict, Join, Recipe, choose_for_store, store_names
 from mappedviz.recipe.splits import split_groups, split_rows
 from mappedviz.recipe.weights import Scheme, class_weights, row_weights
 
 __all__ = [
+    "SCHEMA",
     "Duplicates",
     "Encoder",
+    "FrozenDict",
     "Join",
     "Label",
     "Labels",
@@ -23,8 +25,10 @@ __all__ = [
     "Scheme",
     "VarJoin",
     "VarNames",
+    "choose_for_store",
     "class_weights",
     "row_weights",
     "split_groups",
     "split_rows",
+    "store_names",
 ]
