@@ -12,6 +12,7 @@ from mappedviz._types import Array
 from mappedviz.collection.plan import NumericKey, ObsKey, Plan, harmonised_names
 from mappedviz.collection.reader import Reader
 from mappedviz.errors import JoinError, RecipeError
+from mappedviz.gather.csr import CsrRows
 from mappedviz.recipe.recipe import store_names
 
 if TYPE_CHECKING:
@@ -76,43 +77,43 @@ def to_anndata(plan: Plan, reader: Reader, rows: Array, store_key: str | None) -
 
 def _read(plan: Plan, reader: Reader, rows: Array) -> dict[str, Any]:
     """Read matrices, each sparse or dense, and obsm."""
-    keys = plan.recipe.layers_keys
-    sparse = [key for key in keys if _is_sparse(plan, key)]
-    if len(sparse) in (0, len(keys)):
+    columns = {column.name: column for column in reader.columns if not column.obsm}
+    sparse = [
+        key for key, column in columns.items() if column.shape is not None and _is_sparse(plan, key)
+    ]
+    if len(sparse) in (0, len(columns)):
         return reader.batch(rows, sparse=bool(sparse)).columns
-    columns: dict[str, Any] = {}
-    others = [key for key in keys if key not in sparse]
+    read: dict[str, Any] = {}
+    others = [key for key in columns if key not in sparse]
     for some, obsm, as_csr in ((sparse, (), True), (others, plan.recipe.obsm_keys, False)):
         recipe = plan.recipe.replace(layers_keys=some, obsm_keys=obsm)
         part = Reader(replace(plan, recipe=recipe, obs={}), None)
-        columns |= part.batch(rows, sparse=as_csr).columns
-    return columns
+        read |= part.batch(rows, sparse=as_csr).columns
+    return read
 
 
 def _is_sparse(plan: Plan, key: str) -> bool:
-    """True if all stores keep a matrix sparse, in a type and in widths that one CSR matrix can have."""
-    found = [one.facts.matrices[key] for one in plan.stores if key in one.facts.matrices]
-    wanted = plan.recipe.dtype
-    dtype = np.result_type(*(facts.dtype for facts in found)) if wanted is None else wanted
-    joined = plan.join is not None and key != "raw.X"
-    return (
-        all(facts.kind != "dense" for facts in found)
-        and (joined or len({facts.shape[1] for facts in found}) == 1)
-        and np.dtype(dtype) != np.float16  # which scipy has no matrices of
+    """True if all stores that have a matrix keep it sparse."""
+    return all(
+        store.facts.matrices[key].kind != "dense"
+        for store in plan.stores
+        if key in store.facts.matrices
     )
 
 
 def _matrix(values: Any, width: int) -> Any:
-    """One matrix, also where rows came in the widths of their stores."""
-    if not isinstance(values, list):
-        return values
-    dtype: np.dtype[Any] = values[0].dtype if values else np.dtype(np.float32)
-    # A store that lacks the matrix gives rows of no width, in a type that has NaN.
-    matrix = np.full((len(values), width), np.nan if dtype.kind == "f" else 0, dtype=dtype)
-    for row, one in zip(matrix, values, strict=True):
-        if len(one):
-            row[:] = one
-    return matrix
+    """One matrix of scipy or numpy."""
+    if isinstance(values, CsrRows):  # scipy has no matrices of float16
+        return values.toarray() if values.dtype == np.float16 else values.to_scipy()
+    if isinstance(values, list):  # stores differ in width, but not those of these rows
+        dtype: np.dtype[Any] = values[0].dtype if values else np.dtype(np.float32)
+        # A store that lacks the matrix gives rows of no width, in a type that has NaN.
+        matrix = np.full((len(values), width), np.nan if dtype.kind == "f" else 0, dtype=dtype)
+        for row, one in zip(matrix, values, strict=True):
+            if len(one):
+                row[:] = one
+        return matrix
+    return values
 
 
 def _obsm(key: str, values: Any) -> Array:
