@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mappedviz._types import Array
-from mappedviz.collection.plan import NumericKey, ObsKey, Plan, harmonised_names
+from mappedviz.collection.plan import NumericKey, ObsKey, Plan, harmonised, identifier_of
 from mappedviz.collection.reader import Reader
+from mappedviz.collection.sources import GivenStore
 from mappedviz.errors import JoinError, RecipeError
 from mappedviz.gather.csr import CsrRows
 from mappedviz.recipe.recipe import store_names
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData  # type: ignore[import-untyped]
 
+    from mappedviz.recipe.recipe import Recipe
     from mappedviz.stores.store import Store
 
 
@@ -135,10 +137,15 @@ def _variables(plan: Plan, used: Sequence[Store]) -> Array:
     if plan.join is not None:
         return plan.join.joint
     return _same(
-        ((store, harmonised_names(plan.recipe, store)) for store in used),
+        ((store, _joined_names(plan.recipe, store)) for store in used),
         key="join=None",
         remedy='Join them with join="inner" or join="outer", or take rows of stores that agree.',
     )
+
+
+def _joined_names(recipe: Recipe, store: Store) -> Array:
+    column = identifier_of(recipe, store.path)
+    return harmonised(recipe, GivenStore(store).var_names(column)).values
 
 
 def _variables_of_raw(used: Sequence[Store]) -> Array:
