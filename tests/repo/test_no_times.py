@@ -19,11 +19,6 @@ NAMES = re.compile(
 #: Not a duration that was measured: the moment at which a test that hangs is given up.
 DEADLINE = re.compile(r"deadline|timeout")
 
-#: Where times are still asserted: to be emptied, then deleted.
-STILL = {
-    "browser/test_charts.py",
-}
-
 
 def reads_a_clock(node: ast.AST) -> bool:
     """True for ``time.perf_counter()`` and its like."""
@@ -145,7 +140,7 @@ def test_no_test_asserts_a_time(repository):
     found: dict[str, list[str]] = {}
     for path in sorted(tests.rglob("*.py")):
         name = path.relative_to(tests).as_posix()
-        if name.split("/")[0] in beside or path == Path(__file__) or name in STILL:
+        if name.split("/")[0] in beside or path == Path(__file__):
             continue
         if times := sorted(set(asserted_times(path.read_text(encoding="utf-8")))):
             found[name] = times

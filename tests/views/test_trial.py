@@ -1,5 +1,7 @@
 """A trial of the loader draws what is expected."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,9 @@ import pytest
 from tests.views.looks import settled
 
 
-def test_the_first_batch(ui):
+def test_the_first_batch(ui, monkeypatch):
+    whole = partial(ui.handoff.first_batch, seconds=600)  # an epoch, however busy the machine is
+    monkeypatch.setattr(ui.handoff, "first_batch", whole)
     ui.tab = "handoff"
     ui.handoff.batch_size = 100
     ui.handoff.try_button.click()
@@ -16,7 +20,7 @@ def test_the_first_batch(ui):
     assert trial is not None, ui.handoff.said.value
     assert trial.columns["X"] == ((100, 201), "float32")
     assert trial.columns["louvain"] == ((100,), "int64")
-    assert trial.n_rows == len(ui.dataset())  # an epoch is shorter than a second
+    assert trial.n_rows == len(ui.dataset())
     pd.testing.assert_series_equal(trial.drawn["drawn"], trial.drawn["expected"], check_names=False)
     shown = {row["label"]: row["values"][1] for row in ui.handoff.bars.rows}
     assert shown["B cells"] == pytest.approx(100 * 342 / 5038)
