@@ -94,7 +94,7 @@ class NotApplicableError(Exception):
 
 @dataclass(frozen=True)
 class Found:
-    """What a check hands over; the check's docstring makes a message of it.
+    """Values that a check found; its docstring makes a message of them.
 
     Attributes
     ----------

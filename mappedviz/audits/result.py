@@ -32,7 +32,7 @@ SCHEMA = 1
 
 
 class Audit:
-    """What is in a collection of stores, what is wrong with it, and what to do about that.
+    """Contents of a collection of stores, its faults, and their remedies.
 
     Made by :func:`~mappedviz.audit`. In a notebook it shows its findings and tables.
 
@@ -158,7 +158,7 @@ class Audit:
 
     @property
     def fatal(self) -> bool:
-        """Whether the engine refuses this recipe on these stores."""
+        """True if the engine refuses this recipe on these stores."""
         return any(finding.severity == "fatal" for finding in self.findings)
 
     @property

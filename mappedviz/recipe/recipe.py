@@ -59,7 +59,7 @@ def store_names(path: PathLike) -> tuple[str, str, str]:
 
 
 def choose_for_store(choices: Mapping[str, _V], path: PathLike, default: _V) -> _V:
-    """What a ``{store: value}`` mapping says of a store, by any of its names."""
+    """Value of a ``{store: value}`` mapping for a store, by any of its names."""
     for name in (*store_names(path), os.path.abspath(path)):
         if name in choices:
             return choices[name]

@@ -108,7 +108,7 @@ class Coverage:
 
     @classmethod
     def of(cls, names: Mapping[str, Sequence[str]]) -> Coverage:
-        """Of names of variables per store."""
+        """Make the table of the names of variables per store."""
         import pandas as pd
 
         every = [name for some in names.values() for name in some]
@@ -128,7 +128,7 @@ class Coverage:
         kinds: Sequence[str] | None = None,
         what_if: pd.DataFrame | None = None,
     ) -> Coverage:
-        """Of the distinct lists of variables and, per store, which of them it has.
+        """Make the table of distinct lists of variables and the list that each store has.
 
         Parameters
         ----------

@@ -77,7 +77,7 @@ class LabelTable:
         parts: Sequence[StoreCounts],
         relabel: Mapping[Label, Label | None] | None = None,
     ) -> LabelTable:
-        """Of the counts of every store.
+        """Make the table of the counts of each store.
 
         Parameters
         ----------

@@ -24,7 +24,7 @@ DEFAULT_SCALER = 1000.0
 
 @dataclass(eq=False)
 class WeightTable:
-    """What drawing rows by weight does, expected over an epoch of as many draws as rows.
+    """Effect of drawing rows by weight, expected over an epoch of as many draws as rows.
 
     Build it with :meth:`of`.
 
@@ -80,7 +80,7 @@ class WeightTable:
         scaler: float | None = None,
         missing: int = 0,
     ) -> WeightTable:
-        """Of classes and their numbers of rows.
+        """Make the table of classes and their numbers of rows.
 
         Raises
         ------
