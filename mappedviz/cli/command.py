@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from mappedviz._types import SEVERITIES, store_suffix
 from mappedviz.errors import MappedvizError, RecipeError
 from mappedviz.text.display import listed, shown, visible
+from mappedviz.text.files import csv_text, write_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -196,7 +197,7 @@ def _command(commands: Any, name: str, does: str, epilog: str) -> argparse.Argum
 
 
 def _paths_as_paths(arguments: list[str]) -> list[str]:
-    """A store whose name starts with "-" is a path: ``-rf.h5ad`` becomes ``./-rf.h5ad``."""
+    """Return arguments in which a store named ``-rf.h5ad`` is the path ``./-rf.h5ad``."""
     done: list[str] = []
     for i, one in enumerate(arguments):
         if one == "--":
@@ -217,8 +218,6 @@ def _audit(options: argparse.Namespace) -> int:
     if options.html:
         _say(f"wrote {audit.to_html(options.html)}")
     if options.json:
-        from mappedviz.text.files import write_text
-
         _say(f"wrote {write_text(options.json, _json_of(audit))}")
     if options.csv:
         _say(f"wrote {_write_csv(audit, Path(options.csv))}")
@@ -234,10 +233,7 @@ def _recipe(options: argparse.Namespace) -> int:
     if options.output == "-":
         print(recipe.to_json())
     else:
-        from mappedviz.text.files import write_text
-
-        written = write_text(options.output, recipe.to_json() + "\n")
-        _say(f"wrote {written}")
+        _say(f"wrote {recipe.save(options.output)}")
     fatal = [
         finding
         for finding in audit.findings
@@ -318,7 +314,6 @@ def _json_of(audit: Audit) -> str:
 
 def _write_csv(audit: Audit, folder: Path) -> str:
     from mappedviz.report.sections.audit import label_table, weight_table
-    from mappedviz.text import files
 
     folder.mkdir(parents=True, exist_ok=True)
     labels, weights = label_table(audit), weight_table(audit)
@@ -330,7 +325,7 @@ def _write_csv(audit: Audit, folder: Path) -> str:
         "obs_columns": audit.obs_schema,
     }
     written = [
-        files.write_text(folder / f"{name}.csv", files.csv_text(table)).name
+        write_text(folder / f"{name}.csv", csv_text(table)).name
         for name, table in tables.items()
         if table is not None
     ]
@@ -341,19 +336,19 @@ def _write_csv(audit: Audit, folder: Path) -> str:
 
 
 def _say(text: str) -> None:
-    """A line for people, beside the output proper."""
+    """Print a line for people, beside the output proper."""
     print(f"mappedviz: {visible(text)}", file=sys.stderr, flush=True)
 
 
 def _write_what_the_terminal_cannot(stream: TextIO) -> None:
-    """A character that the terminal's encoding lacks is spelled out instead of raised."""
+    """Let characters that the terminal's encoding lacks be spelled out instead of raised."""
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
 
 
 def _console(stream: TextIO) -> Console:
-    """Colours, lines and the terminal's width in a terminal; plain text of any width elsewhere."""
+    """Return a console with colours in a terminal, and one of plain text elsewhere."""
     from rich.console import Console
 
     class Output(Console):

@@ -29,7 +29,7 @@ def notebook_text(
     options: Mapping[str, Any] | None = None,
     base: str | None = None,
 ) -> str:
-    r"""A notebook that explores some files, as the text of an ``.ipynb``.
+    r"""Return a notebook that explores some files, as the text of an ``.ipynb``.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def _cell(name: str, source: str, kind: str = "code") -> dict[str, Any]:
 
 
 def quoted(value: Any) -> str:
-    r"""A value as code: whatever is in a name stays within its quotes.
+    r"""Return a value as code: whatever is in a name stays within its quotes.
 
     Examples
     --------
@@ -173,7 +173,7 @@ def make_notebook(
 
 
 def tutorials() -> Path | None:
-    """The folder with the notebooks of mappedviz, in a clone of its repository."""
+    """Return the folder with the notebooks of mappedviz, in a clone of its repository."""
     folder = Path(__file__).resolve().parents[2] / "notebooks"
     return folder if (folder / "01_audit_a_collection.ipynb").is_file() else None
 
@@ -181,14 +181,14 @@ def tutorials() -> Path | None:
 def lab_command(
     opened: Path, *, browser: bool = True, port: int | None = None, more: Sequence[str] = ()
 ) -> list[str]:
-    """The command that opens a notebook or a folder in JupyterLab.
+    """Return the command that opens a notebook or a folder in JupyterLab.
 
     Parameters
     ----------
     opened
         Notebook or folder.
     browser
-        Whether to open a browser.
+        Open a browser.
     port
         Default: JupyterLab's.
     more

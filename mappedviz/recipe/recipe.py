@@ -18,6 +18,7 @@ from mappedviz._types import PathLike, store_suffix
 from mappedviz.errors import RecipeError, RecipeTypeError
 from mappedviz.recipe.labels import Encoder, Label, as_label
 from mappedviz.recipe.weights import Scheme, scheme_of
+from mappedviz.text.files import write_text
 
 if TYPE_CHECKING:
     from mappedviz.recipe.joins import Duplicates
@@ -380,14 +381,7 @@ class Recipe:
 
     def save(self, path: PathLike) -> Path:
         """Write the JSON to a file; an existing file stays whole until the new one is."""
-        target = Path(path)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            temporary.write_text(self.to_json() + "\n", encoding="utf-8")
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-        return target
+        return write_text(path, self.to_json() + "\n")
 
     @classmethod
     def load(cls, path: PathLike) -> Self:

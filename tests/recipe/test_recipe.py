@@ -1,6 +1,7 @@
 """The recipe is a value: validated, frozen, and the same after every journey."""
 
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -208,7 +209,7 @@ def test_saving_where_nothing_can_be_written_keeps_the_old_file(tmp_path, monkey
     def full(*_args, **_options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         Recipe(paths="b").save(target)
     assert Recipe.load(target).paths == ("a",)
