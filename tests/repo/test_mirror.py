@@ -57,14 +57,9 @@ MISSING = {
     "formats/zarr_text",
     "formats/hdf5",
     "formats/zarr",
-    "gather/buffers",
-    "gather/request",
 }
 ORPHANS = {
     "formats/test_elements",
-    "loaders/test_handoff",
-    "native/test_codecs",
-    "native/test_loader",
 }
 
 
@@ -74,8 +69,9 @@ def places(module: str) -> set[str]:
     return {"/".join([*where, f"test_{name}"]) for where in (folders, folders[:1])}
 
 
-def names(folder):
-    return {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.py")}
+def names(folder, kind="py"):
+    paths = folder.rglob(f"*.{kind}")
+    return {path.relative_to(folder).with_suffix("").as_posix() for path in paths}
 
 
 @pytest.fixture(scope="module")
@@ -100,11 +96,13 @@ def test_every_module_has_its_tests(modules, tests):
 
 
 def test_every_test_file_has_its_module(modules, tests, repository):
-    packages = {
-        PurePath(one).parent.as_posix()
-        for one in names(repository / "mappedviz")
-        if PurePath(one).name == "__init__"
+    package = repository / "mappedviz"
+    packages = [PurePath(one).parent for one in names(package) if one.endswith("/__init__")]
+    others = {
+        *(one.as_posix() for one in packages),
+        *((one / one.name).as_posix() for one in packages),  # a/__init__.py in a/test_a.py
+        *names(package, "cpp"),
+        *names(repository / "tests"),  # writers of stores have tests, too
     }
-    helpers = names(repository / "tests")  # writers of stores have tests, too
-    known = set().union(*map(places, modules | packages - {"."} | helpers))
+    known = set().union(*map(places, modules | others))
     assert sorted(tests - known - ORPHANS) == []

@@ -1,4 +1,4 @@
-"""From the recipe to a training run: trainers, processes, the script, the command line."""
+"""Law: a recipe becomes the same training run in several processes, in a script, by the command."""
 
 from __future__ import annotations
 
@@ -18,12 +18,21 @@ from examples.demo import ALIAS, KEY, RELABEL
 from mappedviz import Recipe
 from mappedviz.cli import command as cli
 from mappedviz.loaders.row_order import RowOrder
+from mappedviz.testing import coded_anndata
 from tests.loaders import origins
+from tests.stores import STORE_KINDS
 
 
-@pytest.fixture
-def ds(two_plain):
-    return two_plain
+@pytest.fixture(scope="module", params=["h5ad", "zarr-v3"])
+def ds(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stores")
+    paths = [
+        STORE_KINDS[request.param](
+            coded_anndata(i, 101 + i, genes=["a", "b", "c"], plain=True), folder / str(i)
+        )
+        for i in range(2)
+    ]
+    return mv.MappedCollection(paths, obs_keys=["cell_type", "origin"], encode_labels=["cell_type"])
 
 
 # --- several processes -----------------------------------------------------------------------------
