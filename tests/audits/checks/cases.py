@@ -1,0 +1,103 @@
+"""Per check a collection in which it finds something."""
+
+import numpy as np
+
+import mappedviz as mv
+from mappedviz.audits.checks import CHECKS
+from tests.audits import LABELS, counts, ensembl, found, ids, made, norm, quiet, symbols
+
+# Check -> per store what `write` takes, and what is asked.
+FINDS = {
+    "gene-identifiers": ([{"genes": symbols()}, {"genes": ensembl()}], {"join": "outer"}),
+    "gene-versions": ([{"genes": ensembl(1)}, {"genes": ensembl(2)}], {"join": "outer"}),
+    "gene-case": ([{"genes": ["Abc", "Xyz"]}, {"genes": ["ABC", "XYZ"]}], {"join": "outer"}),
+    "positional-names": ([{"genes": [str(i) for i in range(12)]}], {}),
+    "join-coverage": ([{"genes": symbols()}, {"genes": ["SYM0", *ensembl()[1:]]}], {}),
+    "zero-filling": ([{"genes": symbols()}, {"genes": ["SYM0", "B"]}], {"join": "outer"}),
+    "join-refused": ([{"genes": symbols()}, {"genes": ["A", "B"]}], {}),
+    "species": ([{"genes": ensembl()}, {"genes": [f"ENSMUSG{k:011d}" for k in range(12)]}], {}),
+    "label-absent": ([{"obs": {"CellType": LABELS}}, {"obs": {"ct": LABELS}}], {"label": "ct"}),
+    "label-type": ([{"obs": {"ct": LABELS}}, {"obs": {"ct": np.arange(24) / 7}}], {"label": "ct"}),
+    "label-missing": ([{}], {"label": "cell_type"}),
+    "label-placeholder": ([{"obs": {"ct": ["nan", "T"] * 12}}], {"label": "ct"}),
+    "label-spelling": ([{"obs": {"ct": ["NK", "NK cells"] * 12}}], {"label": "ct"}),
+    "label-vocabulary": ([{"obs": {"ct": ["A"] * 24}}, {"obs": {"ct": ["B"] * 24}}], {"label": "ct"}),
+    "value-scale": ([{"X": counts(3)}, {"X": norm()}], {}),
+    "value-normalised": ([{"X": norm()}], {}),
+    "value-finite": ([{"X": counts(1) + np.nan}, {"X": counts(1)}], {}),
+    "value-types": ([{}, {"X": counts(3).astype(np.int32)}], {}),
+    "matrix-absent": ([{"layers": {"counts": counts(1)}}, {}], {"layers_keys": "counts"}),
+    "empty-store": ([{"n_obs": 0}, {}], {}),
+    "depth": ([{"X": counts(40)}, {"X": counts(1)}], {}),
+    "empty-cells": ([{}], {}),
+    "rare-classes": ([{}], {"label": "cell_type"}),
+    "weights": ([{"n_obs": 900, "obs": {"ct": ["T"] * 899 + ["B"]}}], {"label": "ct"}),
+    "confounding": ([{"obs": {"ct": ["A"] * 24}}, {"obs": {"ct": ["B"] * 24}}], {"label": "ct"}),
+    "class-in-one-batch": (
+        [{"obs": {"ct": LABELS, "b": LABELS}}], {"label": "ct", "batch": "b"}),
+    "group-leak": ([{"obs": {"donor": ["d"] * 24, "split": LABELS}}], {"group": "donor"}),
+    "group-in-stores": ([{"obs": {"d": ["d"] * 24}}, {"obs": {"d": ["d"] * 24}}], {"group": "d"}),
+    "recipe-keys": ([{}], {"weights_keys": ["cell_type", "nowhere"], "split_by": "donor"}),
+    "split-groups": ([{"obs": {"d": ["d"] * 24}}], {"split_by": "d"}),
+    "split-unlabelled": ([{"obs": {"d": LABELS}}, {"obs": {"ct": LABELS}}], {"split_by": "d"}),
+    "split-share": ([{"obs": {"d": LABELS}}], {"split_by": "d"}),
+    "split-classes": (
+        [{"obs": {"d": [f"d{i // 6}" for i in range(24)], "ct": ["T"] * 12 + ["B"] * 12}}],
+        {"label": "ct", "split_by": "d", "split_fraction": 0.5, "split_seed": 1}),
+    "same-cells": ([{}, {}], {}),
+    "same-rows": ([{}, {"obs_names": [f"x{i}" for i in range(24)]}], {"deep": True}),
+    "same-cells-twice": ([{"obs_names": ["a"] * 24}], {}),
+    "column-oriented": ([{"kind": "h5ad-csc"}], {}),
+    "obs-schema": ([{"obs": {"n": LABELS}}, {"obs": {"n": np.arange(24)}}], {}),
+    "assay": ([{"obs": {"assay": LABELS}}], {}),
+    "provenance": ([{}], {}),
+}  # fmt: skip
+ELSEWHERE = {
+    "duplicate-genes", "join-one-store", "unreadable-store", "unreadable-element", "refused", "layout",
+}  # fmt: skip
+
+
+def cases_of(module):
+    """The checks of a module of checks."""
+    return [name for name in FINDS if CHECKS[name].look.__module__ == module.__name__]
+
+
+def finds(tmp_path, name):
+    """Audit the collection of a check: it finds something, and its fix puts that right."""
+    stores, asked = FINDS[name]
+    audit = quiet(made(tmp_path, stores), **asked)
+    findings = found(audit, name)
+    assert findings, (ids(audit), audit.not_applicable)
+    for finding in findings:
+        assert set(finding.stores) <= set(audit.stores.index)
+        assert finding.message
+        assert finding.number is not None
+        assert "{" not in finding.message
+        if finding.fix is None:
+            continue
+        # The fix is a recipe, the code makes it, and the finding is gone with it.
+        scope = {"recipe": audit.recipe, "Encoder": mv.Encoder}
+        exec(finding.code, scope)
+        assert scope["recipe"] == finding.fix == audit.recipe_with(finding)
+        options = {key: asked[key] for key in ("label", "group", "deep") if key in asked}
+        mended = quiet(None, recipe=finding.fix, **options)
+        assert finding.message not in [one.message for one in mended.findings]
+
+
+GOOD = [
+    {
+        "store": i,
+        "n_obs": 120,
+        "genes": symbols(),
+        "X": counts(5, 120),
+        "obs": {
+            "ct": ["T", "B"] * 60,
+            "donor": [f"{i}{k // 60}" for k in range(120)],
+            "split": ["train"] * 60 + ["test"] * 60,
+            "assay": ["10x"] * 120,
+            "b": [f"b{k // 60}" for k in range(120)],
+        },
+        "uns": {"title": "made"},
+    }
+    for i in range(3)
+]

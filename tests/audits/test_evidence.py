@@ -1,0 +1,61 @@
+"""The tables of a collection: filters, unknown labels and the split of the recipe apply."""
+
+import numpy as np
+import pytest
+
+from tests.audits import LABELS, found, made, quiet, write
+
+
+def test_filters_count(tmp_path):
+    audit = quiet([write(tmp_path)], "cell_type", obs_filter={"cell_type": ["T cell", "B cell"]})
+    assert audit.labels().n_rows == len(audit.collection())
+    assert set(audit.labels().classes) == {"T cell", "B cell"}
+    assert audit.weights().n_missing == 0
+    assert len(quiet([write(tmp_path)], obs_filter={"nowhere": 1}).findings)
+
+
+def test_an_unknown_label_weighs_as_a_class(tmp_path):
+    audit = quiet([write(tmp_path)], "cell_type", unknown_label="B cell")
+    expected = audit.collection().get_label_weights("cell_type", return_categories=True)
+    assert audit.weights().table["weight"].to_dict() == pytest.approx(expected)
+    both = audit.collection().get_label_weights(["cell_type", "batch"], return_categories=True)
+    assert audit.weights(["cell_type", "batch"]).table["weight"].to_dict() == pytest.approx(both)
+
+
+def test_crosstab(tmp_path):
+    audit = quiet(made(tmp_path, [{"obs": {"a": LABELS, "b": LABELS}}]))
+    assert audit.crosstab("a", "b").loc["T", "B"] == 0
+    assert audit.crosstab("a", "nowhere").shape == (0, 0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_audit_judges_the_split_that_is_made(tmp_path, seed):
+    """Filter, alias and new names included: what is said of a split is true of the engine's."""
+    stores = [
+        {"obs": {"who" if i else "donor": [f"d{(k * 7 + i) % 9}" for k in range(24)],
+                 "ct": [f"c{(k + i) // 5}" for k in range(24)]}}
+        for i in range(3)
+    ]  # fmt: skip
+    request = {
+        "obs_keys": ["ct"],
+        "obs_alias": {"person": ["who", "donor"]},
+        "relabel": {"person": {"d1": "d0", "d2": None}},
+        "obs_filter": {"ct": ["c0", "c1", "c2", "c3"]},
+        "split_by": "person",
+        "split_seed": seed,
+        "split_fraction": 0.3,
+    }
+    audit = quiet(made(tmp_path, stores), "ct", recipe=None, **request)
+    train, validation = audit.collection().split()
+    (finding,) = found(audit, "split-unlabelled")
+    missing = sum(str(v) == "nan" for v in train.get_merged_labels("person"))
+    assert finding.number == missing
+    counts = [np.unique(part.get_merged_labels("ct").astype(str)) for part in (train, validation)]
+    single = np.setxor1d(*counts)
+    findings = found(audit, "split-classes")
+    assert sum(finding.number for finding in findings) == len(single)
+    for name in single:
+        side = "training" if name in counts[0] else "validation"
+        assert f"'{name}' ({side})" in findings[0].message
+    share = len(validation) / (len(train) + len(validation) - missing)
+    assert bool(found(audit, "split-share")) == (abs(share - 0.3) > 0.05)
