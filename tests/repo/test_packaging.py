@@ -89,6 +89,7 @@ def test_sdist_can_be_built_from(built, repository):
     assert not any("_core." in name or name.startswith("build/") for name in names)
 
 
+@pytest.mark.slow
 def test_wheel_works_where_there_is_no_compiler(wheel, repository, tmp_path):
     """What `make wheel` does, less the empty environment: this one's other packages serve."""
     place = tmp_path / "site"
@@ -179,6 +180,7 @@ native.function("unshuffle")(descriptor.ctypes.data)
 """
 
 
+@pytest.mark.slow
 def test_sanitizers_find_what_is_wrong_and_nothing_else(hatch_build, repository, tmp_path):
     """What `make sanitize` does, of the decoders alone."""
     if hatch_build.sanitizer_runtime() is None:
