@@ -1,4 +1,4 @@
-"""What was read of stores, kept for the next audit as long as their files are unchanged."""
+"""Scans of stores, kept for the next audit as long as their files are unchanged."""
 
 from __future__ import annotations
 

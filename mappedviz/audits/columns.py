@@ -19,7 +19,7 @@ MANY_VALUES = 2_000
 
 @dataclass(frozen=True, eq=False)
 class ObsFacts:
-    """What one obs column of one store holds.
+    """Facts about one obs column of one store.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class ObsFacts:
 
 
 def obs_facts(column: Column) -> ObsFacts:
-    """What a column holds, with the counts of its values where they are few.
+    """Facts about a column, with the counts of its values where they are few.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def obs_facts(column: Column) -> ObsFacts:
 
 
 def _few_values(data: Array) -> bool:
-    """Whether the beginning of a column does not show yet that all values differ."""
+    """Return False if the beginning of a column shows that it has many values."""
     head = data[: 4 * MANY_VALUES].tolist()
     return len(set(head)) <= MANY_VALUES
 

@@ -82,7 +82,7 @@ class Evidence:
 
     @lazy
     def used(self) -> list[tuple[str, Scan]]:
-        """Those of the readable stores that the engine reads; all of them where it refuses."""
+        """Readable stores that the engine reads; all of them if it refuses."""
         if self.plan is None:
             return self.readable
         kept = {store.path for store in self.plan.stores}
@@ -130,7 +130,7 @@ class Evidence:
             return None
 
     def has(self, key: str) -> bool:
-        """Whether any store has an obs key."""
+        """Return True if any store has an obs key."""
         return bool(self.labels(key).n_rows) and not bool(
             (self.labels(key).absent == self._rows_of(self.labels(key))).all()
         )

@@ -142,7 +142,7 @@ class Check:
     look: CheckFunction
 
     def run(self, evidence: Evidence) -> list[Finding] | NotApplicable:
-        """What it finds; an empty list is a pass."""
+        """Return what the check finds; an empty list is a pass."""
         try:
             return [self._finding(found, evidence) for found in self.look(evidence)]
         except NotApplicableError as reason:

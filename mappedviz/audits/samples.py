@@ -22,7 +22,7 @@ _BLOCK = 16  # neighbouring rows that are sampled together: a chunk holds many r
 
 @dataclass(frozen=True, eq=False)
 class MatrixSample:
-    """What some rows of a matrix say about it.
+    """Sums and ranges of some rows of a matrix.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class MatrixSample:
 
     @property
     def scale(self) -> str:
-        """What the values are, on the evidence of the sample.
+        """Scale of the values, on the evidence of the sample.
 
         ``"empty"``, ``"not finite"``, ``"scaled"`` (negative values), ``"counts"``, ``"log1p"`` (expm1
         of all rows sums to the same), ``"normalised"`` (all rows sum to the same), ``"logarithms"`` (no

@@ -44,7 +44,7 @@ class ScanCancelledError(MappedvizError):
 
 @dataclass(frozen=True)
 class Wants:
-    """What to read of a store beyond its facts.
+    """Elements to read of a store beyond its facts.
 
     Attributes
     ----------
@@ -208,7 +208,7 @@ def read_store(path: str, wants: Wants, stop: Callable[[], None] = lambda: None)
 
 
 def is_complete(scan: Scan, wants: Wants) -> bool:
-    """Whether a scan has all that is wanted, columns apart, which are read when asked for."""
+    """Return True if a scan has all that is wanted, apart from columns, which are read on demand."""
     return not _to_open(scan, wants) and not (wants.obs_names and _lacks_obs_names(scan))
 
 
@@ -225,7 +225,7 @@ def complete(scan: Scan, wants: Wants, stop: Callable[[], None]) -> None:
 
 
 def _kept(scan: Scan, key: str, read: Callable[[], _T]) -> _T | None:
-    """What `read` returns, or None with the error noted."""
+    """Return what `read` returns, or None with the error noted."""
     try:
         return read()
     except ScanCancelledError:

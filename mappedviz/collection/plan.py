@@ -58,7 +58,7 @@ class CodedKey:
         return self.table[self.labels.codes[indices]]
 
     def take(self, rows: Array) -> CodedKey:
-        """Of some rows; encoder and table stay."""
+        """Return this key restricted to `rows`; encoder and code table are unchanged."""
         return replace(self, labels=replace(self.labels, codes=self.labels.codes[rows]))
 
     def sample(self, index: int) -> Any:
@@ -77,7 +77,7 @@ class NumericKey:
     Attributes
     ----------
     values
-        Of all rows; what stands where one is missing is not defined.
+        Of all rows; the value of a row without one is not defined.
     missing
         Boolean (n_rows,), or None where no row misses it.
     present
@@ -100,7 +100,7 @@ class NumericKey:
         return values
 
     def take(self, rows: Array) -> NumericKey:
-        """Of some rows; the type of a batch stays, whether or not one of them is missing."""
+        """Return this key restricted to `rows`; the type of a batch is unchanged."""
         missing = None if self.missing is None else self.missing[rows]
         return replace(self, values=self.values[rows], missing=missing)
 
@@ -190,7 +190,7 @@ class Plan:
 
 @dataclass(eq=False)
 class _Read:
-    """What is read of one store while it is open."""
+    """Columns and names that are read of one store while it is open."""
 
     source: GivenStore
     columns: dict[str, Column | None]
@@ -267,7 +267,7 @@ def make_plan(
 def _read_all(
     recipe: Recipe, sources: Iterable[StoreSource], keys: Sequence[str], lists: _NameLists
 ) -> tuple[list[_Read], list[StoreError]]:
-    """What the plan needs of each store; errors of those that the recipe lets be skipped."""
+    """Read each store; return what was read, and the errors of stores that the recipe skips."""
     read: list[_Read] = []
     left_out: list[StoreError] = []
     for source in sources:

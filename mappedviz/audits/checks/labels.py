@@ -37,7 +37,7 @@ def _labelled(e: Evidence) -> str:
 
 
 def _rank(key: str, name: str, facts: ObsFacts) -> tuple[int, int] | None:
-    """How well an obs column may stand for a label; less is better, None is not at all."""
+    """Rank of an obs column as a label; less is better, None is no candidate."""
     n = len(facts.labels or ())
     if facts.kind not in ("categorical", "string") or not 2 <= n <= 500:
         return None

@@ -266,7 +266,7 @@ def _renumber(lists: Sequence[Array]) -> tuple[Array, list[Array]]:
 def _patterns(
     stores: Sequence[str], unique: Sequence[Array], list_of: Array, n: int
 ) -> tuple[pd.DataFrame, int]:
-    """Which stores have a variable, as bits, counted."""
+    """Patterns of the stores that have a variable, counted, and how many there are."""
     import pandas as pd
 
     pattern = np.zeros(n, dtype=np.int64)

@@ -20,7 +20,7 @@ _KIND = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _KINDS
 
 
 def id_kind(names: Sequence[str] | Array) -> str:
-    """What kind of identifiers names of variables are.
+    """Kind of identifiers that the names of variables are.
 
     ``"ensembl"``, ``"ensembl.version"``, ``"symbol"``, ``"positional"`` (0, 1, 2 …), ``"number"``, ``"other"``
     or ``"none"``; the kind of most of them, by up to 2,000 names.

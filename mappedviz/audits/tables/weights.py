@@ -1,4 +1,4 @@
-"""What weights do to an epoch: shares, draws, effective size. Pure functions of class counts."""
+"""Effect of weights on an epoch: shares, draws, effective size. Pure functions of class counts."""
 
 from __future__ import annotations
 
