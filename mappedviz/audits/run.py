@@ -17,7 +17,7 @@ from mappedviz.audits.samples import SAMPLED_ROWS
 from mappedviz.audits.scan import Scan, Wants
 from mappedviz.audits.workers import scan_stores
 from mappedviz.recipe.recipe import Recipe
-from mappedviz.stores.store import expand_paths
+from mappedviz.stores.paths import expand_paths
 
 if TYPE_CHECKING:
     from mappedviz.audits.progress import Progress

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mappedviz.errors import MappedvizError, StoreError
-from mappedviz.stores.store import expand_paths
+from mappedviz.stores.paths import expand_paths
 
 NAME = "explore"
 _HINTS = """\

@@ -16,7 +16,9 @@ import numpy as np
 from mappedviz.errors import MissingKeyError, StoreError
 from mappedviz.formats.columns import Column
 from mappedviz.recipe.names import Names
-from mappedviz.stores.store import Store, expand_paths, unopenable
+from mappedviz.stores.opening import unopenable
+from mappedviz.stores.paths import expand_paths
+from mappedviz.stores.store import Store
 
 if TYPE_CHECKING:
     from mappedviz.recipe.recipe import Recipe

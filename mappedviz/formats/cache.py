@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,8 +15,6 @@ from mappedviz._types import Array
 from mappedviz.formats.forks import renewed_after_fork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
-
     from mappedviz.formats.chunks import ChunkedArray
     from mappedviz.formats.files import FilePool
 

@@ -9,6 +9,7 @@ file, so it outlives forks and closed handles. Descriptors come from a bounded
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,8 +21,6 @@ from mappedviz.formats.codecs import DecodeError, Pipeline
 from mappedviz.formats.grids import grid_of, unravel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
-
     from mappedviz.formats.files import FilePool
     from mappedviz.formats.sources import Direct, Source
 

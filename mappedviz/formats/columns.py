@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 
 from mappedviz._types import Array
 from mappedviz.formats.encodings import child_array, encoding_of, malformed
 from mappedviz.formats.nodes import ArrayNode, GroupNode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 ColumnKind: TypeAlias = Literal["categorical", "string", "integer", "float", "boolean"]
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from mappedviz.errors import AbsentStoreError, StoreError
 from mappedviz.formats.forks import ForkSafeLock, renewed_after_fork
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["FileHandle", "FilePool", "Stamp", "default_max_files", "os_error", "pread", "read_file"]
 

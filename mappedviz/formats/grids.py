@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
 from mappedviz._types import Array
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 #: Unfiltered data are read in pieces of about this size, however they were written.
 VIRTUAL_CHUNK_BYTES = 1 << 20

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import numpy as np
@@ -19,9 +20,6 @@ from mappedviz.formats.hdf5_chunks import chunk_map
 from mappedviz.formats.hdf5_dataset import Hdf5Dataset, OpenFile
 from mappedviz.formats.hdf5_errors import Somewhere, cannot_open, readable
 from mappedviz.formats.nodes import GroupNode, join, read_selection, split
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,6 @@ from mappedviz.formats.grids import (
 from mappedviz.formats.sources import Extents, Held
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mappedviz.formats.hdf5_dataset import Hdf5Dataset
 
 __all__ = ["chunk_map"]

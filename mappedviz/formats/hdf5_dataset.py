@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,6 @@ from mappedviz.formats.hdf5_errors import readable
 from mappedviz.formats.nodes import ArrayNode, strings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mappedviz.errors import ElementError
     from mappedviz.formats.files import Stamp
 

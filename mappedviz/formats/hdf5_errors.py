@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from mappedviz.errors import StoreError
 from mappedviz.formats.files import os_error
 from mappedviz.formats.nodes import Node, not_utf8
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["Somewhere", "cannot_open", "readable"]
 

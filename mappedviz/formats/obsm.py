@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -12,9 +13,6 @@ from mappedviz.formats.encodings import child_array, encoding_of, malformed
 from mappedviz.formats.frames import column_names, frame_length, read_column
 from mappedviz.formats.matrices import matrix_facts
 from mappedviz.formats.nodes import ArrayNode, GroupNode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["ObsmFacts", "obsm_facts", "read_field", "read_obsm"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,8 +15,6 @@ from mappedviz.formats.codecs import DecodeError, crc32c
 from mappedviz.formats.grids import unravel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
-
     from mappedviz.formats.files import FilePool, Stamp
 
 __all__ = ["Direct", "Extents", "Held", "Members", "Place", "Shards", "Source"]

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -26,9 +27,6 @@ from mappedviz.formats.sources import Extents, Members, Place, Shards, Source
 from mappedviz.formats.zarr_files import ZarrDirectory, ZarrFiles, ZarrZip
 from mappedviz.formats.zarr_metadata import Layout, is_pickled, layout_v2, layout_v3
 from mappedviz.formats.zarr_text import decode_texts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _COPY_AGAIN = "Copy or download the store again."
 

@@ -6,15 +6,12 @@ import os
 import struct
 import zipfile
 import zlib
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Protocol
 
 from mappedviz.errors import StoreError
 from mappedviz.formats.files import FilePool, Stamp, os_error, read_file
 from mappedviz.formats.sources import Place
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-from typing import Protocol
 
 __all__ = ["ZarrDirectory", "ZarrFiles", "ZarrZip"]
 

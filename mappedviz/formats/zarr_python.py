@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mappedviz._types import Array
 from mappedviz.formats.forks import not_forked_within
 from mappedviz.formats.nodes import ArrayNode, not_utf8, strings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["dtype_of", "read"]
 

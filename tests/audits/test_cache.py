@@ -12,7 +12,7 @@ from tests.audits import counts, found, quiet, write
 def test_nothing_is_read_twice(several, monkeypatch):
     audit = quiet(several, "cell_type")
     opened = []
-    from mappedviz.stores import store as stores
+    from mappedviz.stores import session as stores
 
     def open_root(path, kind):
         opened.append(path)

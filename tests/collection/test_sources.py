@@ -30,7 +30,7 @@ def path(tmp_path):
 @pytest.fixture
 def opened(monkeypatch):
     """The paths of the files that are opened."""
-    from mappedviz.stores import store
+    from mappedviz.stores import session as store
 
     real, paths = store.open_root, []
 

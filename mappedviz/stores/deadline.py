@@ -1,0 +1,141 @@
+"""Asking a child process, which can be ended: the only way to give up a library that never returns.
+
+Children are plain processes that speak over pipes, not those of multiprocessing, which would run
+the user's script again in each.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import IO, Any
+
+from mappedviz.errors import StoreError
+
+__all__ = ["Child", "serve"]
+
+
+class Child:
+    """A child process that answers one request after the other.
+
+    Parameters
+    ----------
+    program
+        Python code that ends in a call of :func:`serve`.
+
+    Examples
+    --------
+    >>> child = Child("from mappedviz.stores.deadline import serve; serve(lambda path: path[::-1])")
+    >>> child.ask("abc", timeout=60)
+    'cba'
+    >>> child.end()
+    """
+
+    def __init__(self, program: str) -> None:
+        # What the caller's Python finds, its own children find as well.
+        paths = [os.environ.get("PYTHONPATH"), *sys.path]
+        environment = {
+            "OPENBLAS_NUM_THREADS": "1",  # numpy would start as many as there are processors
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+        }
+        self.process = subprocess.Popen(  # noqa: S603 - this very Python
+            [sys.executable, "-c", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+        )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self._requests: IO[bytes] = self.process.stdin
+        self._answers: IO[bytes] = self.process.stdout
+        self._begun = False
+
+    def ask(self, path: str, request: Any = None, timeout: float | None = None) -> Any:
+        """Return the answer to a request about a store; the process is ended if it fails.
+
+        Parameters
+        ----------
+        path
+            The store, for errors.
+        request
+            What is sent; default: the path.
+        timeout
+            Seconds that the answer may take; the child's imports do not count.
+
+        Raises
+        ------
+        StoreError
+            The answer was late, or the process ended.
+        """
+        late = threading.Event()
+        try:
+            pickle.dump(path if request is None else request, self._requests, protocol=5)
+            self._requests.flush()
+            if not self._begun:
+                pickle.load(self._answers)  # noqa: S301 - written by our own child
+                self._begun = True
+            timer = None if timeout is None else threading.Timer(timeout, self._kill, (late,))
+            if timer is not None:
+                timer.daemon = True
+                timer.start()
+            try:
+                return pickle.load(self._answers)  # noqa: S301 - as above
+            finally:
+                if timer is not None:
+                    timer.cancel()
+        except (OSError, EOFError, pickle.UnpicklingError) as error:
+            self.end()
+            if late.is_set():
+                raise StoreError(
+                    f"did not open within {timeout:g} s",
+                    store=path,
+                    remedy="The file may be damaged; check it, or raise open_timeout.",
+                ) from error
+            raise StoreError(
+                "ended the process that opened it",
+                store=path,
+                remedy="The file is damaged; leave it out.",
+            ) from error
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process has been ended, so that another one must be made."""
+        return self._requests.closed
+
+    def _kill(self, late: threading.Event) -> None:
+        late.set()
+        self.process.kill()
+
+    def kill(self) -> None:
+        """End the process, whatever it is doing, from any thread; who waits gets the error."""
+        self.process.kill()
+
+    def end(self) -> None:
+        """End the process and close its pipes."""
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self._requests, self._answers):
+            with suppress(OSError):
+                pipe.close()
+
+
+def serve(answer: Callable[[Any], Any]) -> None:
+    """Answer the requests of the process that started this one, until it ends; see :class:`Child`."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no answer
+    requests = sys.stdin.buffer
+    found: Any = "ready"
+    while True:
+        pickle.dump(found, answers, protocol=5)
+        answers.flush()
+        try:
+            request = pickle.load(requests)  # noqa: S301 - written by our own parent
+        except EOFError:
+            return
+        found = answer(request)

@@ -1,0 +1,108 @@
+"""Opening many stores: one after the other, within a time each, with those left out named."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import Literal, TypeVar
+
+from mappedviz._types import PathLike
+from mappedviz.errors import StoreError, StoreWarning
+from mappedviz.stores.deadline import Child, serve
+from mappedviz.stores.store import Store
+
+__all__ = ["open_stores", "unopenable"]
+
+_T = TypeVar("_T")
+_PROGRAM = "from mappedviz.stores.opening import serve_openings; serve_openings()"
+
+
+def open_stores(
+    paths: Iterable[PathLike],
+    then: Callable[[Store], _T],
+    *,
+    on_error: Literal["raise", "skip"] = "raise",
+    timeout: float | None = None,
+    failed: Mapping[str, StoreError] | None = None,
+) -> list[tuple[Store, _T]]:
+    """Open stores one after the other and do something with each while its file is open.
+
+    Parameters
+    ----------
+    paths
+        Paths of stores.
+    then
+        Called with each store inside its session; its result is returned.
+    on_error
+        ``"skip"`` leaves a store that cannot be opened out, with a :class:`StoreWarning` that
+        lists all of them at the end.
+    timeout
+        Seconds that one store may take. A crafted or damaged HDF5 file can make the library
+        spin forever, and nothing inside the process can stop it; with a timeout each store is
+        first opened in a child process, which can be ended.
+    failed
+        Paths that are known to be no stores, and why: see :func:`expand_paths`.
+
+    Returns
+    -------
+    list of (Store, result)
+    """
+    wanted = [os.fspath(path) for path in paths]
+    trouble = dict(failed or {})
+    if timeout is not None:
+        trouble |= unopenable([path for path in wanted if path not in trouble], timeout)
+    opened: list[tuple[Store, _T]] = []
+    skipped: list[str] = []
+    for path in wanted:
+        try:
+            if path in trouble:
+                raise trouble[path]
+            with Store.opened(path) as store:
+                opened.append((store, then(store)))
+        except StoreError as error:
+            if on_error == "raise":
+                raise
+            skipped.append(str(error))
+    if skipped:
+        warnings.warn(
+            f"left out {len(skipped)} of {len(wanted)} stores:\n" + "\n".join(skipped),
+            StoreWarning,
+            stacklevel=3,
+        )
+    return opened
+
+
+def unopenable(paths: Iterable[str], timeout: float) -> dict[str, StoreError]:
+    """Return the paths of stores that could not be opened in time, or killed the process, and why.
+
+    Each store is opened in a child process; one that raises an error of its own is not listed.
+    """
+    trouble: dict[str, StoreError] = {}
+    child: Child | None = None
+    try:
+        for path in dict.fromkeys(paths):
+            if child is None or child.ended:
+                child = Child(_PROGRAM)
+            try:
+                child.ask(path, timeout=timeout)
+            except StoreError as error:
+                trouble[path] = error
+    finally:
+        if child is not None:
+            child.end()
+    return trouble
+
+
+def serve_openings() -> None:
+    """Open stores for the process that started this one."""
+    serve(_open)
+
+
+def _open(path: str) -> None:
+    # The parent meets the same error and reports it.
+    with suppress(Exception), Store.opened(path) as store:
+        store.read_var_names()
+        for name in store.facts.obs_columns:
+            store.obs_column(name)

@@ -1,0 +1,87 @@
+"""How paths, patterns and folders become stores."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable
+
+from mappedviz._types import SUFFIXES, PathLike
+from mappedviz.errors import StoreError
+from mappedviz.formats.files import os_error
+from mappedviz.formats.registry import FORMATS
+
+__all__ = ["expand_paths"]
+
+
+def expand_paths(
+    paths: Iterable[PathLike], failed: dict[str, StoreError] | None = None
+) -> list[str]:
+    """Paths of stores: globs and directories of stores are replaced by what they hold, sorted.
+
+    Parameters
+    ----------
+    paths
+        Stores, patterns such as ``"data/*.h5ad"``, or directories that hold stores.
+    failed
+        Where given, a pattern that matches nothing and a directory without stores stay as they
+        are, and why is noted here; else that is raised.
+
+    Raises
+    ------
+    StoreError
+        A pattern matches nothing, or a directory holds no store.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> [Path(path).name for path in expand_paths(["notebooks/data/10x*.h5ad"])]
+    ['10x_pbmc68k_reduced.h5ad']
+    """
+    found: list[str] = []
+    for path in paths:
+        text = os.fspath(path)
+        try:
+            found += _stores_at(text)
+        except StoreError as error:
+            if failed is None:
+                raise
+            failed[text] = error.with_traceback(None)
+            found.append(text)
+    return found
+
+
+def _stores_at(path: str) -> list[str]:
+    """The stores that a path, a directory of stores or a pattern stands for."""
+    inside: list[str] | None = None
+    try:
+        if os.path.isdir(path) and not _is_store(path):
+            inside = [entry.path for entry in os.scandir(path) if _may_be_store(entry.name)]
+    except OSError as error:
+        raise os_error(error, path) from error
+    if inside is None and (os.path.lexists(path) or not glob.has_magic(path)):
+        return [path]
+    matches = sorted(glob.glob(path, recursive=True) if inside is None else inside)
+    if not matches and inside is None:
+        raise StoreError(
+            "matches no file",
+            store=path,
+            remedy="Check the pattern and the folder that it starts from.",
+        )
+    if not matches:
+        raise StoreError(
+            "is a directory without .h5ad files or .zarr stores",
+            store=path,
+            remedy="Name a directory that holds stores, or the stores themselves.",
+        )
+    return matches
+
+
+def _may_be_store(name: str) -> bool:
+    """Whether a folder picks up a file or directory of this name."""
+    return any(name.lower().endswith(suffixes) for suffixes in SUFFIXES.values())
+
+
+def _is_store(path: str) -> bool:
+    """Whether a directory is itself a store, if perhaps a damaged one."""
+    return any(each.root_files is not None and each.root_files(path) for each in FORMATS.values())
