@@ -200,15 +200,16 @@ i64 dense_span(const Matrix &m, i64 row, char *scratch, const char *&found) {
 // Copy indices as uint32; false where one is not in [0, n_vars). A mapped file may change after
 // a check: it is the copy that is checked and used.
 template <class T>
-bool narrow(const char *in, i64 n, u32 n_vars, u32 *out) {
-  bool bad = false;
+bool narrow(const char *__restrict in, i64 n, u32 n_vars, u32 *__restrict out) {
+  u64 far = 0;
+  u32 bad = 0;  // as wide as a column: the compiler makes vectors of the loop
   for (i64 j = 0; j < n; ++j) {
     const T column = load<T>(in, j);  // a negative one is an unsigned one above every limit
-    if constexpr (sizeof(T) == 8) bad |= static_cast<u64>(column) >= n_vars;
+    if constexpr (sizeof(T) == 8) far |= static_cast<u64>(column) >> 32;
     out[j] = static_cast<u32>(column);
-    bad |= out[j] >= n_vars;
+    bad |= static_cast<u32>(static_cast<u32>(column) >= n_vars);
   }
-  return !bad;
+  return bad == 0 && far == 0;
 }
 
 bool narrow_any(i64 type, const char *in, i64 n, u32 n_vars, u32 *out) {
@@ -226,9 +227,9 @@ bool narrow_any(i64 type, const char *in, i64 n, u32 n_vars, u32 *out) {
 
 // Whether every column is above the one before: in order, and none twice.
 bool ascending(const u32 *columns, i64 n) {
-  bool wrong = false;
-  for (i64 j = 1; j < n; ++j) wrong |= columns[j] <= columns[j - 1];
-  return !wrong;
+  u32 wrong = 0;
+  for (i64 j = 1; j < n; ++j) wrong |= static_cast<u32>(columns[j] <= columns[j - 1]);
+  return wrong == 0;
 }
 
 // Columns and stored values [start, stop) of a matrix, into the window.
@@ -240,8 +241,8 @@ i64 fetch_window(const Matrix &m, i64 start, i64 stop, Scratch &s) {
                         reinterpret_cast<std::uintptr_t>(columns) % alignof(u32) == 0;
   if (in_place) {
     const u32 *same = reinterpret_cast<const u32 *>(columns), n_vars = static_cast<u32>(m.n_vars);
-    bool bad = false;
-    for (i64 j = 0; j < stop - start; ++j) bad |= same[j] >= n_vars;
+    u32 bad = 0;
+    for (i64 j = 0; j < stop - start; ++j) bad |= static_cast<u32>(same[j] >= n_vars);
     if (bad) return BAD_INDEX;
     s.window_columns = same;
   } else {
@@ -390,26 +391,38 @@ inline const char *as_output(const Entries &e, i64 type, Scratch &s) {
 
 // --- one row, dense -------------------------------------------------------------------------
 
+// `row + c`, or `dropped` where the row has no such column. No branch: whether a column is dropped
+// cannot be foreseen, and compilers take one where they are left the choice.
+template <class T>
+inline T *place(T *row, u32 c, u32 n_cols, T *dropped) {
+  T *found = row + c;
+#if defined(__x86_64__)
+  __asm__("cmpl %2, %1\n\tcmovae %3, %0" : "+r"(found) : "r"(c), "r"(n_cols), "r"(dropped) : "cc");
+  return found;
+#else
+  return c < n_cols ? found : dropped;
+#endif
+}
+
 // Values to their columns of a row of zeros. Columns null: 0, 1, 2, ..., as of 2-d arrays, whose
 // values are put there as they are.
 template <class T>
 void scatter(const u32 *columns, i64 n, const char *values, const u32 *remap, T *row, u32 n_cols, u64 &beside) {
-  // Whether a column is dropped cannot be foreseen: an address is chosen, no branch taken.
   T *dropped = reinterpret_cast<T *>(&beside);
   if (!columns) {
     for (i64 j = 0; j < n; ++j) {
       const u32 c = remap[j];
-      *(c < n_cols ? row + c : dropped) = load<T>(values, j);
+      *place(row, c, n_cols, dropped) = load<T>(values, j);
     }
   } else if (remap) {
     for (i64 j = 0; j < n; ++j) {
       const u32 c = remap[columns[j]];
-      *(c < n_cols ? row + c : dropped) = from_zero(load<T>(values, j));
+      *place(row, c, n_cols, dropped) = from_zero(load<T>(values, j));
     }
   } else {
     for (i64 j = 0; j < n; ++j) {
       const u32 c = columns[j];
-      *(c < n_cols ? row + c : dropped) = from_zero(load<T>(values, j));
+      *place(row, c, n_cols, dropped) = from_zero(load<T>(values, j));
     }
   }
 }
