@@ -173,6 +173,27 @@ i64 span(const Chunks &chunks, Source from, i64 start, i64 stop, char *scratch, 
   return OK;
 }
 
+// Ask for elements [start, stop) that will be needed soon and lie in memory: rows in random order are
+// far apart, and each would be waited for.
+void prefetch(const Chunks &chunks, Source from, i64 start, i64 stop) {
+  if (from.fd >= 0) return;
+  while (start < stop) {
+    const i64 chunk = start / chunks.length, end = smaller(stop, (chunk + 1) * chunks.length);
+    const i64 base = position(chunks, chunk);
+    if (base < 0) return;
+    const char *first = at<const char>(base + from.origin + start % chunks.length * chunks.item);
+    for (i64 byte = 0; byte < (end - start) * chunks.item; byte += 64) __builtin_prefetch(first + byte, 0, 2);
+    start = end;
+  }
+}
+
+void prefetch(const Matrix &m, i64 row) {
+  i64 start = 0, stop = 0;
+  if (m.dense || !pointers(m, row, start, stop)) return;
+  prefetch(m.columns, m.columns_from, start, stop);
+  prefetch(m.values, m.values_from, start, stop);
+}
+
 // A row of a 2-d array: where it lies, or copied to `scratch`.
 i64 dense_span(const Matrix &m, i64 row, char *scratch, const char *&found) {
   const Chunks &chunks = m.values;
@@ -577,6 +598,7 @@ i64 dense(Batch &b) {
       if (k >= run) {
         for (run = k + 1; run < last && rows[run] == rows[run - 1] + 1;) ++run;
       }
+      if (k + 1 < last && k + 1 >= run) prefetch(m, rows[k + 1]);
       char *out = at<char>(b.out) + out_rows[k] * b.n_cols * to.item;
       const i64 code = m.dense ? dense_row(m, rows[k], to, out, s)
                                : sparse_row(m, rows[k], run - k - 1, to, b.longest, out, s);
@@ -626,6 +648,10 @@ i64 csr(Batch &b) {
           const i64 after = slots[turns ? turns[run] : run];
           if (after < 0 || part_of[after] != part || rows[after] != rows[before] + 1) break;
         }
+      }
+      if (k + 1 < n_turns && k + 1 >= run) {
+        const i64 next = slots[turns ? turns[k + 1] : k + 1];
+        if (next >= 0) prefetch(matrices[part_of[next]], rows[next]);
       }
       u64 behind_value = 0;
       i32 behind_column = 0;
