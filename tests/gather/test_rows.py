@@ -157,6 +157,25 @@ def test_matrices_of_one_batch_may_differ_much_in_width():
     np.testing.assert_array_equal(gather_csr(parts, 4, 8, np.float32)[2], expected[expected != 0])
 
 
+@pytest.mark.parametrize("dtype", ["u1", "f4", "f8"])
+@pytest.mark.parametrize("shift", [0, 1, 3])
+def test_large_batches_are_written_past_the_caches(dtype, shift):
+    """From some megabytes on, whatever the alignment of the rows; others stay as they were."""
+    rng = np.random.default_rng(0)
+    n_rows, n_cols = 1500, 5001
+    whole = rng.integers(0, 200, (40, n_cols)) * (rng.random((40, n_cols)) < 0.05)
+    indptr = np.concatenate([[0], np.cumsum((whole != 0).sum(1))])
+    matrix = Matrix.from_csr(indptr, np.nonzero(whole)[1], whole[whole != 0], n_cols)
+    memory = np.full(n_rows * n_cols + 8, 77, dtype)
+    out = memory[shift : shift + n_rows * n_cols].reshape(n_rows, n_cols)
+    rows, out_rows = rng.integers(0, 40, n_rows - 10), rng.permutation(n_rows)[10:]
+    gather_dense([Part(matrix, rows, out_rows)], out, threads=2)
+    np.testing.assert_array_equal(out[out_rows], whole[rows].astype(dtype))
+    assert (np.delete(out, out_rows, 0) == 77).all()
+    assert (memory[:shift] == 77).all()
+    assert (memory[shift + n_rows * n_cols :] == 77).all()
+
+
 # ------------------------------------------------------------------------------------ bounds
 ZONE = 64
 

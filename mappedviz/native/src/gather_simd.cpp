@@ -5,6 +5,10 @@
 #include <cstdlib>
 #include <unistd.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "gather.hpp"
 #include "values.hpp"
 
@@ -23,6 +27,14 @@ inline i64 count(u64 bits) {
   return static_cast<i64>((((bits + (bits >> 4)) & 0x0F0F0F0F0F0F0F0Fu) * 0x0101010101010101u) >> 56);
 #endif
 }
+
+// Batches of so many bytes are written past the caches, where the processor can.
+constexpr i64 STREAMED = 4 << 20;
+#if defined(__SSE2__)
+constexpr bool CAN_STREAM = true;
+#else
+constexpr bool CAN_STREAM = false;
+#endif
 
 inline i64 smaller(i64 a, i64 b) { return a < b ? a : b; }
 
@@ -76,6 +88,7 @@ class Scratch {
   i64 *below = nullptr;
   u64 beside = 0;  // where dropped values are written to
   Sums sums;
+  char *row = nullptr;  // where a row is made that is copied to a large batch
   // Values that are there already: of the matrix that begins at `of`, from `begin` to `end`.
   i64 of = -1, begin = 0, end = 0;
   const u32 *window_columns = nullptr;
@@ -94,6 +107,7 @@ class Scratch {
   }
   ~Scratch() {
     std::free(memory_);
+    std::free(row);
     std::free(sums.memory);
   }
   Scratch(const Scratch &) = delete;
@@ -452,7 +466,30 @@ i64 item_of(i64 type) {
   return with_type(type, [](auto value) { return static_cast<i64>(sizeof value); });
 }
 
-void put(const Entries &e, bool mapped, const Matrix &m, const Output &to, char *row, Scratch &s) {
+// Copy a row past the caches: so large a batch does not stay there, and memory that is written as a
+// whole need not be read first.
+void stream(const char *from, i64 n_bytes, char *to) {
+  i64 byte = 0;
+#if defined(__SSE2__)
+  byte = smaller(n_bytes, static_cast<i64>(-reinterpret_cast<std::uintptr_t>(to) % 16));
+  std::memcpy(to, from, static_cast<std::size_t>(byte));
+  for (; byte + 16 <= n_bytes; byte += 16) {
+    const __m128i some = _mm_loadu_si128(reinterpret_cast<const __m128i *>(from + byte));
+    _mm_stream_si128(reinterpret_cast<__m128i *>(to + byte), some);
+  }
+#endif
+  std::memcpy(to + byte, from + byte, static_cast<std::size_t>(n_bytes - byte));
+}
+
+// Before other threads see what was streamed.
+void finish_streams() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
+
+void put(const Entries &e, bool mapped, const Matrix &m, const Output &to, char *out, Scratch &s) {
+  char *const row = s.row ? s.row : out;
   std::memset(row, 0, static_cast<std::size_t>(to.n_cols * to.item));
   const char *values = as_output(e, to.type, s);
   const u32 *remap = mapped && m.remap ? at<const u32>(m.remap) : nullptr;
@@ -460,6 +497,7 @@ void put(const Entries &e, bool mapped, const Matrix &m, const Output &to, char 
     using T = decltype(value);
     scatter(e.columns, e.n, values, remap, reinterpret_cast<T *>(row), static_cast<u32>(to.n_cols), s.beside);
   });
+  if (s.row) stream(row, to.n_cols * to.item, out);
 }
 
 i64 sparse_row(const Matrix &m, i64 row, i64 ahead, const Output &to, i64 longest, char *out, Scratch &s) {
@@ -588,6 +626,9 @@ i64 dense(Batch &b) {
   const Output to{b.n_cols, b.type, b.bound, item_of(b.type)};
   Scratch s(b.longest, b.n_cols);
   if (!s.ok()) return NO_MEMORY;
+  if (CAN_STREAM && b.n_out * b.n_cols * to.item >= STREAMED) {
+    s.row = static_cast<char *>(std::malloc(static_cast<std::size_t>(b.n_cols * to.item)));
+  }
   const Matrix *matrices = at<const Matrix>(b.matrices);
   const i64 *rows = at<const i64>(b.rows), *out_rows = at<const i64>(b.out_rows);
   for (i64 p = 0; p < b.n_matrices; ++p) {
@@ -605,6 +646,7 @@ i64 dense(Batch &b) {
       if (code != OK) return failed(b, p, rows[k], code);
     }
   }
+  if (s.row) finish_streams();
   return OK;
 }
 
