@@ -18,7 +18,7 @@ __all__ = ["StoreFacts", "read_facts"]
 
 @dataclass(frozen=True)
 class StoreFacts:
-    """What one store contains, from its metadata, read once.
+    """Contents of one store, from its metadata, read once.
 
     Attributes
     ----------

@@ -199,7 +199,7 @@ class Store:
             )
 
     def column_facts(self, name: str, frame: Literal["obs", "var"] = "obs") -> ColumnFacts:
-        """What a column of obs or var is, without reading it."""
+        """Kind and size of a column of obs or var, without reading it."""
         with self.session() as root:
             return column_facts(root[frame], name, uns=group_at(root, "uns"))
 
