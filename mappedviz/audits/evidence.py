@@ -75,7 +75,7 @@ class Evidence:
         self._labels: dict[str, LabelTable] = {}
         self._merged: dict[str, Labels] = {}
 
-    @property
+    @lazy
     def readable(self) -> list[tuple[str, Scan]]:
         """Display name and scan of the stores that could be opened."""
         return [(n, s) for n, s in zip(self.names, self.scans, strict=True) if s.store is not None]
