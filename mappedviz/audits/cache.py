@@ -32,6 +32,7 @@ class _Shared:
 class _Entry:
     scan: Scan
     nbytes: int = 0
+    columns: int = 0  # that were measured
     keys: list[bytes] = field(default_factory=list)
 
 
@@ -101,7 +102,8 @@ class ScanCache:
             return None
         try:
             entry.scan.store.check_unchanged()
-            if not is_complete(entry.scan, wants):
+            lacking = not is_complete(entry.scan, wants)
+            if lacking:
                 with self._completing():
                     complete(entry.scan, wants, stop)
         except StoreError:
@@ -113,8 +115,9 @@ class ScanCache:
         with self._lock():
             if self._entries.get(key) is entry:
                 self._entries.move_to_end(key)
-                self._measure(entry)
-                self._tidy()
+                if lacking or entry.columns != entry.scan.n_columns:
+                    self._measure(entry)
+                    self._tidy()
         return entry.scan.only(wants, path)
 
     def put(self, scan: Scan, wants: Wants) -> Scan:
@@ -148,6 +151,7 @@ class ScanCache:
 
     def _measure(self, entry: _Entry) -> None:
         self._used_bytes -= entry.nbytes
+        entry.columns = entry.scan.n_columns
         entry.nbytes = _memory_of(entry.scan)
         self._used_bytes += entry.nbytes
 

@@ -121,6 +121,11 @@ class Scan:
         """Rows of the store; 0 if it could not be opened."""
         return 0 if self.known is None else self.known.store.facts.n_obs
 
+    @property
+    def n_columns(self) -> int:
+        """Obs columns that the store answers from memory."""
+        return 0 if self.known is None else self.known.n_columns
+
     def remember(self) -> None:
         """Let the store answer from memory what was read of it."""
         if self.known is None:

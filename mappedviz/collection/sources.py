@@ -168,6 +168,11 @@ class KnownStore(GivenStore):
         self._columns[name] = in_codes(column) if isinstance(column, Column) else column
 
     @property
+    def n_columns(self) -> int:
+        """Number of columns that are kept."""
+        return len(self._columns)
+
+    @property
     def nbytes(self) -> int:
         """Memory that the columns take, roughly; names are shared and not counted."""
         kept = [one for one in list(self._columns.values()) if isinstance(one, Column)]
