@@ -1,8 +1,8 @@
-"""Checks: each a small function that looks at the tables; its docstring is its message.
+"""Checks: each a small function of the tables; its docstring is its message.
 
 To add one, write a function in one of these modules and decorate it with
 :func:`~mappedviz.audits.findings.check`. It yields :class:`~mappedviz.audits.findings.Found`, or raises
-:class:`~mappedviz.audits.findings.NotApplicableError` where there is nothing to look at.
+:class:`~mappedviz.audits.findings.NotApplicableError` where there is nothing to judge.
 """
 
 from mappedviz.audits.checks import bias, files, genes, labels, splitting, values
