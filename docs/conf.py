@@ -31,7 +31,13 @@ nb_execution_mode = "off"
 autosummary_generate = True
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+# Members of our own bases, such as the rows of a collection, without those of other libraries.
+OTHERS = "object,dict,BaseException,Exception,OSError,Box,DOMWidget,Widget,HasTraits,HasDescriptors"
+autodoc_default_options = {
+    "members": True,
+    "inherited-members": OTHERS,
+    "show-inheritance": True,
+}
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
