@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,9 +18,40 @@ if TYPE_CHECKING:
     from mappedviz.formats.chunks import ChunkedArray
     from mappedviz.formats.files import FilePool
 
-__all__ = ["ChunkCache", "default_threads"]
+__all__ = ["Chunk", "ChunkCache", "WholeArray", "default_threads"]
 
 T = TypeVar("T")
+
+#: A chunk's key is its number and, above so many bits, the token of its array.
+_BITS = 44
+
+
+class Chunk(NamedTuple):
+    """A decoded chunk, and the address of its first element, which takes a while to ask for."""
+
+    values: Array
+    address: int
+
+
+class WholeArray:
+    """All chunks of an array, for as long as the cache holds each of them.
+
+    Attributes
+    ----------
+    chunks
+        The chunks, which must be kept alive while their addresses are used.
+    addresses
+        int64 (n_chunks,).
+    used
+        Whether somebody asked for it since the cache last looked for something to drop.
+    """
+
+    __slots__ = ("addresses", "chunks", "used")
+
+    def __init__(self, chunks: list[Chunk]) -> None:
+        self.chunks = chunks
+        self.addresses = np.array([chunk.address for chunk in chunks], np.int64)
+        self.used = True
 
 
 class _Slot:
@@ -81,6 +112,7 @@ class ChunkCache:
         self._held: OrderedDict[Hashable, Any] = OrderedDict()
         self._sizes: dict[Hashable, int] = {}
         self._tokens: dict[Hashable, int] = {}
+        self._whole: dict[int, WholeArray] = {}  # by token
         self.after_fork()
         renewed_after_fork(self)
 
@@ -96,18 +128,20 @@ class ChunkCache:
             self._held.pop(key, None)
             self._sizes.pop(key, None)
         self.nbytes = sum(self._sizes.values())
+        self._n_held = Counter(key >> _BITS for key in self._held if type(key) is int)
+        self._whole.clear()
 
     def __len__(self) -> int:
         return len(self._held)
 
     def get_many(self, array: ChunkedArray, chunks: Array | Sequence[int]) -> list[Array]:
         """Decoded chunks of one array, in the order asked; missing ones are decoded in parallel."""
-        return self.get_many_of([(array, chunks)])[0]
+        return [chunk.values for chunk in self.get_many_of([(array, chunks)])[0]]
 
     def get_many_of(
         self, wants: Sequence[tuple[ChunkedArray, Array | Sequence[int]]]
-    ) -> list[list[Array]]:
-        """The same for several arrays in one parallel sweep."""
+    ) -> list[list[Chunk]]:
+        """The same for several arrays in one parallel sweep, with their addresses."""
         out: list[list[Any]] = []
         mine: deque[_Slot] = deque()
         try:
@@ -123,6 +157,24 @@ class ChunkCache:
             raise
         return out
 
+    def whole(self, array: ChunkedArray) -> WholeArray | None:
+        """All chunks of an array, if all of them are held: no look-up per chunk then."""
+        token = self._token(array)
+        found = self._whole.get(token)
+        if found is not None:
+            found.used = True
+            return found
+        n = array.n_chunks
+        if not n or self._n_held[token] < n:
+            return None
+        with self._lock:
+            first = token << _BITS
+            chunks: list[Any] = [self._held.get(first + chunk) for chunk in range(n)]
+            if None in chunks:
+                return None
+            found = self._whole[token] = WholeArray(chunks)
+        return found
+
     def _look_up(
         self,
         wants: Sequence[tuple[ChunkedArray, Array | Sequence[int]]],
@@ -134,7 +186,7 @@ class ChunkCache:
         with self._lock:
             for array, chunks in wants:
                 numbers = np.asarray(chunks, dtype=np.int64)
-                keys = (numbers | (self._token(array) << 44)).tolist()
+                keys = (numbers | (self._token(array) << _BITS)).tolist()
                 row = self._all_held(keys)
                 if row is not None:
                     out.append(row)
@@ -217,6 +269,8 @@ class ChunkCache:
         with self._lock:
             self._held.clear()
             self._sizes.clear()
+            self._n_held.clear()
+            self._whole.clear()
             self.nbytes = 0
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -265,8 +319,9 @@ class ChunkCache:
                 return
             try:
                 assert slot.array is not None
-                value = slot.array.load(slot.chunk, self.files)
-                self._finish(slot, value, value.nbytes)
+                values = slot.array.load(slot.chunk, self.files)
+                chunk = Chunk(values, values.__array_interface__["data"][0])
+                self._finish(slot, chunk, values.nbytes)
             except Exception as error:
                 self._finish(slot, error=error)
             except BaseException:  # Ctrl-C: leave nothing behind that others wait for
@@ -285,14 +340,34 @@ class ChunkCache:
             keep = error is None and value is not None and size <= self.max_bytes
             if keep and slot.key not in self._held:
                 while self.nbytes + size > self.max_bytes:
-                    old, gone = self._held.popitem(last=False)
-                    self.nbytes -= self._sizes.pop(old)
-                    dropped.append(gone)
+                    dropped.append(self._drop_oldest())
                 self._held[slot.key] = value
+                if type(slot.key) is int:
+                    self._n_held[slot.key >> _BITS] += 1
                 self._sizes[slot.key] = size
                 self.nbytes += size
             if self._waiters:
                 self._changed.notify_all()
+
+    def _drop_oldest(self) -> Any:  # with the lock held
+        while True:
+            key = next(iter(self._held))
+            if type(key) is not int:
+                break
+            token = key >> _BITS
+            whole = self._whole.get(token)
+            if whole is None:
+                self._n_held[token] -= 1
+                break
+            if not whole.used:
+                del self._whole[token]
+                continue
+            # Whoever uses an array as a whole asks for no single chunk: all are as recent.
+            whole.used = False
+            for chunk in range(len(whole.chunks)):
+                self._held.move_to_end((token << _BITS) + chunk)
+        self.nbytes -= self._sizes.pop(key)
+        return self._held.pop(key)
 
     def _wait(self, slot: _Slot) -> Any:
         if not slot.ready:
@@ -306,5 +381,5 @@ class ChunkCache:
         if slot.error is None:
             return slot.value
         if isinstance(slot.error, _AbandonedError) and slot.array is not None:
-            return self.get_many(slot.array, [slot.chunk])[0]  # somebody else's Ctrl-C
+            return self.get_many_of([(slot.array, [slot.chunk])])[0][0]  # somebody else's Ctrl-C
         raise slot.error

@@ -21,7 +21,7 @@ from mappedviz.errors import StoreError
 from mappedviz.formats.cache import ChunkCache
 from mappedviz.formats.files import FileHandle, FilePool, os_error
 from mappedviz.gather import layout
-from mappedviz.gather.addresses import address, addresses
+from mappedviz.gather.addresses import address
 from mappedviz.gather.layout import CODES, N_FIELDS, N_FIXED
 from mappedviz.gather.mapped_files import MappedFile, Watch
 from mappedviz.native import function
@@ -133,6 +133,7 @@ class Batch:
         "_descriptors",
         "call",
         "held",
+        "is_whole",
         "most_chunks",
         "out_rows",
         "parts",
@@ -171,6 +172,9 @@ class Batch:
         self.table: Array = np.frombuffer(self._descriptors, np.int64).reshape(-1, N_FIELDS)
         self.rows = _as_int64([part.rows for part in parts])
         self.out_rows = _as_int64([part.out_rows for part in parts])
+        self.is_whole = False
+        for part, row in zip(parts, self.table, strict=True):
+            self.is_whole |= self._use_whole(part.matrix, row)
         self.call = layout.BatchCall(
             matrices=address(self.table),
             n_matrices=len(parts),
@@ -178,6 +182,22 @@ class Batch:
             type=target.code,
             bound=target.bound,
         )
+
+    def _use_whole(self, matrix: Matrix, row: Array) -> bool:
+        """Read compressed arrays from the cache without a look-up, where it has all of them."""
+        cache = matrix.cache
+        if cache is None:
+            return False
+        used = False
+        for array, at in ((matrix.values, layout.VALUES), (matrix.columns, layout.COLUMNS)):
+            if array is not None and not row[at + layout.TABLE]:
+                whole = cache.whole(array)
+                if whole is not None:
+                    row[at + layout.TABLE] = address(whole.addresses)
+                    row[at + layout.COUNT] = len(whole.chunks)
+                    self.held.append(whole)
+                    used = True
+        return used
 
     def sort(self) -> None:
         """Put the rows of each matrix in the order of the file.
@@ -234,7 +254,7 @@ class Batch:
         if n_bytes > max(cache.max_bytes // 4, STEP_BYTES) and len(self.rows) > 1:
             return False
         flat = list(itertools.chain.from_iterable(cache.get_many_of(wants)))
-        found = addresses(flat)
+        found = np.array([chunk.address for chunk in flat], np.int64)
         self.held += (flat, ids, found)
         # The addresses stand in the order of the numbers: what is found there lies as far in one
         # array as in the other.

@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from mappedviz._types import Array
-from mappedviz.formats.cache import ChunkCache, default_threads
+from mappedviz.formats.cache import default_threads
 from mappedviz.gather import layout
-from mappedviz.gather.addresses import address
+from mappedviz.gather.addresses import address, addressof, byte_of
+from mappedviz.gather.layout import LOST_AT, OUT, ROW, SOURCES
 from mappedviz.gather.mapped_files import MappedFile, Watch
 from mappedviz.gather.matrix import Matrix, Opened
 from mappedviz.gather.request import (
@@ -45,7 +46,6 @@ from mappedviz.gather.request import (
 from mappedviz.native import function
 
 if TYPE_CHECKING:
-    from mappedviz.formats.files import FileHandle
     from mappedviz.recipe.column_map import ColumnMap
 
 __all__ = ["decode_ahead", "gather_csr", "gather_dense", "gather_row"]
@@ -274,6 +274,7 @@ class _RowReader:
             and (matrix.is_dense or bool(fields.columns.table))
             and not target.by_numpy(matrix)
             and (in_file is None or values is not None)
+            and n_cols > 0
         )
         self._values_file = values
         # One descriptor serves both, where they are in one file.
@@ -281,59 +282,57 @@ class _RowReader:
         self._columns_file = None if same else in_file
         self._call = function("row")
         self._template = bytes(call)
-        # Descriptors that no thread uses, their addresses, and what they say of the file.
-        self._free: list[tuple[Any, int, list[Any]]] = []
+        # Descriptors that no thread uses, their addresses, and their source: a list changes at once.
+        self._free: list[list[Any]] = []
 
-    def _new(self) -> tuple[Any, int, list[Any]]:
+    def _new(self) -> list[Any]:
         numbers = (ctypes.c_int64 * (len(self._template) // 8)).from_buffer_copy(self._template)
-        return numbers, ctypes.addressof(numbers), [-1, 0]
+        return [numbers, ctypes.addressof(numbers), -1, 0]
 
     def read(self, matrix: Matrix, opened: Opened, row: int, out: Array) -> bool:
         """Read a row; False if that did not succeed."""
-        fd, origin, lost_at = -1, 0, 0
-        columns_from: list[int] | None = None
-        handle: FileHandle | None = None
-        watch: Watch | None = None
-        held: list[Any] = []
-        if self._columns_file is not None:
-            watch = Watch()
-            fd, origin, *columns_from = open_files(matrix, opened, held, watch)
-        elif self._values_file is not None:
-            values = self._values_file
-            files = cast(ChunkCache, matrix.cache).files
-            handle = files.get(values.path)
-            now = time.monotonic()
-            if now - opened.checked > TRUST_SECONDS:
+        fd, origin = -1, 0
+        watch = handle = columns_from = None
+        values = self._values_file
+        if values is not None:
+            cache = matrix.cache
+            assert cache is not None
+            if self._columns_file is not None:
                 watch = Watch()
-                fd, origin = source_of(handle, values, files, opened, watch)
-                opened.checked = now
-            elif (
-                opened.mappable
-                and isinstance(handle, MappedFile)
-                and handle.ready
-                and handle.stamp == values.stamp
-            ):
-                origin, lost_at = handle.address, handle.lost_at
+                fd, origin, *columns_from = open_files(matrix, opened, [], watch)
             else:
-                fd = handle.fd
+                handle = cache.files.get(values.path)
+                now = time.monotonic()
+                if now - opened.checked > TRUST_SECONDS:
+                    watch = Watch()
+                    fd, origin = source_of(handle, values, cache.files, opened, watch)
+                    opened.checked = now
+                elif (
+                    opened.mappable
+                    and isinstance(handle, MappedFile)
+                    and handle.ready
+                    and handle.stamp == values.stamp
+                ):
+                    origin = handle.address
+                else:
+                    fd = handle.fd
         try:
             descriptor = self._free.pop()
         except IndexError:
             descriptor = self._new()
-        numbers, place, before = descriptor
-        if before != [fd, origin] or columns_from is not None:
-            before[:] = fd, origin
-            at = layout.SOURCES
-            numbers[at : at + 4] = (fd, origin, *(columns_from or (fd, origin)))
-        numbers[layout.ROW] = row
-        numbers[layout.OUT] = address(out)
-        numbers[layout.LOST_AT] = lost_at
+        numbers, place, fd_before, origin_before = descriptor
+        if fd != fd_before or origin != origin_before or columns_from is not None:
+            descriptor[2:] = fd, origin
+            numbers[SOURCES : SOURCES + 4] = (fd, origin, *(columns_from or (fd, origin)))
+            numbers[LOST_AT] = handle.lost_at if origin and isinstance(handle, MappedFile) else 0
+        numbers[ROW] = row
+        numbers[OUT] = addressof(byte_of(out))
         code = self._call(place)
         self._free.append(descriptor)
         if watch is not None:
             watch.settle(1)
-        elif code == layout.LOST:
-            cast(MappedFile, handle).refuse_lost()
+        elif code == layout.LOST and isinstance(handle, MappedFile):
+            handle.refuse_lost()
         return code == 0
 
 
@@ -541,7 +540,7 @@ def decode_ahead(
     batch = Batch(parts, n_cols, target_of(dtype))
     batch.check(1 + max(int(part.out_rows.max(initial=0)) for part in parts))
     if not batch.call.spans:
-        return None
+        return [] if batch.is_whole else None  # the cache has it all: nothing has to be held
     wants, _, n_bytes = batch.wanted()
     if not wants:
         return None

@@ -21,7 +21,7 @@ from tests.formats.reading import Made
 
 
 def held_bytes(cache: ChunkCache) -> int:
-    return sum(value.nbytes for value in cache._held.values())
+    return sum(chunk.values.nbytes for chunk in cache._held.values())
 
 
 @given(
@@ -43,7 +43,8 @@ def test_the_cache_gives_what_was_asked_and_keeps_no_more_than_it_may(
         assert cache.hits + cache.misses == n
     assert cache.misses == sum(len(a.loads) for a in arrays)
     both = cache.get_many_of([(arrays[0], [3, 1, 3]), (arrays[1], []), (arrays[2], [4])])
-    assert [[int(a[0]) for a in row] for row in both] == [[3, 1, 3], [], [4]]
+    assert [[int(a.values[0]) for a in row] for row in both] == [[3, 1, 3], [], [4]]
+    assert all(a.address == a.values.ctypes.data for row in both for a in row)
     cache.clear()
     assert cache.nbytes == held_bytes(cache) == 0
     assert not cache._pending
@@ -273,3 +274,37 @@ def test_the_default_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 1 <= cache_module.default_threads() <= 16
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     assert 1 <= cache_module.default_threads() <= 16
+
+
+# ------------------------------------------------------------------------------- whole arrays
+def test_an_array_of_which_all_chunks_are_held_needs_no_look_up():
+    array = Made()
+    cache = ChunkCache(10**6, FilePool())
+    assert cache.whole(array) is None
+    cache.get_many(array, range(49))
+    assert cache.whole(array) is None
+    held = cache.get_many(array, range(50))
+    whole = cache.whole(array)
+    assert whole is cache.whole(array)
+    assert whole.addresses.tolist() == [chunk.ctypes.data for chunk in held]
+    cache.clear()
+    assert cache.whole(array) is None
+
+
+def test_a_whole_array_is_forgotten_with_the_first_chunk_that_is_dropped():
+    one, other = Made("one"), Made("other")
+    cache = ChunkCache(10**6, FilePool(), threads=1)
+    cache.get_many(one, range(50))
+    cache.get_many(other, range(10))
+    cache = ChunkCache(cache.nbytes, FilePool(), threads=1)
+    cache.get_many(one, range(50))
+    assert cache.whole(one) is not None
+    cache.get_many(other, range(10))  # there is room
+    cache.get_many(other, range(10, 12))
+    # It was used: the chunks of the other one go first.
+    assert cache.whole(one) is not None
+    assert cache.nbytes <= cache.max_bytes
+    cache.get_many(other, range(12, 50))  # and is not used any more: they take its place
+    assert cache.whole(one) is None
+    assert cache.nbytes <= cache.max_bytes
+    assert [int(a[0]) for a in cache.get_many(one, range(50))] == list(range(50))

@@ -83,7 +83,7 @@ for _ in range(20):
         status = 1
         try:
             got = np.concatenate(cache.get_many(array, np.arange(50)))
-            held = sum(value.nbytes for value in cache._held.values())
+            held = sum(chunk.values.nbytes for chunk in cache._held.values())
             status = 0 if (got == values).all() and cache.nbytes == held <= 8000 else 2
         finally:
             os._exit(status)

@@ -169,9 +169,10 @@ def test_a_disk_that_fails_is_named(path, mapped):
     np.testing.assert_array_equal(ds[7]["X"], MappedCollection(path)[7]["X"])
 
 
-def test_single_rows_look_for_missing_pages_each_time(path, mapped):
+def test_single_rows_look_for_missing_pages_each_time(path, mapped, monkeypatch):
     ds = MappedCollection(path)
     ds[0]
+    monkeypatch.setattr("mappedviz.gather.rows.TRUST_SECONDS", 1e9)
     mapping = mapping_of(ds)
     mapped_files._guard.table[mapping._place + layout.LOST_PAGE] = 1
     with pytest.raises(StoreError, match="its disk or network failed"):
