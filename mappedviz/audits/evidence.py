@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mappedviz.audits.vocabulary import Vocabulary
     from mappedviz.collection.plan import Plan
     from mappedviz.formats.columns import Column
+    from mappedviz.recipe.labels import Label
     from mappedviz.recipe.recipe import Recipe
 
 
@@ -73,6 +74,7 @@ class Evidence:
         self.paths = [scan.path for scan in scans]
         self.names = display_names(self.paths)
         self._labels: dict[str, LabelTable] = {}
+        self._all_labels: dict[tuple[str, bool], LabelTable] = {}
         self._merged: dict[str, Labels] = {}
 
     @lazy
@@ -131,11 +133,11 @@ class Evidence:
 
     def has(self, key: str) -> bool:
         """Return True if any store has an obs key."""
-        return bool(self.labels(key).n_rows) and not bool(
-            (self.labels(key).absent == self._rows_of(self.labels(key))).all()
-        )
+        table = self.labels(key)
+        return bool(table.n_rows) and not bool((table.absent == self.rows_of(table)).all())
 
-    def _rows_of(self, table: LabelTable) -> pd.Series[int]:
+    def rows_of(self, table: LabelTable) -> pd.Series[int]:
+        """Series: rows of each store of a table of labels, with or without a label."""
         counted = np.zeros(len(table.stores), dtype=np.int64)
         np.add.at(counted, table.rows[1], table.rows[2])
         return table.missing + table.absent + counted
@@ -158,6 +160,28 @@ class Evidence:
                 self.rows.kept,
             )
         return self._labels[key]
+
+    def all_labels(self, key: str, *, relabelled: bool = True) -> LabelTable:
+        """The labels of a key over all rows of the used stores, whatever ``obs_filter`` leaves.
+
+        Parameters
+        ----------
+        key
+            The obs key.
+        relabelled
+            False for labels as they are in the stores.
+        """
+        if (key, relabelled) not in self._all_labels:
+            recipe = self.recipe if relabelled else self.recipe.replace(relabel={})
+            scans, names = [scan for _, scan in self.used], [name for name, _ in self.used]
+            self._all_labels[key, relabelled] = label_table(scans, key, recipe, names)
+        return self._all_labels[key, relabelled]
+
+    def every_label(self, key: str, *, relabelled: bool = True) -> list[Label]:
+        """Labels of a key that any row of the used stores has, the most frequent first."""
+        table = self.all_labels(key, relabelled=relabelled)
+        order = np.argsort(-table.total.to_numpy(), kind="stable")
+        return [table.classes[i] for i in order.tolist()]
 
     def _key(self, key: str | None) -> str:
         found = self.label if key is None else key

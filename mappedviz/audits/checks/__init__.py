@@ -5,7 +5,26 @@ To add one, write a function in one of these modules and decorate it with
 :class:`~mappedviz.audits.findings.NotApplicableError` where there is nothing to judge.
 """
 
-from mappedviz.audits.checks import bias, files, genes, labels, splitting, values
+from mappedviz.audits.checks import (
+    bias,
+    files,
+    genes,
+    labels,
+    panel,
+    selection,
+    splitting,
+    values,
+)
 from mappedviz.audits.findings import CHECKS
 
-__all__ = ["CHECKS", "bias", "files", "genes", "labels", "splitting", "values"]
+__all__ = [
+    "CHECKS",
+    "bias",
+    "files",
+    "genes",
+    "labels",
+    "panel",
+    "selection",
+    "splitting",
+    "values",
+]

@@ -141,31 +141,36 @@ def value_types(e: Evidence) -> Iterator[Found]:
 
 
 @check(
-    "matrix-absent", "warning", "Ask for a matrix that all stores have, or leave these stores out."
+    "matrix-absent", "error", "Ask for a matrix that all stores have, or leave these stores out."
 )
 def matrix_absent(e: Evidence) -> Iterator[Found]:
-    """{n} of {all} stores have no {key!r}: their {rows:,} rows are NaN in a batch."""
-    if not e.readable:
+    """{n} of {all} stores have no {key!r}: their {rows:,} cells are NaN in a batch, and so is the loss."""
+    if not e.used:
         raise NotApplicableError("no store can be read")
     wanted = [(key, "matrices") for key in e.recipe.layers_keys]
     wanted += [(key, "obsm") for key in e.recipe.obsm_keys]
+    with_rows = [
+        (name, scan, n) for (name, scan), n in zip(e.used, e.rows.counts, strict=True) if n
+    ]
     for key, where in wanted:
         lacking = [
-            (store, scan)
-            for store, scan in e.readable
+            (name, scan, n)
+            for name, scan, n in with_rows
             if scan.store is not None and key not in getattr(scan.store.facts, where)
         ]
-        if lacking and len(lacking) < len(e.readable):
+        if lacking:
             yield Found(
                 {
                     "n": len(lacking),
-                    "all": len(e.readable),
+                    "all": len(with_rows),
                     "key": key,
-                    "rows": sum(scan.n_obs for _, scan in lacking),
+                    "rows": sum(n for _, _, n in lacking),
                 },
-                stores=[store for store, _ in lacking],
+                stores=[name for name, _, _ in lacking],
                 number=len(lacking),
-                change={"drop": [scan.path for _, scan in lacking]},
+                change={"drop": [scan.path for _, scan, _ in lacking]}
+                if len(lacking) < len(e.used)
+                else {},
             )
 
 

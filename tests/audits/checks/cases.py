@@ -44,6 +44,18 @@ FINDS = {
     "split-classes": (
         [{"obs": {"d": [f"d{i // 6}" for i in range(24)], "ct": ["T"] * 12 + ["B"] * 12}}],
         {"label": "ct", "split_by": "d", "split_fraction": 0.5, "split_seed": 1}),
+    "no-cells": ([{"obs": {"t": ["blood"] * 24}}], {"obs_filter": {"t": "Blood"}}),
+    "store-left-out": ([{"obs": {"t": LABELS}}, {"obs": {"t": ["x"] * 24}}], {"obs_filter": {"t": "T"}}),
+    "no-label": ([{"obs": {"ct": ["T"] * 24}}], {"label": "ct", "relabel": {"ct": {"T": None}}}),
+    "one-class": ([{"obs": {"ct": LABELS}}], {"label": "ct", "obs_filter": {"ct": "T"}}),
+    "key-empty": ([{"obs": {"ct": LABELS}}, {"obs": {"ct": np.full(24, np.nan)}}], {"label": "ct"}),
+    "key-absent": ([{"obs": {"d": LABELS}}, {}], {"obs_keys": ["d"], "label": "cell_type"}),
+    "panel-absent": ([{"genes": symbols()}, {"genes": ensembl()}], {"var_names": symbols()}),
+    "panel-spelling": ([{"genes": symbols()}], {"var_names": ["SYM0\n", "sym1", "SYM2"]}),
+    "panel-unknown": ([{"genes": symbols()}], {"var_names": ["SYM0", "CD4"]}),
+    "panel-few-stores": (
+        [{"genes": symbols()}, {"genes": ["SYM0", "X"]}, {"genes": ["SYM0", "Y"]}],
+        {"var_names": ["SYM0", "SYM1"]}),
     "same-cells": ([{}, {}], {}),
     "same-rows": ([{}, {"obs_names": [f"x{i}" for i in range(24)]}], {"deep": True}),
     "same-cells-twice": ([{"obs_names": ["a"] * 24}], {}),
