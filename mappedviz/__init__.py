@@ -81,7 +81,13 @@ __all__ = [
 ]
 
 
+#: Packages and modules that are there as attributes, without an import of their own.
+_MODULES = ("audits", "collection", "errors", "loaders", "plots", "recipe", "report", "stores")
+
+
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"mappedviz.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'mappedviz' has no attribute {name!r}")
     value = getattr(import_module(f"mappedviz.{_HOME[name]}"), name)

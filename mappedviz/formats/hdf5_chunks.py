@@ -52,7 +52,7 @@ def chunk_map(node: Hdf5Dataset, route: Callable[[tuple[slice, ...]], Array]) ->
         pipeline = codecs.Pipeline((), node.dtype, _at_least_one(node.shape))
         data = values.tobytes().ljust(pipeline.nbytes, b"\0")
         return StoredArray(key, node.shape, Held(data, node.file.stamp), pipeline)
-    if exact and layout == h5d.CONTIGUOUS and not node.made.get_external_count():
+    if exact and layout == h5d.CONTIGUOUS:
         return _contiguous(node, key)
     if exact and layout == h5d.CHUNKED:
         steps = [codecs.hdf5_step(code, values, size) for code, values in node.filters]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
@@ -59,6 +60,7 @@ class Hdf5Dataset(ArrayNode):
             shape = ident.shape
         self.is_null = shape is None
         self.shape = () if shape is None else tuple(shape)
+        self._refuse_other_files()
 
     # Each of these costs HDF5 some microseconds, and most nodes are asked for few of them.
     @lazy
@@ -98,6 +100,26 @@ class Hdf5Dataset(ArrayNode):
         """The properties that the data set was created with."""
         with readable(self):
             return self.ident.get_create_plist()
+
+    def _refuse_other_files(self) -> None:
+        """Raise ElementError if the values are in another file, whatever that file is."""
+        with readable(self):
+            if self.made.get_layout() == h5d.VIRTUAL:
+                found = "is a virtual data set, whose values are in other data sets"
+                names = {self.made.get_virtual_filename(i) for i in range(self._n_virtual())}
+            elif self.made.get_external_count():
+                found = "has its values outside of the HDF5 file"
+                count = self.made.get_external_count()
+                names = {os.fsdecode(self.made.get_external(i)[0]) for i in range(count)}
+            else:
+                return
+        listed = ", ".join(repr(name) for name in sorted(names)[:3])
+        raise self.error(
+            f"{found}: {listed}", "Write the store again, with all of its data in one file."
+        )
+
+    def _n_virtual(self) -> int:
+        return min(3, int(self.made.get_virtual_count()))
 
     @property
     def chunks(self) -> tuple[int, ...] | None:

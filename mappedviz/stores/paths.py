@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 
 from mappedviz._types import SUFFIXES, PathLike
 from mappedviz.errors import StoreError
@@ -61,7 +62,7 @@ def _stores_at(path: str) -> list[str]:
         raise os_error(error, path) from error
     if inside is None and (os.path.lexists(path) or not glob.has_magic(path)):
         return [path]
-    matches = sorted(glob.glob(path, recursive=True) if inside is None else inside)
+    matches = _once(_matches(path) if inside is None else inside)
     if not matches and inside is None:
         raise StoreError(
             "matches no file",
@@ -75,6 +76,51 @@ def _stores_at(path: str) -> list[str]:
             remedy="Name a directory that holds stores, or the stores themselves.",
         )
     return matches
+
+
+def _matches(pattern: str) -> list[str]:
+    """Return what a pattern matches; ``**`` enters each folder once, where links make a loop."""
+    head, stars, rest = pattern.partition("**")
+    if not stars or head[-1:] not in ("", os.sep) or rest[:1] not in ("", os.sep):
+        return glob.glob(pattern)
+    found: list[str] = []
+    for top in glob.glob(head) if head else [""]:
+        for folder in _folders(top):
+            found += _matches(os.path.join(glob.escape(folder), rest.strip(os.sep) or "*"))
+    return found
+
+
+def _folders(top: str) -> list[str]:
+    """Return a folder and all below it, hidden ones left out, each once: nearest to the top."""
+    found, seen, level = [], set(), [top]
+    while level:
+        below: list[str] = []
+        for folder in level:
+            place = os.path.realpath(folder)
+            if place in seen:
+                continue
+            seen.add(place)
+            found.append(folder)
+            with suppress(OSError), os.scandir(folder or os.curdir) as entries:
+                names = sorted(each.name for each in entries if each.is_dir())
+                below += [os.path.join(folder, name) for name in names if name[0] != "."]
+        level = below
+    return found
+
+
+def _once(matches: list[str]) -> list[str]:
+    """Return the matches without those that a loop of links leads to again.
+
+    Two names in one folder are two stores, if the one is a link to the other.
+    """
+    places: dict[str, str] = {}
+    seen: dict[tuple[str, str], str] = {}
+    for match in sorted(matches, key=lambda match: (match.count(os.sep), match)):
+        folder, name = os.path.split(match.rstrip(os.sep))
+        if folder not in places:
+            places[folder] = os.path.realpath(folder)
+        seen.setdefault((places[folder], name), match)
+    return sorted(seen.values())
 
 
 def _may_be_store(name: str) -> bool:

@@ -49,7 +49,7 @@ def test_hdf5_chunks_are_what_h5py_reads(tmp_path: Path, filters: str, dtype: st
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("layout", ["contiguous", "compact", "external", "virtual"])
+@pytest.mark.parametrize("layout", ["contiguous", "compact"])
 def test_hdf5_layouts_without_chunks(tmp_path: Path, layout: str, dtype: str) -> None:
     values = values_of(dtype, (53, 7))
     with h5py.File(tmp_path / "a.h5ad", "w") as file:
@@ -59,15 +59,8 @@ def test_hdf5_layouts_without_chunks(tmp_path: Path, layout: str, dtype: str) ->
             space = h5py.h5s.create_simple(values.shape)
             kind = h5py.h5t.py_create(values.dtype, logical=True)
             h5py.Dataset(h5py.h5d.create(file.id, b"x", kind, space, plist))[:] = values
-        elif layout == "virtual":
-            file["part"] = values
-            source = h5py.VirtualSource(file["part"])
-            target = h5py.VirtualLayout(values.shape, values.dtype)
-            target[:] = source[:]
-            file.create_virtual_dataset("x", target)
         else:
-            external = [(str(tmp_path / "raw"), 0, values.nbytes)] if layout == "external" else None
-            file.create_dataset("x", data=values, external=external)
+            file["x"] = values
     array = chunked(tmp_path / "a.h5ad", "x")
     check(array, values)
     assert (array.direct is not None) == (layout == "contiguous" and values.dtype.isnative)

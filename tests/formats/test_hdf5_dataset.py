@@ -75,3 +75,41 @@ def test_claims_of_damaged_shapes_are_bounded(tmp_path: Path) -> None:
     meta.write_text(meta.read_text().replace("10", str(2**55)))
     with open_root(tmp_path / "a.zarr") as root, pytest.raises(ElementError, match="no memory"):
         root["x"].read()
+
+
+def _virtual(file: h5py.File, where: Path) -> None:
+    source = h5py.VirtualSource("part" if where == Path() else str(where), "x", (6,), "i4")
+    layout = h5py.VirtualLayout((6,), "i4")
+    layout[:] = source
+    file.create_virtual_dataset("obs/n", layout)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_virtual_data_set_is_refused_by_name(tmp_path: Path, there: bool) -> None:
+    other = tmp_path / "other.h5"
+    if there:
+        with h5py.File(other, "w") as file:
+            file["x"] = np.arange(6, dtype="i4")
+    with h5py.File(tmp_path / "a.h5ad", "w") as file:
+        _virtual(file, other)
+    with (
+        open_root(tmp_path / "a.h5ad") as root,
+        pytest.raises(ElementError, match="obs/n: is a virtual data set") as error,
+    ):
+        root["obs"]["n"]
+    assert "other.h5" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["raw", "/dev/zero", "/etc/passwd"])
+def test_values_outside_of_the_file_are_refused_by_name(tmp_path: Path, name: str) -> None:
+    with h5py.File(tmp_path / "a.h5ad", "w") as file:
+        made = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        made.set_external(name.encode(), 0, 24)
+        space = h5py.h5s.create_simple((6,))
+        h5py.h5d.create(file.id, b"x", h5py.h5t.STD_I32LE, space, made)
+    with (
+        open_root(tmp_path / "a.h5ad") as root,
+        pytest.raises(ElementError, match="outside of the HDF5 file") as error,
+    ):
+        root["x"]
+    assert name in str(error.value)

@@ -6,6 +6,7 @@ import pytest
 
 from mappedviz.errors import StoreError
 from mappedviz.stores.paths import expand_paths
+from mappedviz.stores.store import open_store
 from mappedviz.testing import coded_anndata
 from tests.stores import STORE_KINDS
 
@@ -38,3 +39,22 @@ def test_a_path_stands_for_itself_and_what_is_absent_is_noted(tmp_path):
     asked = [tmp_path / "absent.h5ad", tmp_path / "no*.h5ad", tmp_path]
     assert expand_paths(asked, failed) == list(map(str, asked))
     assert list(failed) == list(map(str, asked[1:]))
+
+
+def test_a_loop_of_links_leads_to_each_store_once(path, tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "up").symlink_to(tmp_path, target_is_directory=True)
+    assert expand_paths([tmp_path / "**" / "*.h5ad"]) == [str(path)]
+    assert expand_paths([tmp_path / "*" / "*.h5ad"]) == [str(tmp_path / "loop" / path.name)]
+
+
+def test_a_link_beside_its_store_is_another_store(path, tmp_path):
+    (tmp_path / "b.h5ad").symlink_to(path)
+    assert len(expand_paths([tmp_path])) == 2
+
+
+def test_a_link_to_itself_is_named(tmp_path):
+    (tmp_path / "a.h5ad").symlink_to(tmp_path / "a.h5ad")
+    with pytest.raises(StoreError, match="a.h5ad"):
+        open_store(tmp_path / "a.h5ad")
