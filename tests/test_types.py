@@ -58,7 +58,7 @@ def test_no_lock_is_held_while_it_is_computed():
     class Slow:
         @lazy
         def value(self):
-            never.wait(timeout=60)
+            never.wait(timeout=300)
             return 1
 
     class Quick(Slow):
@@ -70,5 +70,5 @@ def test_no_lock_is_held_while_it_is_computed():
     quick.__dict__["value"] = 2
     assert quick.value == 2
     never.set()
-    thread.join(timeout=60)
+    thread.join(timeout=300)
     assert not thread.is_alive()

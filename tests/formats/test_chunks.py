@@ -111,7 +111,7 @@ def test_a_forked_child_reads_on(tmp_path: Path, kind: str) -> None:
         env={**os.environ, "PYTHONPATH": str(Path(cache_module.__file__).parents[2])},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -311,7 +311,7 @@ def run(code, path):
         [sys.executable, "-c", textwrap.dedent(head) + textwrap.dedent(code)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )

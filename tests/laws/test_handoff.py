@@ -115,7 +115,7 @@ def test_two_processes_train_together(ds, tmp_path, options):
         )
         for some in arguments
     ]  # fmt: skip
-    ends = [process.communicate(timeout=120) for process in started]
+    ends = [process.communicate(timeout=600) for process in started]
     assert [process.returncode for process in started] == [0, 0], ends
     one, other = (json.loads(out) for out, _ in ends)
     assert one["batches"] == other["batches"]
@@ -154,7 +154,7 @@ def trained(repository, recipe):
         env={**os.environ, "PYTHONPATH": str(repository)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     line = r"epoch \d: loss ([\d.]+), validation ([\d.]+)% right, mean over classes ([\d.]+)%"

@@ -27,7 +27,7 @@ def test_stopping_half_way_leaves_no_thread(ds):
         for _batch in mv.dataloader(ds, 8, shuffle=True):
             break
     gc.collect()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     ours = ("mappedviz-window", "mappedviz-ahead")
     while any(thread.name.startswith(ours) for thread in threading.enumerate()):
         assert time.monotonic() < deadline, threading.enumerate()

@@ -120,7 +120,7 @@ def test_notebook_runs_and_its_prose_is_true(name, space):
     notebook.cells.append(nbformat.v4.new_code_cell(f"import json; print(json.dumps({claims}))"))
     client = NotebookClient(
         notebook,
-        timeout=300,
+        timeout=900,
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
     )

@@ -36,13 +36,13 @@ def child():
 
 def test_a_child_answers_one_request_after_the_other(child):
     assert child.ask("a") == ("a", child.process.pid)
-    assert child.ask("a", ("b", 1), timeout=60) == (("b", 1), child.process.pid)
+    assert child.ask("a", ("b", 1), timeout=300) == (("b", 1), child.process.pid)
     assert child.ask("print")[0] == "print"
     assert not child.ended
 
 
 def test_a_child_that_is_late_is_ended(child):
-    child.ask("a", timeout=60)
+    child.ask("a", timeout=300)
     with pytest.raises(StoreError, match=r"s.h5ad: did not open within 0.2 s.*open_timeout"):
         child.ask("s.h5ad", "sleep", timeout=0.2)
     assert child.ended
@@ -51,7 +51,7 @@ def test_a_child_that_is_late_is_ended(child):
 
 def test_a_child_that_dies_is_named_by_its_store(child):
     with pytest.raises(StoreError, match=r"s.h5ad: ended the process that opened it"):
-        child.ask("s.h5ad", "die", timeout=60)
+        child.ask("s.h5ad", "die", timeout=300)
     assert child.ended
 
 

@@ -24,7 +24,7 @@ def test_it_is_there_before_the_stores_are_read(monkeypatch, paths):
     made, real = threading.Event(), state.audit
 
     def waits(**options):
-        assert made.wait(60)
+        assert made.wait(120)
         return real(**options)
 
     monkeypatch.setattr(state, "audit", waits)

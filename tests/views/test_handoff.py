@@ -68,7 +68,7 @@ def test_a_wrong_order_is_refused(ui):
 def test_what_breaks_the_first_batch_is_told(ui, monkeypatch):
     monkeypatch.setattr(ui.handoff, "first_batch", lambda **_: 1 / 0)
     ui.handoff.try_out()
-    assert ui.handoff._work.wait(30)
+    assert ui.handoff._work.wait(120)
     assert "division by zero" in ui.handoff.said.value
     assert not ui.handoff.try_button.disabled
 
