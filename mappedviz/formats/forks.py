@@ -2,23 +2,28 @@
 
 A worker of a DataLoader is a copy of its parent with one thread. Locks that other threads held
 at that moment stay locked in the copy for ever, and their thread pools have no threads. All that
-has such state is registered here, and renewed in the child. `functools.cached_property` has such
+has such state is registered here, and renewed in the child. Python's own locks of modules that are
+being imported cannot be renewed: a fork waits until no other thread imports. `functools.cached_property` has such
 a lock per class up to Python 3.11: use :class:`mappedviz._types.lazy` in its place.
 """
 
 from __future__ import annotations
 
+import _frozen_importlib
+import _imp
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
 __all__ = ["ForkSafeLock", "Renewable", "not_forked_within", "renewed_after_fork"]
 
-#: Seconds that a fork waits for a library that would not survive it.
+#: Seconds that a fork waits for imports, and for a library that would not survive it.
 _PATIENCE = 10.0
+_TICK = 0.001
 
 
 class Renewable(Protocol):
@@ -104,21 +109,42 @@ def not_forked_within() -> Iterator[None]:
         yield
 
 
-_this_fork = threading.local()  # whether the thread that forks has acquired `_outside`
+_this_fork = threading.local()  # what the thread that forks has acquired
+
+
+def _others_import() -> bool:
+    """Whether another thread is in the middle of an import."""
+    # Each module has a lock of its own while it is imported, which a fork does not renew: a child
+    # that imports the same module (numpy has some that it imports when they are asked for, torch
+    # asks in each worker) would wait for it for ever. Python has no public name for them.
+    me = threading.get_ident()
+    for reference in list(getattr(_frozen_importlib, "_module_locks", {}).values()):
+        if getattr(reference(), "owner", None) not in (None, me):
+            return True
+    return False
 
 
 def _before_fork() -> None:
-    _this_fork.waited = _outside.acquire(timeout=_PATIENCE)
+    until = time.monotonic() + _PATIENCE
+    _this_fork.outside = _outside.acquire(timeout=_PATIENCE)
+    _imp.acquire_lock()  # held over the fork: no other thread begins an import meanwhile
+    while _others_import() and time.monotonic() < until:
+        _imp.release_lock()
+        time.sleep(_TICK)
+        _imp.acquire_lock()
 
 
 def _after_fork_in_parent() -> None:
-    if _this_fork.waited:
+    _imp.release_lock()
+    if _this_fork.outside:
         _outside.release()
 
 
 def _after_fork_in_child() -> None:
     global _outside  # noqa: PLW0603
-    if _this_fork.waited:
+    with suppress(RuntimeError):  # some versions of Python have renewed it
+        _imp.release_lock()
+    if _this_fork.outside:
         _outside.release()  # of this very thread, which may be inside of the block
     else:
         _outside = threading.RLock()

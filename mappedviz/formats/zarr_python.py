@@ -47,9 +47,9 @@ def dtype_of(node: ArrayNode, path: str, zipped: bool) -> np.dtype[Any]:
 
 @contextmanager
 def _opened(path: str, name: str, zipped: bool) -> Iterator[Any]:
-    import zarr
-
     with not_forked_within():  # its event loop and its cached properties have locks
+        import zarr
+
         if not zipped:
             yield zarr.open_array(f"{path}/{name}" if name else path, mode="r")
             return

@@ -3,6 +3,7 @@
 import gc
 import os
 import pickle
+import sys
 import threading
 import time
 import weakref
@@ -128,3 +129,39 @@ def test_a_fork_within_a_block_and_one_that_lost_its_patience(monkeypatch):
     inside.wait()
     assert in_a_child(enter)
     done.set()
+
+
+def test_a_fork_waits_for_an_import_of_another_thread(tmp_path, monkeypatch):
+    (tmp_path / "slow_to_import.py").write_text(
+        "import threading, time\nthreading.begun.set()\ntime.sleep(0.5)\nDONE = True\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(threading, "begun", threading.Event(), raising=False)
+
+    def import_it():
+        import slow_to_import
+
+        return slow_to_import.DONE
+
+    thread = threading.Thread(target=import_it)
+    thread.start()
+    threading.begun.wait()
+    assert in_a_child(import_it)
+    thread.join()
+    monkeypatch.delitem(sys.modules, "slow_to_import")
+
+
+def test_a_fork_in_the_middle_of_its_own_import_does_not_wait(tmp_path, monkeypatch):
+    (tmp_path / "forks_itself.py").write_text(
+        "import os\n"
+        "if (pid := os.fork()) == 0:\n"
+        "    os._exit(7)\n"
+        "CODE = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(forks, "_PATIENCE", 1e9)
+    import forks_itself
+
+    assert forks_itself.CODE == 7
+    assert in_a_child(lambda: __import__("forks_itself").CODE == 7)
+    monkeypatch.delitem(sys.modules, "forks_itself")
