@@ -1,29 +1,25 @@
 """Many stores at a time: what is known already, worker processes, cancelling.
 
-HDF5 reads with one thread at a time, so that threads gain nothing; processes do. They are
-plain child processes that speak over pipes, not those of multiprocessing, which would run the
-user's script again in each.
+HDF5 reads with one thread at a time, so that threads gain nothing; processes do.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import Empty, Queue
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from mappedviz.audits.cache import ScanCache, default_cache
 from mappedviz.audits.progress import Progress, reporting
 from mappedviz.audits.scan import Scan, ScanCancelledError, Wants, read_store
 from mappedviz.errors import StoreError
 from mappedviz.recipe.names import Names
+from mappedviz.stores.deadline import Child, serve
 
 if TYPE_CHECKING:
     from mappedviz._types import PathLike
@@ -33,7 +29,7 @@ Report: TypeAlias = Callable[[Scan], None]
 #: A process of its own is worth its start for so many stores.
 STORES_PER_WORKER = 60
 _TICK = 0.1
-_PROGRAM = "from mappedviz.audits.workers import serve; serve()"
+_PROGRAM = "from mappedviz.audits.workers import serve_scans; serve_scans()"
 
 
 def scan_stores(
@@ -119,80 +115,92 @@ def _processors() -> int:
 # --- worker processes -----------------------------------------------------------------------
 
 
+class _EndedError(Exception):
+    """The scan is over, so that no more stores are read."""
+
+
 class _Worker:
-    """A child process that reads one store after the other."""
+    """Reads one store after the other in a child process, which is replaced when it ends.
 
-    def __init__(self, wants: Wants) -> None:
-        environment = {
-            "OPENBLAS_NUM_THREADS": "1",  # numpy would start as many as there are processors
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        }
-        self.process = subprocess.Popen(  # noqa: S603 - this very Python and module
-            [sys.executable, "-c", _PROGRAM],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-        )
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.stdin: IO[bytes] = self.process.stdin
-        self.stdout: IO[bytes] = self.process.stdout
-        self.names: dict[bytes, Names] = {}
-        self._send(wants)
+    Parameters
+    ----------
+    wants
+        What to read of each store.
+    timeout
+        Seconds that one store may take; None for any time.
+    """
 
-    def _send(self, what: Any) -> None:
-        pickle.dump(what, self.stdin, protocol=5)
-        self.stdin.flush()
+    def __init__(self, wants: Wants, timeout: float | None) -> None:
+        self._wants = wants
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._child: Child | None = None
+        self._names: dict[bytes, Names] = {}
+        self._ended = False
 
     def read(self, path: str) -> Scan:
-        """The scan of one store; EOFError if the process ended meanwhile."""
+        """Return the scan of a store, with the reason if the child process was late or ended."""
+        child = self._living()
         try:
-            self._send(path)
-            scan: Scan = pickle.load(self.stdout)  # noqa: S301 - written by our own child
-            names: dict[str | None, Names | bytes] = pickle.load(self.stdout)  # noqa: S301
-        except (OSError, EOFError, pickle.UnpicklingError) as error:
-            raise EOFError from error
+            packed, names = child.ask(os.path.abspath(path), (path, self._wants), self._timeout)
+        except StoreError as error:
+            if self._ended:
+                raise _EndedError from error
+            return Scan(path, error=error)
+        scan: Scan = pickle.loads(packed)  # noqa: S301 - written by our own child
         for column, found in names.items():
             if isinstance(found, Names):
-                self.names[found.key] = found
-            scan.names[column] = found if isinstance(found, Names) else self.names[found]
+                self._names[found.key] = found
+            scan.names[column] = found if isinstance(found, Names) else self._names[found]
         return scan
 
-    def end(self) -> None:
-        """End the process, whatever it is doing."""
-        self.process.kill()
-        self.process.wait()
-        for pipe in (self.stdin, self.stdout):
-            with suppress(OSError):
-                pipe.close()
+    def _living(self) -> Child:
+        with self._lock:
+            if self._ended:
+                raise _EndedError
+            if self._child is None or self._child.ended:
+                self._child, self._names = Child(_PROGRAM), {}
+            return self._child
+
+    def stop(self) -> None:
+        """Let :meth:`read` raise from now on; called on another thread."""
+        with self._lock:
+            self._ended = True
+            if self._child is not None:
+                self._child.kill()
+
+    def close(self) -> None:
+        """End the child process."""
+        if self._child is not None:
+            self._child.end()
 
 
-def serve() -> None:
-    """Read stores for the process that started this one; the body of a worker."""
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no reply
-    requests = sys.stdin.buffer
-    wants = pickle.load(requests)  # noqa: S301 - written by our own parent
-    sent: set[bytes] = set()
-    while True:
-        try:
-            path = pickle.load(requests)  # noqa: S301 - as above
-        except EOFError:
-            return
+class _Reader:
+    """Reads stores for the process that started this one."""
+
+    def __init__(self) -> None:
+        self._sent: set[bytes] = set()
+
+    def __call__(self, request: tuple[str, Wants]) -> tuple[bytes, dict[str | None, Names | bytes]]:
+        path, wants = request
         scan = read_store(path, wants)
         # Many stores have the same names, which are most of what is read: they travel once.
         found, scan.names = scan.names, {}
         try:
-            reply = pickle.dumps(scan, protocol=5)
+            packed = pickle.dumps(scan, protocol=5)
         except Exception as error:  # an exception of some library that cannot travel
             scan = Scan(path, error=StoreError(str(scan.error or error), store=path))
-            reply, found = pickle.dumps(scan, protocol=5), {}
-        names = {column: one.key if one.key in sent else one for column, one in found.items()}
-        sent.update(one.key for one in found.values())
-        replies.write(reply)
-        pickle.dump(names, replies, protocol=5)
-        replies.flush()
+            packed, found = pickle.dumps(scan, protocol=5), {}
+        names: dict[str | None, Names | bytes] = {
+            column: one.key if one.key in self._sent else one for column, one in found.items()
+        }
+        self._sent.update(one.key for one in found.values())
+        return packed, names
+
+
+def serve_scans() -> None:
+    """Read stores for the process that started this one; the body of a worker."""
+    serve(_Reader())
 
 
 def _scan_in_processes(
@@ -207,9 +215,10 @@ def _scan_in_processes(
     for path in paths:
         todo.put(path)
     ready: Queue[Scan | BaseException] = Queue()
-    clocks: list[_Clock] = [_Clock(wants) for _ in range(min(workers, len(paths)))]
+    readers = [_Worker(wants, timeout) for _ in range(min(workers, len(paths)))]
     threads = [
-        threading.Thread(target=_drive, args=(clock, todo, ready), daemon=True) for clock in clocks
+        threading.Thread(target=_drive, args=(reader, todo, ready), daemon=True)
+        for reader in readers
     ]
     for thread in threads:
         thread.start()
@@ -220,98 +229,24 @@ def _scan_in_processes(
             try:
                 result = ready.get(timeout=_TICK)
             except Empty:
-                result = None
-            if timeout is not None:
-                for clock in clocks:
-                    clock.end_if_later_than(timeout)
-            if isinstance(result, Scan):
-                done(result)
-                left -= 1
-            elif result is not None:
+                continue
+            if not isinstance(result, Scan):
                 raise result
+            done(result)
+            left -= 1
     finally:
-        with suppress(Empty):
-            while True:
-                todo.get_nowait()
-        for clock in clocks:
-            clock.end()
+        for reader in readers:
+            reader.stop()
         for thread in threads:
             thread.join()
 
 
-class _Clock:
-    """One worker at a time, and since when it has been at its store."""
-
-    def __init__(self, wants: Wants) -> None:
-        self.wants = wants
-        self.lock = threading.Lock()
-        self.worker: _Worker | None = None
-        self.since: float | None = None
-        self.late: float | None = None
-        self.ended = False
-
-    def read(self, path: str) -> Scan:
-        """The scan of a store; a worker that died or was late is replaced at the next one."""
-        with self.lock:
-            if self._is_over():
-                raise EOFError
-            worker = self.worker = self.worker or _Worker(self.wants)
-            self.late = None
-        try:
-            self.since = time.monotonic()
-            return worker.read(path)
-        except EOFError:
-            with self.lock:
-                worker.end()
-                self.worker = None
-            if self._is_over():
-                raise
-            return Scan(path, error=self._why_ended(os.path.abspath(path)))
-        finally:
-            self.since = None
-
-    def _why_ended(self, path: str) -> StoreError:
-        if self.late is not None:
-            return StoreError(
-                f"did not open within {self.late:g} s",
-                store=path,
-                remedy="The file may be damaged; check it, or raise open_timeout.",
-            )
-        return StoreError(
-            "ended the process that opened it",
-            store=path,
-            remedy="The file is damaged; leave it out.",
-        )
-
-    def _is_over(self) -> bool:
-        return self.ended
-
-    def end_if_later_than(self, timeout: float) -> None:
-        """End a worker that has been at one store for too long."""
-        since = self.since
-        if since is not None and time.monotonic() - since > timeout:
-            self.late = timeout
-            with self.lock:
-                if self.worker is not None:
-                    self.worker.process.kill()
-
-    def end(self) -> None:
-        """End the worker for good."""
-        with self.lock:
-            self.ended = True
-            if self.worker is not None:
-                self.worker.process.kill()
-
-
-def _drive(clock: _Clock, todo: Queue[str], ready: Queue[Scan | BaseException]) -> None:
+def _drive(reader: _Worker, todo: Queue[str], ready: Queue[Scan | BaseException]) -> None:
     try:
-        with suppress(Empty, EOFError):
+        with suppress(Empty, _EndedError):
             while True:
-                ready.put(clock.read(todo.get_nowait()))
+                ready.put(reader.read(todo.get_nowait()))
     except BaseException as error:  # the thread that waits raises it
         ready.put(error)
     finally:
-        with clock.lock:
-            worker, clock.worker = clock.worker, None
-        if worker is not None:
-            worker.end()
+        reader.close()

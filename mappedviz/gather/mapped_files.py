@@ -26,7 +26,6 @@ import mmap
 import os
 import platform
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -36,6 +35,7 @@ import numpy as np
 
 from mappedviz.errors import CoreError, StoreError
 from mappedviz.formats.files import FileHandle
+from mappedviz.formats.forks import ForkSafeLock, renewed_after_fork
 from mappedviz.gather.addresses import address
 from mappedviz.gather.layout import LOST_PAGE, N_ENTRY, START, STOP
 from mappedviz.native import function
@@ -70,7 +70,7 @@ class _Guard:
     """The handler of SIGBUS of this process, and the table of mapped files that it looks at."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._tried = self._installed = False
         self._in_place: Callable[[int], int] = lambda _: 0
         self.table: Any = None  # int64, three a file
@@ -79,13 +79,12 @@ class _Guard:
         self._free: deque[int] = deque()
 
     def after_fork(self) -> None:
-        self._lock = threading.Lock()  # some thread of the parent may have held it
         self._tried = False  # workers of torch have put theirs in place of ours
 
     def in_place(self) -> bool:
         """Whether SIGBUS on this thread goes to the handler, which the first call installs."""
         if not self._tried:
-            with self._lock:
+            with self._lock():
                 if not self._tried:
                     self._installed = self._install()
                     self._tried = True
@@ -123,10 +122,7 @@ class _Guard:
         self._free.append(place)
 
 
-_guard = _Guard()
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_guard.after_fork)
+_guard = renewed_after_fork(_Guard())
 
 
 class MappedFile(FileHandle):
@@ -159,7 +155,7 @@ class MappedFile(FileHandle):
         self._place: int | None = None
         self.ready = False
         self.address = self.lost_at = 0
-        self._making = threading.Lock()
+        self._making = ForkSafeLock()
         self._n_readings = 0
         self._again = 0.0  # when to try next
         self._array: Any = None
@@ -175,7 +171,7 @@ class MappedFile(FileHandle):
         self._n_readings += 1
         if self._n_readings < _WORTH_MAPPING or time.monotonic() < self._again or self.lost:
             return False
-        with self._making:
+        with self._making():
             if not self.ready:
                 if not _in_memory(self.fd, self.stamp.size):
                     self.leave()

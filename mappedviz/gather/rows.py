@@ -15,19 +15,18 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from mappedviz._types import Array
 from mappedviz.formats.cache import default_threads
+from mappedviz.formats.forks import renewed_after_fork
 from mappedviz.gather import layout
 from mappedviz.gather.addresses import address, addressof, byte_of
 from mappedviz.gather.layout import LOST_AT, OUT, ROW, SOURCES
@@ -174,13 +173,22 @@ def _shared(run: Callable[[int, int], None], n: int, threads: int) -> None:
         raise errors[0]
 
 
-@cache
-def _helpers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(default_threads(), "mappedviz-fill")
+class _Helpers:
+    """The threads that help to fill batches; a forked child starts its own."""
+
+    def __init__(self) -> None:
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        self._threads: ThreadPoolExecutor | None = None
+
+    def __call__(self) -> ThreadPoolExecutor:
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(default_threads(), "mappedviz-fill")
+        return self._threads
 
 
-if hasattr(os, "register_at_fork"):  # threads do not survive it
-    os.register_at_fork(after_in_child=_helpers.cache_clear)
+_helpers = renewed_after_fork(_Helpers())
 
 
 # ----------------------------------------------------------------------------------- one row

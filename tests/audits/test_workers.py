@@ -39,7 +39,7 @@ def test_a_store_that_hangs_or_kills_is_listed(several, monkeypatch, tmp_path):
         "    if 's2' in path: os._exit(1)\n"
         "    return real(path, *rest)\n"
         "s.read_store = read\n"
-        "s.serve()\n"
+        "s.serve_scans()\n"
     )
     monkeypatch.setattr(scanning, "_PROGRAM", program)
     audit = quiet(several, workers=2, open_timeout=20)
