@@ -19,6 +19,7 @@ from mappedviz._types import Array
 from mappedviz.errors import ElementError
 from mappedviz.formats.codecs import DecodeError, Pipeline
 from mappedviz.formats.grids import grid_of, unravel
+from mappedviz.formats.limits import FREE_BYTES
 
 if TYPE_CHECKING:
     from mappedviz.formats.files import FilePool
@@ -129,6 +130,10 @@ class StoredArray:
             if found is None:
                 if self.absent is not None:
                     self.absent(chunk)
+                if self.pipeline.nbytes > FREE_BYTES:
+                    raise DecodeError(
+                        f"is absent, and would be {self.pipeline.nbytes} bytes of fill values"
+                    )
                 values = np.full(math.prod(self.chunk_shape), self.fill, self.dtype)
                 values.flags.writeable = False
                 return values
@@ -163,6 +168,9 @@ class RoutedArray:
     n_chunks: int = field(init=False)
 
     def __post_init__(self) -> None:
+        # A chunk may claim to be larger than the array; there is nothing behind it.
+        small = tuple(min(c, max(1, n)) for c, n in zip(self.chunk_shape, self.shape, strict=True))
+        object.__setattr__(self, "chunk_shape", small)
         object.__setattr__(self, "grid", grid_of(self.shape, self.chunk_shape))
         object.__setattr__(self, "n_chunks", math.prod(self.grid))
 
@@ -173,8 +181,8 @@ class RoutedArray:
             slice(i * c, min((i + 1) * c, n))
             for i, c, n in zip(where, self.chunk_shape, self.shape, strict=True)
         )
+        part = self.read(selection)  # first: it refuses what is too large
         values = np.zeros(self.chunk_shape, self.dtype)
-        part = self.read(selection)
         values[tuple(slice(n) for n in part.shape)] = part
         values = values.reshape(-1)
         values.flags.writeable = False

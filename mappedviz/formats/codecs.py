@@ -21,6 +21,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from mappedviz import native
+from mappedviz.formats.announced import bz2_within, lzma_within, zstd_bound
+from mappedviz.formats.limits import FREE_BYTES, inflated_limit
 
 Buffer: TypeAlias = (
     Any  # bytes, bytearray, memoryview or a uint8 array: whatever a decoder hands out
@@ -128,6 +130,8 @@ class Pipeline:
             Bit i set: step i was not applied to this chunk (HDF5's filter mask).
         """
         if self.steps:
+            if self.nbytes > FREE_BYTES and self.nbytes > inflated_limit(len(data)):
+                raise DecodeError(f"claims {self.nbytes} bytes of {len(data)} stored ones")
             for i, (step, size) in enumerate(zip(self.steps, self.sizes(skip), strict=True)):
                 if not skip >> i & 1:
                     try:
@@ -161,13 +165,14 @@ except ImportError:  # optional: the standard library is slower, not worse
 
 def _stdlib_inflate(data: Buffer, size: int | None, wbits: int) -> bytes:
     # Bounded: a damaged or hostile stream must not expand to more than the chunk.
-    limit = 0 if size is None else size + 1
+    limit = (inflated_limit(len(data)) if size is None else size) + 1
     parts = []
     while True:
         stream = zlib.decompressobj(wbits)
         parts.append(stream.decompress(data, limit))
         if not stream.eof:
-            if limit and sum(map(len, parts)) >= limit:
+            if sum(map(len, parts)) >= limit:
+                _refuse_unknown(size, limit)
                 break
             raise DecodeError("is cut off: the compressed stream has no end")
         data = stream.unused_data
@@ -220,6 +225,10 @@ def decode_zstd(data: Buffer, size: int | None) -> Buffer:
     """Decode zstd frames."""
     from numcodecs import zstd
 
+    most = inflated_limit(len(data)) if size is None else max(size, FREE_BYTES)
+    announced = zstd_bound(data)
+    if announced > most:
+        raise DecodeError(f"announces {announced} bytes where at most {most} were expected")
     return zstd.decompress(data)  # not into a buffer of ours: a short result would go unnoticed
 
 
@@ -256,6 +265,13 @@ def decode_hdf5_lz4(data: Buffer, size: int | None) -> Buffer:
 def _check_announced(announced: int, size: int | None) -> None:
     if size is not None and announced != size:
         raise DecodeError(f"announces {announced} bytes where {size} were expected")
+    if size is None and announced > FREE_BYTES:
+        raise DecodeError(f"announces {announced} bytes")
+
+
+def _refuse_unknown(size: int | None, limit: int) -> None:
+    if size is None:
+        raise DecodeError(f"becomes more than {limit - 1} bytes")
 
 
 class _Bytes(ctypes.Structure):
@@ -354,13 +370,18 @@ def check_crc32c(data: Buffer, size: int | None) -> Buffer:
     return body
 
 
-def _numcodec(config: Mapping[str, Any]) -> Decoder:
-    import numcodecs
-
-    codec = numcodecs.get_codec(dict(config))
+def _bounded(config: Mapping[str, Any]) -> Decoder:
+    """Decode bz2 or lzma no further than is expected, which numcodecs does not offer."""
 
     def decode(data: Buffer, size: int | None) -> Buffer:
-        return np.frombuffer(codec.decode(data), np.uint8)
+        limit = inflated_limit(len(data)) if size is None else size
+        if config["id"] == "bz2":
+            out = bz2_within(data, limit)
+        else:
+            out = lzma_within(data, limit, dict(config))
+        if len(out) > limit:
+            _refuse_unknown(size, limit + 1)
+        return out
 
     return decode
 
@@ -381,7 +402,7 @@ def numcodecs_step(config: Mapping[str, Any]) -> Step | None:
     if kind == "gzip":
         return Step(f"gzip({level})", inflate_gzip)
     if kind in ("bz2", "lzma"):
-        return Step(str(kind), _numcodec(config))
+        return Step(str(kind), _bounded(config))
     if kind == "shuffle":
         return Step("shuffle", unshuffle(int(config.get("elementsize", 4))), 0)
     if kind == "crc32c" and config.get("location", "end") == "end":

@@ -102,8 +102,9 @@ class FileHandle:
 
     def read(self, offset: int, nbytes: int) -> bytes:
         """Exactly `nbytes` at `offset`; StoreError where the file ends before."""
+        size = self.stamp.size  # of damaged places, no memory is taken for what is not there
         try:
-            data = pread(self.fd, nbytes, offset)
+            data = pread(self.fd, min(nbytes, max(0, size - offset)), offset)
         except OSError as error:
             raise os_error(error, self.path) from error
         if len(data) != nbytes:

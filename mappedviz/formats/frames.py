@@ -115,6 +115,7 @@ def read_column(
             key=frame.name,
             remedy="Name one of these columns.",
         )
+    _check_length(frame, name, length)
     if isinstance(frame, ArrayNode):
         data = _legacy_field(frame, name)
         legacy = uns is not None and f"{name}_categories" in uns and data.dtype.kind in "iu"
@@ -136,14 +137,34 @@ def read_column(
             column = coded_column(node)
         else:
             column = plain_column(node, *read_values(node))
-    if length is not None and len(column) != length:
+    _refuse_length(frame, name, len(column), length)
+    return column
+
+
+def _check_length(frame: GroupNode | ArrayNode, name: str, length: int | None) -> None:
+    """Refuse a column of another length by its metadata, before memory is taken for it."""
+    if length is None or isinstance(frame, ArrayNode):
+        return
+    node = frame[name]
+    if isinstance(node, ArrayNode):
+        found = node.shape[0] if len(node.shape) == 1 else None
+    else:
+        keys = [key for key in ("codes", "values", "mask") if key in node]
+        shapes = [child_array(node, key).shape for key in keys]
+        wrong = [shape[0] for shape in shapes if len(shape) == 1 and shape[0] != length]
+        found = wrong[0] if wrong else None
+    if found is not None:
+        _refuse_length(frame, name, found, length)
+
+
+def _refuse_length(frame: GroupNode | ArrayNode, name: str, found: int, length: int | None) -> None:
+    if length is not None and found != length:
         raise ElementError(
-            f"has {len(column)} values where the store has {length} rows",
+            f"has {found} values where the store has {length} rows",
             store=frame.store,
             key=f"{frame.name}/{name}",
             remedy="Write the store again with anndata, or leave it out.",
         )
-    return column
 
 
 @dataclass(frozen=True)

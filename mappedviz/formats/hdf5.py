@@ -44,6 +44,7 @@ class Hdf5Group(GroupNode):
 
     def __init__(self, file: OpenFile, name: str, ident: Any) -> None:
         self._file = file
+        self.budget = file.budget
         self.store = file.store
         self.name = name
         self._id = ident

@@ -71,10 +71,17 @@ def chunk_map(node: Hdf5Dataset, route: Callable[[tuple[slice, ...]], Array]) ->
 def _contiguous(node: Hdf5Dataset, key: tuple[str, str]) -> ChunkedArray:
     start = node.ident.get_offset()
     size = node.stored.itemsize
+    n_bytes, file_size = math.prod(node.shape) * size, node.file.stamp.size
+    if start is not None and start + n_bytes > file_size:
+        raise node.error(
+            f"claims {n_bytes} bytes at {start}, where the file has {file_size}",
+            "Copy or download the file again.",
+        )
+    node.take(n_bytes >> 10)  # the table below, and a bound on what was never written
     whole = _at_least_one(node.shape)
     cut = virtual_chunks(node.shape, whole, size, VIRTUAL_CHUNK_BYTES)
     offsets = np.full(1, -1 if start is None else start, np.int64)
-    sizes = np.full(1, math.prod(node.shape) * size, np.int64)
+    sizes = np.full(1, n_bytes, np.int64)
     if 0 in node.shape:
         offsets, sizes = offsets[:0], sizes[:0]
     offsets, sizes = cut_extents(node.shape, whole, cut, size, offsets, sizes)
@@ -95,6 +102,7 @@ def _chunked(
         raise node.error(
             f"claims {n} chunks of {chunk_shape} values", "Write the store with larger chunks."
         )
+    node.take(20 * n)
     offsets = np.full(n, -1, np.int64)
     sizes = np.zeros(n, np.int64)
     masks = np.zeros(n, np.uint32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,6 +17,7 @@ from mappedviz._types import Array, lazy
 from mappedviz.formats import codecs
 from mappedviz.formats.hdf5_attributes import TEXT, TEXT_TYPE, Attributes, is_text
 from mappedviz.formats.hdf5_errors import readable
+from mappedviz.formats.limits import FREE_BYTES, Budget
 from mappedviz.formats.nodes import ArrayNode, strings
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ __all__ = ["Hdf5Dataset", "OpenFile"]
 class OpenFile:
     """What all nodes of one open file share."""
 
-    __slots__ = ("file", "fileno", "nodes", "path", "stamp", "store")
+    __slots__ = ("budget", "file", "fileno", "nodes", "path", "stamp", "store")
 
     def __init__(self, store: str, path: str, stamp: Stamp, file: h5py.File) -> None:
         self.store = store
@@ -37,6 +39,7 @@ class OpenFile:
         self.file = file
         self.fileno = h5o.get_info(file.id).fileno
         self.nodes: dict[str, Any] = {}
+        self.budget = Budget(lambda: stamp.size)
 
 
 class Hdf5Dataset(ArrayNode):
@@ -52,6 +55,7 @@ class Hdf5Dataset(ArrayNode):
 
     def __init__(self, file: OpenFile, name: str, ident: Any) -> None:
         self.file = file
+        self.budget = file.budget
         self.store = file.store
         self.name = name
         self.ident = ident
@@ -153,6 +157,10 @@ class Hdf5Dataset(ArrayNode):
 
     def read_by_hdf5(self, selection: Any) -> Array:
         """Return the values, or a part of them; every filter must be available."""
+        self.take_values(selection)
+        chunk = math.prod(self.chunks or ()) * self.stored.itemsize
+        if chunk > FREE_BYTES:  # HDF5 decodes all of it
+            self.take(chunk)
         with readable(self):
             if is_text(self.kind):
                 values = self._values(selection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from mappedviz._types import Array
 from mappedviz.errors import ElementError, MissingKeyError
+from mappedviz.formats.limits import REMEDY, TEXT_BYTES, Budget, TooLargeError
 
 if TYPE_CHECKING:
     from mappedviz.formats.chunks import ChunkedArray
@@ -24,10 +26,13 @@ class Node(ABC):
         Path of the store, as it was given.
     name
         Key inside the store: ``""`` for the root, ``"obs/cell_type"``.
+    budget
+        Memory that the open store may still take.
     """
 
     store: str
     name: str
+    budget: Budget = Budget(lambda: 1 << 60)  # of a format that does not count
 
     @property
     @abstractmethod
@@ -37,6 +42,13 @@ class Node(ABC):
     def error(self, message: str, remedy: str | None = None) -> ElementError:
         """An ElementError about this node."""
         return ElementError(message, store=self.store, key=self.name or None, remedy=remedy)
+
+    def take(self, n_bytes: int) -> None:
+        """Count memory that is about to be taken; ElementError if the store has had enough."""
+        try:
+            self.budget.take(n_bytes)
+        except TooLargeError as error:
+            raise self.error(str(error), REMEDY) from error
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name or '/'!r} of {self.store!r}>"
@@ -113,6 +125,11 @@ class ArrayNode(Node):
     def chunked(self) -> ChunkedArray:
         """Where the chunks lie. Numeric arrays of one or two dimensions only."""
 
+    def take_values(self, selection: Any = ()) -> None:
+        """Count the memory of a selection that is about to be read; see :meth:`Node.take`."""
+        n, item = n_selected(self.shape, selection), self.dtype.itemsize
+        self.take(n * (item + TEXT_BYTES if self.dtype.kind in "OSU" else item))
+
     def check_numeric(self) -> None:
         """Raise ElementError where :meth:`chunked` makes no sense."""
         if len(self.shape) not in (1, 2) or self.dtype.kind not in "biuf":
@@ -137,6 +154,26 @@ def read_selection(
         start, stop, _ = first.indices(shape[0])
         return np.asarray(rows(start, max(start, stop))[(slice(None), *parts[1:])])
     return np.asarray(rows(0, shape[0])[tuple(parts)])
+
+
+def n_selected(shape: tuple[int, ...], selection: Any) -> int:
+    """Return the number of values of a basic selection, or of all where that takes thinking.
+
+    Examples
+    --------
+    >>> n_selected((10, 3), slice(2, 4)), n_selected((10, 3), (0, slice(2))), n_selected((), ())
+    (6, 2, 1)
+    """
+    parts = selection if isinstance(selection, tuple) else (selection,)
+    sizes = list(shape)
+    for axis, part in enumerate(parts[: len(sizes)]):
+        if isinstance(part, slice):
+            sizes[axis] = len(range(*part.indices(shape[axis])))
+        elif isinstance(part, int):
+            sizes[axis] = 1
+        else:
+            break
+    return math.prod(sizes)
 
 
 def join(parent: str, child: str) -> str:

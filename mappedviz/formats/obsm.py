@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -75,19 +76,20 @@ def read_obsm(node: GroupNode | ArrayNode) -> Array:
         values: Array = node.read()
         return values.astype(values.dtype.newbyteorder("="), copy=False)
     if encoding_of(node) == "dataframe":
-        columns = []
+        columns, n = [], frame_length(node)
         for name in column_names(node):
-            column = read_column(node, name)
+            column = read_column(node, name, length=n)
             if column.kind in ("categorical", "string"):
                 raise malformed(node, f"has a {column.kind} column {name!r}, which is no number")
             columns.append(column.values())
         if not columns:
-            return np.empty((frame_length(node), 0))
+            return np.empty((n, 0))
         return np.column_stack(columns)
     from scipy import sparse
 
     facts = matrix_facts(node)
     assert facts is not None
+    node.take(math.prod(facts.shape) * facts.dtype.itemsize)
     parts = tuple(child_array(node, key).read() for key in ("data", "indices", "indptr"))
     make: Callable[..., Any] = sparse.csr_matrix if facts.kind == "csr" else sparse.csc_matrix
     try:

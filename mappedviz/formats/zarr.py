@@ -22,6 +22,7 @@ from mappedviz.formats import codecs, zarr_python
 from mappedviz.formats.chunks import ChunkedArray, RoutedArray, StoredArray, read_rows
 from mappedviz.formats.files import FilePool, Stamp
 from mappedviz.formats.grids import HUGE_CHUNK_BYTES, cut_extents, grid_of, unravel, virtual_chunks
+from mappedviz.formats.limits import Budget
 from mappedviz.formats.nodes import ArrayNode, GroupNode, join, read_selection, split, strings
 from mappedviz.formats.sources import Extents, Members, Place, Shards, Source
 from mappedviz.formats.zarr_files import ZarrDirectory, ZarrFiles, ZarrZip
@@ -62,6 +63,7 @@ class _Tree:
         self.files = files
         self.nodes: dict[str, ZarrGroup | ZarrArray | None] = {}
         self.version = 3
+        self.budget = Budget(disk.size)
 
     def root(self) -> ZarrGroup | ZarrArray:
         for self.version in (3, 2):
@@ -126,6 +128,7 @@ class _ZarrNode:
     def __init__(self, tree: _Tree, name: str, attrs: Any) -> None:
         self._tree = tree
         self.store = tree.store
+        self.budget = tree.budget
         self.name = name
         self._attrs: dict[str, Any] | None = attrs if isinstance(attrs, dict) else None
 
@@ -212,6 +215,7 @@ class ZarrArray(_ZarrNode, ArrayNode):
 
     def _read(self, selection: Any) -> Array:
         layout = self._layout
+        self.take_values(selection)
         if layout.pipeline is None:
             return self._read_by_zarr(selection)
         if layout.text:
@@ -288,6 +292,8 @@ class ZarrArray(_ZarrNode, ArrayNode):
         n = math.prod(grid)
         if not n or (n > 1 and not isinstance(disk, ZarrZip)):
             return None
+        if n > 1000 + 100 * len(getattr(disk, "members", ())):
+            return None  # nearly all chunks are absent
         offsets = np.full(n, -1, np.int64)
         for i in range(n):
             key = prefix + layout.key(unravel(i, grid))

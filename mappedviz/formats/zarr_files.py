@@ -7,10 +7,12 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from mappedviz.errors import StoreError
 from mappedviz.formats.files import FilePool, Stamp, os_error, read_file
+from mappedviz.formats.limits import inflated_limit
 from mappedviz.formats.sources import Place
 
 __all__ = ["ZarrDirectory", "ZarrFiles", "ZarrZip"]
@@ -51,6 +53,10 @@ class ZarrFiles(Protocol):
 
     def verify(self, key: str, stamp: Stamp) -> None:
         """Raise StoreError if a file has changed since its stamp was taken."""
+        ...
+
+    def size(self) -> int:
+        """Return the bytes of the whole store: not cheap for a directory."""
         ...
 
     def nbytes(self, name: str) -> int | None:
@@ -107,6 +113,15 @@ class ZarrDirectory(ZarrFiles):
                 "was changed or replaced while open", store=self.store, key=key, remedy=_REOPEN
             )
 
+    def size(self) -> int:
+        """See :class:`ZarrFiles`."""
+        total = 0
+        for folder, _, names in os.walk(self.path):
+            for name in names:
+                with suppress(OSError):
+                    total += os.stat(f"{folder}/{name}").st_size
+        return total
+
     def nbytes(self, name: str) -> int | None:
         """See :class:`ZarrFiles`."""
         return None  # a stat for every chunk is not cheap
@@ -151,6 +166,8 @@ class ZarrZip(ZarrFiles):
             return self._through_zipfile(info)
         data = files.get(self.path).read(self._start(info, files), info.compress_size)
         if info.compress_type == zipfile.ZIP_DEFLATED:
+            if info.file_size > inflated_limit(len(data)):
+                raise self._damaged(key, f"{info.file_size} bytes of {len(data)}")
             try:
                 stream = zlib.decompressobj(-15)
                 data = stream.decompress(data, info.file_size + 1)
@@ -161,6 +178,8 @@ class ZarrZip(ZarrFiles):
         return data
 
     def _through_zipfile(self, info: zipfile.ZipInfo) -> bytes:
+        if info.file_size > inflated_limit(info.compress_size):
+            raise self._damaged(info.filename, f"{info.file_size} bytes of {info.compress_size}")
         try:
             with zipfile.ZipFile(self.path) as archive:
                 return archive.read(info.filename)
@@ -208,6 +227,10 @@ class ZarrZip(ZarrFiles):
         """See :class:`ZarrFiles`."""
         if files is not None:
             files.get(self.path).verify(stamp)
+
+    def size(self) -> int:
+        """See :class:`ZarrFiles`."""
+        return self._stamp.size
 
     def nbytes(self, name: str) -> int | None:
         """See :class:`ZarrFiles`."""

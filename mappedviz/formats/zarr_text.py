@@ -27,6 +27,8 @@ def decode_texts(data: Any, kind: str | None, node: Node) -> Array:
     """
     from numcodecs import vlen
 
+    if kind in ("utf8", "bytes") and 4 * int.from_bytes(bytes(data[:4]), "little") > len(data) - 4:
+        raise ValueError("fewer bytes than the number of strings asks for")
     try:
         if kind == "utf8":
             return np.asarray(vlen.VLenUTF8().decode(data))

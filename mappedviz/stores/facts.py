@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mappedviz._types import StoreKind
 from mappedviz.errors import ElementError
 from mappedviz.formats.frames import column_names, frame_length
+from mappedviz.formats.limits import REMEDY, TEXT_BYTES, TooLargeError
 from mappedviz.formats.matrices import MatrixFacts, matrix_facts
 from mappedviz.formats.nodes import ArrayNode, GroupNode
 from mappedviz.formats.obsm import ObsmFacts, obsm_facts
@@ -68,6 +69,8 @@ def read_facts(root: GroupNode, kind: StoreKind) -> StoreFacts:
             )
     obs, var = root["obs"], root["var"]
     n_obs, n_vars = frame_length(obs), frame_length(var)
+    for frame, n in ((obs, n_obs), (var, n_vars)):
+        _check_names(frame, n)
     matrices: dict[str, MatrixFacts] = {}
     if "X" in root:
         _add_matrix(matrices, "X", root["X"], (n_obs, n_vars))
@@ -83,7 +86,9 @@ def read_facts(root: GroupNode, kind: StoreKind) -> StoreFacts:
             )
         _add_matrix(matrices, name, layers[name], (n_obs, n_vars))
     if has_raw(root, "raw/X") and has_raw(root, "raw/var"):
-        n_raw = frame_length(raw_part(root, "raw/var"))
+        raw_var = raw_part(root, "raw/var")
+        n_raw = frame_length(raw_var)
+        _check_names(raw_var, n_raw)
         _add_matrix(matrices, "raw.X", raw_part(root, "raw/X"), (n_obs, n_raw))
     obsm: dict[str, ObsmFacts] = {}
     for name, facts in obsm_facts(root["obsm"]).items() if "obsm" in root else ():
@@ -107,6 +112,14 @@ def read_facts(root: GroupNode, kind: StoreKind) -> StoreFacts:
         nbytes,
         encoding.strip(),
     )
+
+
+def _check_names(frame: GroupNode | ArrayNode, n: int) -> None:
+    """Refuse more rows or variables than the size of the store can name."""
+    try:
+        frame.budget.check(n * TEXT_BYTES)
+    except TooLargeError as error:
+        raise frame.error(f"has {n} names, of which the store {error}", REMEDY) from error
 
 
 def _add_matrix(

@@ -66,14 +66,17 @@ def test_claims_of_damaged_shapes_are_bounded(tmp_path: Path) -> None:
     with open_root(path) as root:
         with pytest.raises(ElementError, match="claims 1099511627776 chunks"):
             root["many"].chunked()
-        with pytest.raises(ElementError, match="no memory"):
+        with pytest.raises(ElementError, match="claims 268435456 GiB"):
             root["large"].read()
     zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2).create_array(
         "x", shape=(10,), dtype="f8"
     )
     meta = tmp_path / "a.zarr" / "x" / ".zarray"
     meta.write_text(meta.read_text().replace("10", str(2**55)))
-    with open_root(tmp_path / "a.zarr") as root, pytest.raises(ElementError, match="no memory"):
+    with (
+        open_root(tmp_path / "a.zarr") as root,
+        pytest.raises(ElementError, match="claims 268435456 GiB"),
+    ):
         root["x"].read()
 
 
