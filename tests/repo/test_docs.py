@@ -92,3 +92,12 @@ def test_names_of_the_api_page_are_public(repository):
         assert module.count(".") < 2, f"{name} is not the name by which it is imported"
         home = importlib.import_module(module)
         assert attribute in getattr(home, "__all__", vars(home)), name
+
+
+def test_the_page_of_the_audit_names_every_check(repository):
+    from mappedviz.audits.checks import CHECKS
+
+    page = (repository / "docs" / "audit.md").read_text(encoding="utf-8")
+    table = page[page.index("| checks |") :].partition("\n\n")[0]
+    ids = {getattr(one, "id", one) for one in CHECKS}
+    assert set(re.findall(r"`([a-z-]+)`", table)) == ids
