@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from mappedviz._types import Array
+from mappedviz.audits.scales import RowValues, Scales, scales_of
 from mappedviz.gather.request import Part, sum_dtype
 from mappedviz.gather.rows import gather_csr
 
@@ -30,14 +31,20 @@ class MatrixSample:
         ``"X"`` or a layer.
     rows
         Rows that were read.
-    totals, exp_totals
-        Sum of every row, and of expm1 of its values: float64 (rows,).
+    totals
+        Sum of every row: float64 (rows,).
     genes
         Values that are not zero, per row: int64 (rows,).
     low, high
-        Smallest and largest value.
+        Smallest and largest finite value.
     whole, finite
         Whether all values are whole numbers; whether none is NaN or infinite.
+    scales
+        Scales that the rows are on and the number of rows on each, see
+        :func:`~mappedviz.audits.scales.scales_of`.
+    zeros, repeats
+        Values that are stored although they are zero; stored values beyond the first of one
+        gene of one row.
     seconds
         What reading one row somewhere in the file took.
     asked
@@ -47,12 +54,14 @@ class MatrixSample:
     key: str
     rows: int
     totals: Array
-    exp_totals: Array
     genes: Array
     low: float
     high: float
     whole: bool
     finite: bool
+    scales: Scales
+    zeros: int
+    repeats: int
     seconds: float
     asked: int
 
@@ -60,36 +69,14 @@ class MatrixSample:
     def scale(self) -> str:
         """Scale of the values, on the evidence of the sample.
 
-        ``"empty"``, ``"not finite"``, ``"scaled"`` (negative values), ``"counts"``, ``"log1p"`` (expm1
-        of all rows sums to the same), ``"normalised"`` (all rows sum to the same), ``"logarithms"`` (no
-        value is large), or ``"fractions"``.
+        ``"empty"``, ``"not finite"``, ``"mixed"`` where rows are on several scales, or the one of
+        :attr:`scales`.
         """
-        filled = self.totals[self.genes > 0]
-        if not len(filled):
-            return "empty"
         if not self.finite:
             return "not finite"
-        if self.low < 0:
-            return "scaled"
-        if self.whole:
-            return "counts"
-        if self.high < 30 and len(filled) > 1 and spread(self.exp_totals[self.genes > 0]) < 0.01:
-            return "log1p"
-        if len(filled) > 1 and spread(filled) < 0.01:
-            return "normalised"
-        return "logarithms" if self.high < 20 else "fractions"
-
-
-def spread(values: Array) -> float:
-    """Coefficient of variation: standard deviation over mean.
-
-    Examples
-    --------
-    >>> spread(np.array([10.0, 10.0])), round(spread(np.array([5.0, 15.0])), 2)
-    (0.0, 0.5)
-    """
-    mean = float(np.mean(values))
-    return float(np.std(values)) / mean if mean else float("inf")
+        if not self.scales:
+            return "empty"
+        return "mixed" if len(self.scales) > 1 else self.scales[0][0]
 
 
 def spread_rows(n_obs: int, rows: int, block: int = _BLOCK) -> list[Array]:
@@ -127,34 +114,38 @@ def sample_of(matrix: Matrix, key: str, rows: int) -> MatrixSample:
     start = time.perf_counter()
     _rows_of(matrix, firsts)
     seconds = (time.perf_counter() - start) / len(firsts)
-    totals, exp_totals, genes, ends = [], [], [], []
-    whole = finite = True
+    found: list[RowValues] = []
+    zeros = repeats = n_values = 0
+    eps = float(np.finfo(facts.dtype).eps) if facts.dtype.kind == "f" else 1e-9
+    pointers = matrix.opened().pointers if facts.kind == "csr" else None
     per_read = max(1, int(2_000_000 / max(facts.shape[1] * facts.density, 1)) // len(blocks[0]))
     for at in range(0, len(blocks), per_read):
-        indptr, data = _rows_of(matrix, np.concatenate(blocks[at : at + per_read]))
-        data = data.astype(np.float64, copy=False)
-        row = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-        n = len(indptr) - 1
-        finite = finite and bool(np.isfinite(data).all())
-        with np.errstate(over="ignore", invalid="ignore"):
-            totals.append(np.bincount(row, weights=data, minlength=n))
-            exp_totals.append(np.bincount(row, weights=np.expm1(data), minlength=n))
-            whole = whole and bool((data == np.rint(data)).all())
-        genes.append(np.bincount(row, weights=data != 0, minlength=n).astype(np.int64))
-        if len(data):
-            ends += [float(data.min()), float(data.max())]
-        if len(data) < n * facts.shape[1]:
-            ends.append(0.0)
+        numbers = np.concatenate(blocks[at : at + per_read])
+        indptr, data = _rows_of(matrix, numbers)
+        found.append(RowValues.of(indptr, data.astype(np.float64, copy=False), eps))
+        n_values += len(data)
+        if pointers is not None:
+            zeros += int((data == 0).sum())
+            stored = pointers[numbers + 1].astype(np.int64) - pointers[numbers]
+            repeats += int(stored.sum()) - len(data)
+    rows_of_sample = RowValues.joined(found)
+    n = len(rows_of_sample.totals)
+    ends = np.concatenate([rows_of_sample.low, rows_of_sample.high])
+    ends = ends[~np.isnan(ends)]
+    if n_values < n * facts.shape[1] or not len(ends):
+        ends = np.append(ends, 0.0)
     return MatrixSample(
         key,
-        sum(map(len, totals)),
-        np.concatenate(totals),
-        np.concatenate(exp_totals),
-        np.concatenate(genes),
-        min(ends),
-        max(ends),
-        whole,
-        finite,
+        n,
+        rows_of_sample.totals,
+        rows_of_sample.genes,
+        float(ends.min()),
+        float(ends.max()),
+        bool(rows_of_sample.whole.all()),
+        bool(rows_of_sample.finite.all()),
+        scales_of(rows_of_sample),
+        zeros,
+        repeats,
         seconds,
         rows,
     )
@@ -189,6 +180,8 @@ def hash_rows(matrix: Matrix, genes: Array, stop: Callable[[], None]) -> Array:
     gene = hash_texts(genes)
     n_obs, n_vars = facts.shape
     hashes = np.zeros(n_obs, dtype=np.uint64)
+    if 0 in facts.shape:
+        return hashes
     step = max(1, int(4_000_000 / max(n_vars * facts.density, 1)))
     for begin in range(0, n_obs, step):
         stop()

@@ -13,6 +13,7 @@ from tests.stores import STORE_KINDS
 
 
 def matrix_of(x, folder, kind="h5ad"):
+    folder.mkdir(exist_ok=True)
     adata = coded_anndata(0, len(x), n_vars=x.shape[1], plain=True)
     adata.X = sparse.csr_matrix(x)
     store = open_store(STORE_KINDS[kind](adata, folder / "a"))
@@ -32,8 +33,12 @@ SCALES = {
     "log1p": np.log1p(SHARES),
     "not finite": np.where(counts() > 4, np.nan, counts()),
     "empty": np.zeros((40, 6), np.float32),
-    "logarithms": counts() / 3,
-    "fractions": counts() * 7.3,
+    "proportions": SHARES / 150,
+    "log counts": np.log1p(counts()),
+    "sqrt": np.sqrt(counts()),
+    "unknown": np.abs(np.random.default_rng(2).normal(size=(40, 6))).astype(np.float32),
+    "fractions": 40 * np.random.default_rng(2).random((40, 6)).astype(np.float32),
+    "mixed": np.concatenate([counts(20), np.log1p(SHARES[20:])]),
 }
 
 
@@ -48,6 +53,30 @@ def test_scale_of_a_sample(tmp_path, scale):
         np.testing.assert_allclose(sample.totals, x.sum(axis=1), rtol=1e-5)
         assert (sample.low, sample.high) == (pytest.approx(x.min()), pytest.approx(x.max()))
         assert sample.genes.tolist() == (x != 0).sum(axis=1).tolist()
+
+
+def test_zeros_and_repeats_that_are_stored(tmp_path):
+    x = counts(4)
+    matrix = sparse.csr_matrix(
+        (np.array([1, 2, 0, 4, 5], np.float32), [0, 0, 1, 2, 3], [0, 3, 4, 5, 5]), shape=(4, 6)
+    )
+    adata = coded_anndata(0, 4, n_vars=6, plain=True)
+    adata.X = matrix
+    store = open_store(STORE_KINDS["h5ad"](adata, tmp_path / "a"))
+    sample = sample_of(store.open_matrix("X", ChunkCache(1 << 20, FilePool())), "X", 512)
+    assert (sample.zeros, sample.repeats) == (1, 1)
+    assert sample.totals.tolist() == [3, 4, 5, 0]
+    plain, _ = matrix_of(x, tmp_path / "b")
+    sample = sample_of(plain, "X", 512)
+    assert (sample.zeros, sample.repeats) == (0, 0)
+
+
+def test_ends_of_a_sample_are_finite(tmp_path):
+    x = counts(4)
+    x[0, :2] = np.nan, np.inf
+    matrix, _ = matrix_of(x, tmp_path)
+    sample = sample_of(matrix, "X", 512)
+    assert (sample.low, sample.high, sample.finite) == (0, np.nanmax(x[x < np.inf]), False)
 
 
 def test_rows_are_spread_over_the_store():

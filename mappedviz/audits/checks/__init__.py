@@ -6,10 +6,12 @@ To add one, write a function in one of these modules and decorate it with
 """
 
 from mappedviz.audits.checks import (
+    batch,
     bias,
     files,
     genes,
     labels,
+    naming,
     panel,
     selection,
     splitting,
@@ -19,10 +21,12 @@ from mappedviz.audits.findings import CHECKS
 
 __all__ = [
     "CHECKS",
+    "batch",
     "bias",
     "files",
     "genes",
     "labels",
+    "naming",
     "panel",
     "selection",
     "splitting",

@@ -16,12 +16,27 @@ if TYPE_CHECKING:
 _WORDS = {
     "counts": "counts",
     "log1p": "log1p of normalised counts",
+    "log2": "log2 of normalised counts",
+    "log10": "log10 of normalised counts",
+    "log counts": "log1p of counts as they are",
+    "log2 counts": "log2 of counts as they are",
+    "log10 counts": "log10 of counts as they are",
+    "sqrt": "square roots",
     "normalised": "normalised, not logarithms",
+    "proportions": "proportions (cells sum to 1 or less)",
     "logarithms": "like logarithms",
     "scaled": "scaled (negative values)",
     "fractions": "fractions",
     "not finite": "with NaN or infinite values",
+    "mixed": "on several scales within a store",
+    "unknown": "of an unknown scale",
 }
+_LOGARITHMS = ("log1p", "logarithms", "log counts", "log2", "log2 counts", "log10", "log10 counts")
+_OF_COUNTS = ("log counts", "log2 counts", "log10 counts")
+
+
+def _family(scale: str) -> str:
+    return "logarithms" if scale in _LOGARITHMS else scale
 
 
 def _samples(e: Evidence) -> dict[str, dict[str, MatrixSample]]:
@@ -46,11 +61,13 @@ def value_scale(e: Evidence) -> Iterator[Found]:
     """{key} is on different scales: {scales} (by {rows:,} sampled rows)."""
     for key, samples in _samples(e).items():
         scales: dict[str, list[str]] = {}
+        families: dict[str, list[str]] = {}
         for store, sample in samples.items():
-            scale = "log1p" if sample.scale == "logarithms" else sample.scale
-            scales.setdefault(scale, []).append(store)
-        if len(scales) > 1:
-            common = max(scales, key=lambda scale: len(scales[scale]))
+            scales.setdefault(sample.scale, []).append(store)
+            families.setdefault(_family(sample.scale), []).append(store)
+        known = set(families) - {"unknown", "mixed", "not finite"}
+        if len(known) > 1 or ("unknown" in families and known & {"counts", "scaled"}):
+            common = max(families, key=lambda scale: len(families[scale]))
             text = [f"{_WORDS[scale]} in {len(some)}" for scale, some in scales.items()]
             yield Found(
                 {
@@ -59,10 +76,53 @@ def value_scale(e: Evidence) -> Iterator[Found]:
                     "rows": sum(sample.rows for sample in samples.values()),
                 },
                 stores=[
-                    store for scale, some in scales.items() if scale != common for store in some
+                    store for scale, some in families.items() if scale != common for store in some
                 ],
-                number=len(scales),
+                number=len(families),
             )
+
+
+@check(
+    "value-logarithms",
+    "warning",
+    "Normalise and take logarithms in one way in all stores, or read counts.",
+)
+def value_logarithms(e: Evidence) -> Iterator[Found]:
+    """The logarithms of {key} are on different scales: {scales} (by {rows:,} sampled rows)."""
+    for key, samples in _samples(e).items():
+        kinds: dict[tuple[str, bool], list[str]] = {}
+        for store, sample in samples.items():
+            if sample.scale in _LOGARITHMS:
+                base = next((one for one in ("log2", "log10") if sample.scale.startswith(one)), "e")
+                kinds.setdefault((base, sample.scale in _OF_COUNTS), []).append(store)
+        if len(kinds) > 1:
+            common = max(kinds, key=lambda kind: len(kinds[kind]))
+            text = [f"{_WORDS[samples[some[0]].scale]} in {len(some)}" for some in kinds.values()]
+            yield Found(
+                {
+                    "key": key,
+                    "scales": ", ".join(text) + f" of {len(samples)} stores",
+                    "rows": sum(sample.rows for sample in samples.values()),
+                },
+                stores=[store for kind, some in kinds.items() if kind != common for store in some],
+                number=len(kinds),
+            )
+
+
+@check("value-mixed", "error", "Bring the cells of the store to one scale, or leave it out.")
+def value_mixed(e: Evidence) -> Iterator[Found]:
+    """{store} has cells of different scales in {key}: {scales} (by {rows:,} sampled rows)."""
+    for key, samples in _samples(e).items():
+        for store, sample in samples.items():
+            if sample.scale == "mixed":
+                total = sum(n for _, n in sample.scales)
+                text = [f"{_WORDS[one]} in {100 * n / total:.0f} %" for one, n in sample.scales]
+                yield Found(
+                    {"store": store, "key": key, "scales": ", ".join(text), "rows": sample.rows},
+                    stores=[store],
+                    number=len(sample.scales),
+                    change={"drop": [str(e.stores.loc[store, "path"])]} if len(e.paths) > 1 else {},
+                )
 
 
 @check(
@@ -188,6 +248,59 @@ def empty_store(e: Evidence) -> Iterator[Found]:
                 stores=[store],
                 number=0,
                 change={"drop": [scan.path]} if len(e.paths) > 1 else {},
+            )
+
+
+@check("value-zero", "error", "Ask for a matrix that has values, or leave these stores out.")
+def value_zero(e: Evidence) -> Iterator[Found]:
+    """{key} is 0 everywhere in {n} of {all} stores (by {rows:,} sampled rows)."""
+    every: dict[str, dict[str, MatrixSample]] = {}
+    for store, scan in e.readable:
+        for key in e.recipe.layers_keys:
+            if key in scan.samples:
+                every.setdefault(key, {})[store] = scan.samples[key]
+    if not every:
+        raise NotApplicableError("no rows could be sampled")
+    for key, samples in every.items():
+        zero = [store for store, sample in samples.items() if sample.scale == "empty"]
+        if zero:
+            yield Found(
+                {
+                    "key": key,
+                    "n": len(zero),
+                    "all": len(samples),
+                    "rows": sum(samples[store].rows for store in zero),
+                },
+                stores=zero,
+                number=len(zero),
+                change={"drop": [str(e.stores.loc[store, "path"]) for store in zero]}
+                if len(zero) < len(e.paths)
+                else {},
+            )
+
+
+@check(
+    "stored-oddly", "info", "Write the store again after X.sum_duplicates(), X.eliminate_zeros()."
+)
+def stored_oddly(e: Evidence) -> Iterator[Found]:
+    """{key} of {n} stores has values that are stored although they are zero ({zeros:,}) or several times
+    for one gene of a cell ({repeats:,}, which are summed), in sampled rows.
+    """
+    found: dict[str, dict[str, MatrixSample]] = {}
+    for store, scan in e.readable:
+        for key, sample in scan.samples.items():
+            found.setdefault(key, {})[store] = sample
+    if not found:
+        raise NotApplicableError("no rows could be sampled")
+    for key, samples in found.items():
+        odd = {store: one for store, one in samples.items() if one.zeros or one.repeats}
+        if odd:
+            zeros = sum(sample.zeros for sample in odd.values())
+            repeats = sum(sample.repeats for sample in odd.values())
+            yield Found(
+                {"key": key, "n": len(odd), "zeros": zeros, "repeats": repeats},
+                stores=list(odd),
+                number=zeros + repeats,
             )
 
 

@@ -1,10 +1,19 @@
 """Per check a collection in which it finds something."""
 
 import numpy as np
+from scipy import sparse
 
 import mappedviz as mv
 from mappedviz.audits.checks import CHECKS
 from tests.audits import LABELS, counts, ensembl, found, ids, made, norm, quiet, symbols
+
+
+def with_zeros():
+    """Counts of which some are stored although they are zero."""
+    x = sparse.csr_matrix(counts(3))
+    x.data[::7] = 0
+    return x
+
 
 # Check -> per store what `write` takes, and what is asked.
 FINDS = {
@@ -23,6 +32,18 @@ FINDS = {
     "label-spelling": ([{"obs": {"ct": ["NK", "NK cells"] * 12}}], {"label": "ct"}),
     "label-vocabulary": ([{"obs": {"ct": ["A"] * 24}}, {"obs": {"ct": ["B"] * 24}}], {"label": "ct"}),
     "value-scale": ([{"X": counts(3)}, {"X": norm()}], {}),
+    "value-logarithms": ([{"X": np.log1p(counts(3))}, {"X": norm()}], {}),
+    "value-mixed": ([{"X": np.concatenate([counts(3, 12), norm(n=12)])}, {}], {}),
+    "value-zero": ([{"X": 0 * counts(3)}, {"X": counts(3)}], {}),
+    "stored-oddly": ([{"X": with_zeros()}], {}),
+    "dtype-loses": ([{"X": 70_000 * counts(1)}], {"dtype": "float16"}),
+    "dtype-may-lose": ([{"n_obs": 600, "X": 20_000 * counts(0, 600) + 0.5}], {"dtype": "float16"}),
+    "dtype-nan": ([{"X": counts(1) + np.nan}, {"X": counts(1)}], {"dtype": "int32"}),
+    "batch-lists": (
+        [{"obsm": {"p": counts(1)[:, :k]}} for k in (2, 2, 3)], {"obsm_keys": "p"}),
+    "gene-order": ([{"genes": symbols()}, {"genes": symbols()[::-1]}], {"join": None}),
+    "recipe-matches-nothing": (
+        [{"obs": {"ct": LABELS}}], {"label": "ct", "relabel": {"ct": {"T cells": "T"}}}),
     "value-normalised": ([{"X": norm()}], {}),
     "value-finite": ([{"X": counts(1) + np.nan}, {"X": counts(1)}], {}),
     "value-types": ([{}, {"X": counts(3).astype(np.int32)}], {}),

@@ -33,11 +33,11 @@ def test_stores_table_of_the_demo_collection(demo_scans):
         assert row["nnz"] == (n_obs * n_vars if nnz is None else nnz)
         assert row["nbytes"] > 0
     assert table["x_scale"].tolist() == [
-        "logarithms",
+        "log counts",
         "scaled",
         "counts",
         "logarithms",
-        "logarithms",
+        "log2",
     ]
     assert table.loc["10x_pbmc68k_reduced.h5ad", "raw"]
 

@@ -1,0 +1,114 @@
+"""Checks of labels and columns that a recipe names: does anything match them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from mappedviz.audits.findings import Found, NotApplicableError, check
+from mappedviz.audits.nearest import did_you_mean
+from mappedviz.recipe.recipe import choose_for_store
+
+if TYPE_CHECKING:
+    from mappedviz.audits.evidence import Evidence
+    from mappedviz.recipe.labels import Label
+
+
+def _known(e: Evidence, key: str, *, relabelled: bool = True) -> list[Label]:
+    """Labels of a key that the stores have, categories that no row has included."""
+    table = e.all_labels(key, relabelled=relabelled)
+    return [*e.every_label(key, relabelled=relabelled), *table.unused]
+
+
+def _columns(e: Evidence) -> list[str]:
+    """Obs columns of the stores that are read."""
+    every = (scan.store.facts.obs_columns for _, scan in e.used if scan.store is not None)
+    return list(dict.fromkeys(name for names in every for name in names))
+
+
+def _key_there(e: Evidence, key: str) -> bool:
+    table = e.all_labels(key)
+    return bool(table.n_rows) and not bool((table.absent == e.rows_of(table)).all())
+
+
+def _unmatched(e: Evidence) -> Iterator[tuple[str, list[Label], list[Label]]]:
+    """Where labels are named, those that no cell has, and those that there are."""
+    recipe = e.recipe
+    for key, wanted in recipe.obs_filter.items():
+        if _key_there(e, key):
+            known = e.every_label(key)
+            named = [label for label in wanted if label is not None]
+            yield f"obs_filter[{key!r}]", _without(named, known), known
+    for key, pairs in recipe.relabel.items():
+        if _key_there(e, key):
+            known = _known(e, key, relabelled=False)
+            yield f"relabel[{key!r}]", _without([old for old, _ in pairs], known), known
+        else:
+            yield "relabel", [key], list(_columns(e))
+    for key, encoder in recipe.encoders.items():
+        if _key_there(e, key):
+            known = _known(e, key)
+            named = [label for label, code in encoder.items() if code >= 0]
+            yield f"encoders[{key!r}]", _without(named, known), known
+    yield from _unknown_labels(e)
+    for key, renamed in recipe.obs_alias.items():
+        yield from _aliases(e, key, renamed)
+
+
+def _without(named: list[Label], known: list[Label]) -> list[Label]:
+    there = set(known)
+    return [label for label in named if label not in there]
+
+
+def _unknown_labels(e: Evidence) -> Iterator[tuple[str, list[Label], list[Label]]]:
+    keys = [key for key in e.recipe.encoded_keys if _key_there(e, key)]
+    named = {key: label for key in keys if (label := e.recipe.unknown_label_of(key)) is not None}
+    if isinstance(e.recipe.unknown_label, Mapping):
+        for key, label in named.items():
+            yield f"unknown_label[{key!r}]", _without([label], _known(e, key)), _known(e, key)
+    elif named:  # one label for all keys: one of them has it
+        known = [label for key in named for label in _known(e, key)]
+        yield "unknown_label", _without(list(named.values())[:1], known), known
+
+
+def _aliases(
+    e: Evidence, key: str, renamed: tuple[str, ...] | Mapping[str, str]
+) -> Iterator[tuple[str, list[Label], list[Label]]]:
+    where = f"obs_alias[{key!r}]"
+    if not isinstance(renamed, Mapping):
+        known: list[Label] = list(_columns(e))
+        yield where, _without(list(renamed), known), known
+        return
+    for _, scan in e.used:
+        assert scan.store is not None
+        column = choose_for_store(renamed, scan.store.path, None)
+        has: list[Label] = list(scan.store.facts.obs_columns)
+        if column is not None and column not in has:
+            yield where, [column], has
+
+
+@check(
+    "recipe-matches-nothing",
+    "warning",
+    "Name them as the stores do, or leave them out of the recipe.",
+)
+def recipe_matches_nothing(e: Evidence) -> Iterator[Found]:
+    """{where} names {names}, which no {what} matches."""
+    recipe = e.recipe
+    named = [recipe.obs_filter, recipe.relabel, recipe.encoders, recipe.obs_alias]
+    if not any(named) and recipe.unknown_label is None:
+        raise NotApplicableError("the recipe names no labels")
+    if not e.used:
+        raise NotApplicableError("no store can be read")
+    for where, names, known in _unmatched(e):
+        if names:
+            column = where.startswith("obs_alias") or where == "relabel"
+            yield Found(
+                {
+                    "where": where,
+                    "names": did_you_mean(names, known),
+                    "what": "obs column" if column else "cell",
+                },
+                stores=e.coverage.stores,
+                number=len(names),
+            )
