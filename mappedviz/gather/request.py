@@ -173,8 +173,9 @@ class Batch:
         self.rows = _as_int64([part.rows for part in parts])
         self.out_rows = _as_int64([part.out_rows for part in parts])
         self.is_whole = False
-        for part, row in zip(parts, self.table, strict=True):
-            self.is_whole |= self._use_whole(part.matrix, row)
+        if self.most_chunks:  # some have to be decoded
+            for part, row in zip(parts, self.table, strict=True):
+                self.is_whole |= self._use_whole(part.matrix, row)
         self.call = layout.BatchCall(
             matrices=address(self.table),
             n_matrices=len(parts),

@@ -130,15 +130,16 @@ def _dense(parts: list[Part], out: Array, target: Target, threads: int) -> None:
         for half in _split(parts, n // 2):
             _dense(half, out, target, threads)
         return
-    batch.call.out = address(out)
+    call = batch.call
+    call.out, call.end = address(out), n
 
     def run(begin: int, end: int) -> None:
-        call = layout.BatchCall.from_buffer_copy(batch.call)
-        call.begin, call.end = begin, end
-        batch.run("dense", call)
+        part = layout.BatchCall.from_buffer_copy(call)
+        part.begin, part.end = begin, end
+        batch.run("dense", part)
 
     if threads <= 1:
-        run(0, n)
+        batch.run("dense", call)
     else:
         _shared(run, n, threads)
     batch.settle()

@@ -162,7 +162,7 @@ def test_matrices_of_one_batch_may_differ_much_in_width():
 def test_large_batches_are_written_past_the_caches(dtype, shift):
     """From some megabytes on, whatever the alignment of the rows; others stay as they were."""
     rng = np.random.default_rng(0)
-    n_rows, n_cols = 1500, 5001
+    n_rows, n_cols = 7000, 5001
     whole = rng.integers(0, 200, (40, n_cols)) * (rng.random((40, n_cols)) < 0.05)
     indptr = np.concatenate([[0], np.cumsum((whole != 0).sum(1))])
     matrix = Matrix.from_csr(indptr, np.nonzero(whole)[1], whole[whole != 0], n_cols)

@@ -29,7 +29,7 @@ inline i64 count(u64 bits) {
 }
 
 // Batches of so many bytes are written past the caches, where the processor can.
-constexpr i64 STREAMED = 4 << 20;
+constexpr i64 STREAMED = 32 << 20;
 #if defined(__SSE2__)
 constexpr bool CAN_STREAM = true;
 #else
