@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mappedviz._types import Array, lazy
+from mappedviz.audits.judge import judge
 from mappedviz.audits.tables.crosstabs import crosstab
 from mappedviz.audits.tables.genes import Coverage, coverage_of
 from mappedviz.audits.tables.labels import LabelTable, column_labels, label_table
@@ -17,7 +18,8 @@ from mappedviz.collection.plan import filter_masks, merged_labels
 from mappedviz.errors import MissingKeyError, RecipeError
 from mappedviz.recipe.joins import RowMap
 from mappedviz.recipe.labels import Labels
-from mappedviz.recipe.splits import split_labels
+from mappedviz.recipe.parts import parts_by_recipe
+from mappedviz.recipe.splits import chances_of_stores
 from mappedviz.recipe.weights import Scheme, labels_to_weigh, scheme_of
 
 if TYPE_CHECKING:
@@ -239,8 +241,30 @@ class Evidence:
             self._merged[key] = merged_labels(self.recipe, key, columns, self.rows)
         return self._merged[key]
 
-    def sides(self, seed: int | None = None) -> Array:
-        """Boolean (n_rows,): which rows the split of the recipe would set aside for validation.
+    @lazy
+    def whole(self) -> Evidence:
+        """The evidence of all rows of whose split the recipe names a part; else this one."""
+        if self.recipe.part is None:
+            return self
+        return self.with_recipe(self.recipe.replace(part=None))
+
+    def with_recipe(self, recipe: Recipe) -> Evidence:
+        """The evidence of the same stores for another recipe."""
+        plan, error = judge(recipe, self.scans)
+        return Evidence(
+            self.scans,
+            recipe,
+            label=self.label,
+            batch=self.batch,
+            group=self.group,
+            split=self.split,
+            plan=plan,
+            error=error,
+            vocabulary=self._vocabulary,
+        )
+
+    def parts(self, seed: int | None = None) -> Array:
+        """Part of each row in the split of the recipe, int64 (n_rows,): positions of its part_names.
 
         Parameters
         ----------
@@ -250,15 +274,15 @@ class Evidence:
         Raises
         ------
         RecipeError
-            The recipe names no group, or there are too few.
+            The rows cannot be split like that.
         """
-        recipe = self.recipe
-        if recipe.split_by is None:
-            raise RecipeError(
-                "names no group", key="split_by", remedy="Split single rows, or name an obs key."
-            )
-        seed = recipe.split_seed if seed is None else seed
-        return split_labels(self.merged(recipe.split_by), recipe.split_fraction, seed)
+        recipe = self.recipe if seed is None else self.recipe.replace(split_seed=seed)
+
+        def chances() -> Array:
+            stores = [(scan.path, scan.n_obs) for _, scan in self.used]
+            return chances_of_stores(stores, self.rows.kept, recipe.split_seed)
+
+        return parts_by_recipe(recipe, len(self.rows), self.merged, chances)
 
     def crosstab(self, rows: str, columns: str) -> pd.DataFrame:
         """Rows with each pair of labels of two obs keys: DataFrame of int."""

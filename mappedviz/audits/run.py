@@ -102,7 +102,8 @@ def audit(
     recipe = _recipe(paths, label, batch, recipe, request)
     if label is None and recipe.encoded_keys:
         label = recipe.encoded_keys[0]
-    group = recipe.split_by if group is None else group
+    if group is None and len(recipe.split_keys) == 1:
+        group = recipe.split_keys[0]
     cache = default_cache() if cache is None else cache
     failed: dict[str, StoreError] = {}
     wanted = expand_paths(recipe.paths, failed)
@@ -184,7 +185,8 @@ def _columns(recipe: Recipe, keys: Iterable[str | None]) -> frozenset[str]:
         *recipe.obs_keys,
         *recipe.obs_filter,
         *recipe.weights_keys,
-        recipe.split_by,
+        *recipe.keys_of_split(),
+        *(key for step in recipe.splits for key in step.keys_of_split()),
         *keys,
     }:
         if key is None:

@@ -11,7 +11,7 @@ from mappedviz._types import Array, PathLike
 from mappedviz.collection.dataset import PlanDataset
 from mappedviz.collection.plan import make_plan
 from mappedviz.collection.row_index import as_rows
-from mappedviz.collection.split import split_plan, split_recipe
+from mappedviz.collection.split import Parts, split_plan, split_recipe
 from mappedviz.errors import RecipeError
 from mappedviz.recipe.labels import Labels
 from mappedviz.recipe.recipe import Join, Recipe
@@ -206,7 +206,7 @@ class MappedCollection(PlanDataset):
         Parameters
         ----------
         recipe
-            What to read.
+            What to read: the part of a split that it names, or all rows if it names none.
         stores
             Stores that are open already; their facts are not read again. Default: open
             those of ``recipe.paths``.
@@ -261,18 +261,22 @@ class MappedCollection(PlanDataset):
 
     def split(
         self,
-        by: str | Literal[False] | None = None,
+        by: str | Sequence[str] | Literal[False] | None = None,
         fraction: float | None = None,
         seed: int | None = None,
-        stratify: str | Sequence[str] | None = None,
-    ) -> tuple[Self, Self]:
-        """Split the rows into a training and a validation collection.
+        stratify: str | Sequence[str] | Literal[False] | None = None,
+        *,
+        holdout: Mapping[str, Any] | None = None,
+        **parts: float,
+    ) -> Parts[Self]:
+        """Split the rows into a training and a validation collection, or into parts with names.
 
         Parameters
         ----------
         by
-            Obs key of the groups that must not be on both sides, such as ``"donor"``; loaded or
-            not. False splits single rows. Default: ``split_by`` of the recipe.
+            Obs key of the groups that must not be in several parts, such as ``"donor"``; loaded or
+            not. Several keys: their combinations are the groups. False splits single rows. Default:
+            ``split_by`` of the recipe.
         fraction
             Share of the rows for validation; default: ``split_fraction`` of the recipe. Whole groups
             come as near to it as their sizes allow.
@@ -280,30 +284,55 @@ class MappedCollection(PlanDataset):
             Seed of the random choice; default: ``split_seed`` of the recipe.
         stratify
             Obs key, or several combined: each label should have that share of its rows for
-            validation. Single rows meet it to within one row, groups as far as possible.
+            validation. Single rows meet it to within one row, groups as far as possible. False:
+            none. Default: ``stratify`` of the recipe.
+        holdout
+            Groups that make up a part: ``{"donor": ["d1", "d2"]}`` for the last one, or
+            ``{"test": {"donor": ["d1", "d2"]}}`` for the one that is named. Rows with any of these
+            labels are in that part, and no other rows are. The other parts share the rest, in
+            proportion to their shares. ``{}``: none. Default: ``holdout`` of the recipe.
+        **parts
+            Names of parts with their shares, which add up to 1: ``train=0.7, validation=0.15,
+            test=0.15``. Default: ``split_parts`` of the recipe, else ``train`` and ``validation``.
 
         Returns
         -------
-        tuple
-            The training and the validation collection, each a :meth:`subset`. Their recipe is that of
-            this collection with the split that was made, so that saving it keeps the split.
+        Parts
+            A tuple of the parts in order, which also are its attributes: ``parts.test``,
+            ``parts["test"]``. Each is a :meth:`subset` whose recipe has the split that was made and
+            names the part, so that saving it keeps the split.
 
         Raises
         ------
         MissingKeyError
             No store has the key.
         RecipeError
-            There is only one group, or only one row; the fraction is not between 0 and 1.
+            There are fewer groups, or rows, than parts; the shares do not add up to 1; held-out
+            groups are nowhere, or cut through the groups of ``by``.
 
         Notes
         -----
-        Rows without a group label are used for training, never for validation: their group is
-        unknown, so it might be among those that were trained on. The fraction refers to the rows
-        that have a label.
+        :meth:`from_recipe` gives the part that a recipe names, and all rows if it names none.
+        Without arguments, ``split()`` makes the split of the recipe: of all rows, also where this
+        collection is one of the parts. With arguments, a part is split once more, and the recipes
+        of its parts say so (``within``). The recipe of a :meth:`subset` does not describe its rows,
+        nor those of its split: it stays as it is.
 
-        A group's side depends on its name, the seed and the sizes of the groups; the side of a
+        Rows without a group label are in the first part, which is for training: their group is
+        unknown, so it might be among those that were trained on. Shares refer to the rows that
+        have a label.
+
+        The distance from the shares is the root of the sum over parts of (n - share · N)², with n of
+        N rows in a part. It is the least that whole groups allow if there are at most 20 of them
+        (2²⁰ choices; 12 groups for three parts). More groups are taken in random order, and change
+        sides until the share is missed by less than the smallest group. With ``stratify``, the shares
+        of all rows and the mean over labels count, each squared:
+        (n / N - share)² + mean((n_label / N_label - share)²). The seed chooses among what is
+        equally near.
+
+        A group's part depends on its name, the seed and the sizes of the groups; that of a
         single row on the file name of its store, its position there and the seed. The order of the
-        stores has no influence, and both sides have the same encoders.
+        stores has no influence, and all parts have the same encoders.
 
         Examples
         --------
@@ -311,14 +340,21 @@ class MappedCollection(PlanDataset):
         >>> ds = MappedCollection("notebooks/data/10x_pbmc68k_reduced.h5ad", obs_keys="bulk_labels")
         >>> train, validation = ds.split(by="louvain", fraction=0.25)
         >>> len(train), len(validation)
-        (511, 189)
+        (525, 175)
         >>> set(train.get_merged_labels("louvain")) & set(validation.get_merged_labels("louvain"))
         set()
+        >>> parts = ds.split(False, stratify="bulk_labels", train=0.7, validation=0.15, test=0.15)
+        >>> [(name, len(part)) for name, part in parts.items()]
+        [('train', 490), ('validation', 105), ('test', 105)]
+        >>> MappedCollection.from_recipe(parts.test.recipe).shape
+        (105, 765)
         """
-        recipe = split_recipe(self.recipe, by, fraction, seed)
-        strata = [stratify] if isinstance(stratify, str) else list(stratify or ())
-        train, validation = split_plan(self._plan, recipe, strata)
-        return self._part(train), self._part(validation)
+        plan = self._plan
+        asked = (by, fraction, seed, stratify, holdout)
+        recipe = split_recipe(self.recipe, *asked, parts)
+        if plan.described and recipe.within == self.recipe.within:
+            plan = plan.whole()
+        return split_plan(plan, recipe, described=plan.described).map(self._part)
 
     def to_anndata(
         self,

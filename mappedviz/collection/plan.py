@@ -20,6 +20,7 @@ import numpy as np
 
 from mappedviz._types import Array
 from mappedviz.collection.sources import GivenStore, StoreSource, sources_of
+from mappedviz.collection.split import described_rows
 from mappedviz.errors import MissingKeyError, RecipeError, StoreError, StoreWarning
 from mappedviz.recipe.joins import RowMap, VarJoin, VarNames, strip_versions
 from mappedviz.recipe.labels import Encoder, Label, Labels, as_label
@@ -132,6 +133,8 @@ class Plan:
         The obs keys asked for.
     part_of
         Where these are some of the rows that the recipe selects: their number.
+    described
+        The rows are those that the recipe describes; else some of them.
     """
 
     recipe: Recipe
@@ -140,6 +143,7 @@ class Plan:
     join: VarJoin | None
     obs: dict[str, ObsKey]
     part_of: int | None = None
+    described: bool = True
     _sources: tuple[GivenStore, ...] = field(default=(), repr=False)
     _other_labels: dict[str, Labels] = field(default_factory=dict, repr=False)
 
@@ -152,14 +156,23 @@ class Plan:
         stores = pickle.loads(zlib.decompress(state["stores"]))  # noqa: S301 - of a pickle already
         self.__dict__.update(state, stores=stores)
 
-    def take(self, rows: Array) -> Plan:
+    def take(self, rows: Array, recipe: Recipe | None = None) -> Plan:
         """The same plan for some of its rows, ascending and each once.
 
         Stores, variables and encoders stay, also where no row of theirs is left: what is made of
         one part fits the other.
+
+        Parameters
+        ----------
+        rows
+            Positions of the rows.
+        recipe
+            The recipe that describes these rows, if there is one.
         """
         return replace(
             self,
+            recipe=self.recipe if recipe is None else recipe,
+            described=recipe is not None,
             rows=self.rows.take(rows),
             obs={key: column.take(rows) for key, column in self.obs.items()},
             part_of=len(self.rows) if self.part_of is None else self.part_of,
@@ -168,6 +181,12 @@ class Plan:
                 for key, labels in self._other_labels.items()
             },
         )
+
+    def whole(self) -> Plan:
+        """The plan of all rows of whose split the recipe names a part; this one if it names none."""
+        if self.recipe.part is None:
+            return self
+        return make_plan(self.recipe.replace(part=None), self._sources or self.stores)
 
     def labels_of(self, key: str) -> Labels:
         """The labels of any obs key of all rows, alias and relabelling applied.
@@ -184,8 +203,13 @@ class Plan:
             sources = self._sources or [GivenStore(store) for store in self.stores]
             columns = [obs_columns(self.recipe, [key], source)[key] for source in sources]
             check_found(self.recipe, key, columns, self.stores)
-            self._other_labels[key] = merged_labels(self.recipe, key, columns, self.rows)
+            self.keep_labels({key: columns})
         return self._other_labels[key]
+
+    def keep_labels(self, columns: Mapping[str, Sequence[Column | None]]) -> None:
+        """Keep the labels of keys whose columns were read, for :meth:`labels_of`."""
+        for key, of_stores in columns.items():
+            self._other_labels[key] = merged_labels(self.recipe, key, of_stores, self.rows)
 
 
 @dataclass(eq=False)
@@ -237,7 +261,8 @@ def make_plan(
             "names no store", key="path_list", remedy="Give the path of at least one store."
         )
     check_store_names(recipe, [source.path for source in sources])
-    keys = list(dict.fromkeys([*recipe.obs_keys, *recipe.obs_filter]))
+    splits = [key for step in recipe.splits for key in step.keys_of_split()]
+    keys = list(dict.fromkeys([*recipe.obs_keys, *recipe.obs_filter, *splits]))
     lists = _NameLists(recipe)
     read, left_out = _read_all(recipe, sources, keys, lists)
     if left_out and stores is None:
@@ -261,7 +286,9 @@ def make_plan(
     join = None
     if recipe.join is not None:
         join = join_variables(recipe, lists.lists, [one.names for one in read])
-    return Plan(recipe, kept, rows, join, obs, _sources=tuple(one.source for one in read))
+    plan = Plan(recipe, kept, rows, join, obs, _sources=tuple(one.source for one in read))
+    plan.keep_labels({key: columns[key] for key in splits})
+    return described_rows(plan, recipe)
 
 
 def _read_all(
@@ -494,8 +521,9 @@ def _obs_key(
         table[:-1] = labels.categories
         table[-1] = float("nan")
         return CodedKey(labels, present, None, table)
-    given = recipe.encoders.get(key)
-    encoder = given or Encoder.from_categories(labels.categories, recipe.unknown_label_of(key))
+    encoder = recipe.encoders.get(key)
+    if encoder is None:  # an empty one is an encoder
+        encoder = Encoder.from_categories(labels.categories, recipe.unknown_label_of(key))
     try:
         table = encoder.table(labels.categories, unseen=recipe.unseen, key=key)
     except MissingKeyError as error:

@@ -6,9 +6,10 @@ weighting is a function on these values, in the module of its noun.
 
 from __future__ import annotations
 
+from mappedviz.recipe.frozen import FrozenDict
 from mappedviz.recipe.joins import Duplicates, RowMap, VarJoin, VarNames
 from mappedviz.recipe.labels import Encoder, Label, Labels
-from mappedviz.recipe.recipe import SCHEMA, FrozenDict, Join, Recipe, choose_for_store, store_names
+from mappedviz.recipe.recipe import SCHEMA, Join, Recipe, choose_for_store, store_names
 from mappedviz.recipe.splits import split_groups, split_rows
 from mappedviz.recipe.weights import Scheme, class_weights, row_weights
 

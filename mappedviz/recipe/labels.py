@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn, Self, TypeAlias
+from typing import Any, Literal, NoReturn, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -13,6 +15,8 @@ from mappedviz._types import Array
 from mappedviz.errors import MissingKeyError, RecipeError
 
 Label: TypeAlias = str | int | float | bool
+_L = TypeVar("_L")
+_INFINITY = "__float__"
 
 
 def as_label(value: Any) -> Label | None:
@@ -46,16 +50,66 @@ def as_label(value: Any) -> Label | None:
 def sort_labels(labels: Iterable[Label]) -> list[Label]:
     """Distinct labels in one total order: numbers and booleans by value, then strings.
 
-    ``1`` and ``1.0`` are one label, as they are one key of a dict; ``1`` and ``"1"`` are two.
+    ``1``, ``1.0`` and True are one label, as they are one key of a dict; ``1`` and ``"1"`` are two.
+    Labels that are not all of one type are spelled as :func:`canonical` does it, so that no
+    spelling depends on which one came first.
 
     Examples
     --------
     >>> sort_labels(["b", 10, 2, "10", "a", 2])
     [2, 10, '10', 'a', 'b']
+    >>> sort_labels([2.0, 1.0]), sort_labels([2.0, 1]), sort_labels([True, 0.5])
+    ([1.0, 2.0], [1, 2], [0.5, 1])
     """
-    distinct = dict.fromkeys(labels)
-    strings = sorted(label for label in distinct if isinstance(label, str))
-    return [*sorted(label for label in distinct if not isinstance(label, str)), *strings]
+    distinct: dict[Label, Label] = {}
+    kinds = set()
+    for label in labels:
+        distinct.setdefault(label, label)
+        kinds.add(type(label))
+    numbers = sorted(label for label in distinct if not isinstance(label, str))
+    if len(kinds - {str}) > 1:
+        numbers = [canonical(number) for number in numbers]
+    return [*numbers, *sorted(label for label in distinct if isinstance(label, str))]
+
+
+def canonical(label: _L) -> _L:
+    """The spelling that equal labels share: an integer if one is equal to it.
+
+    Examples
+    --------
+    >>> canonical(1.0), canonical(True), canonical(0.5), canonical("1.0"), canonical(("a", 2.0))
+    (1, 1, 0.5, '1.0', ('a', 2))
+    """
+    if isinstance(label, tuple):
+        return cast(_L, tuple(canonical(one) for one in label))
+    if isinstance(label, bool) or (isinstance(label, float) and label.is_integer()):
+        return cast(_L, int(label))
+    return label
+
+
+def code_of_label(label: Any) -> str:
+    """Return code for a label: infinity is no literal.
+
+    Examples
+    --------
+    >>> code_of_label("a"), code_of_label(float("inf"))
+    ("'a'", "float('inf')")
+    """
+    return f"float('{label}')" if _is_infinite(label) else repr(label)
+
+
+def number_for_json(label: Any) -> Any:
+    """Return a label as JSON has it: there is no infinity, and readers stop at one."""
+    return {_INFINITY: str(label)} if _is_infinite(label) else label
+
+
+def number_of_json(read: dict[str, Any]) -> Any:
+    """Return what :func:`number_for_json` had: a hook for :func:`json.loads`."""
+    return float(read[_INFINITY]) if set(read) == {_INFINITY} else read
+
+
+def _is_infinite(label: Any) -> bool:
+    return isinstance(label, float) and label in (np.inf, -np.inf)
 
 
 def smallest_int(n: int) -> np.dtype[Any]:
@@ -121,7 +175,9 @@ class Labels:
     def combine(cls, several: Sequence[Labels], separator: str = "__") -> Labels:
         """Labels of several keys as one: row i is the labels of row i, joined as text.
 
-        A row that misses one of them has no label.
+        A row that misses one of them has no label. Rows have the same label if and only if they
+        have the same labels of all keys: where two combinations would give the same text, both are
+        spelled as tuples.
 
         Examples
         --------
@@ -129,20 +185,20 @@ class Labels:
         >>> b = Labels(np.array([0, 0, 0]), ("x",))
         >>> Labels.combine([a, b]).categories
         ('B__x', 'T__x')
+        >>> a, b = Labels(np.array([0, 1]), ("a", "a__b")), Labels(np.array([0, 1]), ("b__c", "c"))
+        >>> Labels.combine([a, b]).categories
+        ("('a', 'b__c')", "('a__b', 'c')")
         """
         if len(several) == 1:
             return several[0]
-        codes = several[0].codes.astype(np.int64)
-        texts = [str(label) for label in several[0].categories]
-        for labels in several[1:]:
-            n = len(labels.categories)
-            pair = np.where((codes < 0) | (labels.codes < 0), -1, codes * n + labels.codes)
-            used, inverse = np.unique(pair, return_inverse=True)
-            if len(used) and used[0] == -1:
-                used, inverse = used[1:], inverse - 1
-            texts = [f"{texts[code // n]}{separator}{labels.categories[code % n]}" for code in used]
-            codes = inverse
-        # Different pairs may give the same text ("a__b" + "c", "a" + "b__c"): one label then.
+        codes, tuples = combinations(several)
+        texts = [separator.join(map(str, one)) for one in tuples]
+        while len(set(texts)) < len(texts):
+            found = Counter(texts)
+            texts = [
+                repr(one) if found[text] > 1 else text
+                for one, text in zip(tuples, texts, strict=True)
+            ]
         return cls.merge([(codes, texts)])
 
     def counts(self) -> Array:
@@ -155,17 +211,14 @@ class Labels:
         return int((self.codes < 0).sum())
 
     def values(self) -> Array:
-        """Labels (n_rows,): numbers where all labels are numbers, else objects; NaN if missing."""
-        categories = _label_array(self.categories)
+        """Labels (n_rows,), NaN if missing: numbers where one type holds all labels, else objects."""
         missing = self.codes < 0
-        if not missing.any():
+        some = bool(missing.any())
+        categories = _label_array(self.categories, missing=some)
+        if not some:
             return categories[self.codes] if len(categories) else categories[:0]
         if not len(categories):
             return np.full(len(self.codes), np.nan)
-        if categories.dtype.kind in "iu":
-            categories = categories.astype(np.float64)
-        elif categories.dtype.kind == "b":
-            categories = categories.astype(object)
         values = categories[self.codes]
         values[missing] = np.nan
         return values
@@ -197,16 +250,52 @@ class Labels:
         return Labels.merge([(self.codes, [mapping.get(c, c) for c in self.categories])])
 
 
-def _label_array(categories: Sequence[Label]) -> Array:
+def combinations(several: Sequence[Labels]) -> tuple[Array, list[tuple[Label, ...]]]:
+    """The combinations of labels that rows have: codes (n_rows,), and the tuples that they point to.
+
+    A row that misses one of the labels has code -1. The tuples are in the order of their labels.
+
+    Examples
+    --------
+    >>> a = Labels(np.array([0, 1, -1, 0]), ("B", "T"))
+    >>> b = Labels(np.array([0, 0, 0, 0]), ("x", "unused"))
+    >>> combinations([a, b])
+    (array([ 0,  1, -1,  0]), [('B', 'x'), ('T', 'x')])
+    """
+    codes = several[0].codes.astype(np.int64)
+    tuples: list[tuple[Label, ...]] = [(label,) for label in several[0].categories]
+    for labels in several[1:]:
+        n = len(labels.categories)
+        pair = np.where((codes < 0) | (labels.codes < 0), -1, codes * n + labels.codes)
+        used, codes = np.unique(pair, return_inverse=True)
+        if len(used) and used[0] == -1:
+            used, codes = used[1:], codes - 1
+        tuples = [(*tuples[one // n], labels.categories[one % n]) for one in used.tolist()]
+    return codes, tuples
+
+
+def _label_array(categories: Sequence[Label], *, missing: bool = False) -> Array:
+    """Labels as an array; objects where numbers of one type would not hold them."""
     kinds = {type(label) for label in categories}
     if (kinds and kinds <= {int, float}) or kinds == {bool}:
-        try:
-            return np.array(categories)
-        except OverflowError:
-            pass
+        as_floats = missing or float in kinds
+        if not as_floats:
+            with suppress(OverflowError):
+                array = np.array(categories)
+                if array.dtype.kind in "iub":  # int64 and uint64 together become floats
+                    return array
+        elif kinds != {bool} and all(_is_float(label) for label in categories):
+            return np.array(categories, dtype=np.float64)
     array = np.empty(len(categories), dtype=object)
     array[:] = categories
     return array
+
+
+def _is_float(number: Any) -> bool:
+    try:
+        return bool(float(number) == number)
+    except OverflowError:
+        return False
 
 
 class Encoder(dict[Label, int]):
@@ -303,7 +392,8 @@ class Encoder(dict[Label, int]):
 
     def to_json(self) -> str:
         """JSON text; labels keep their type."""
-        return json.dumps({"schema": 1, "codes": [[label, code] for label, code in self.items()]})
+        pairs = [[number_for_json(label), code] for label, code in self.items()]
+        return json.dumps({"schema": 1, "codes": pairs}, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -315,7 +405,7 @@ class Encoder(dict[Label, int]):
             The text is not such JSON.
         """
         try:
-            value = json.loads(text)
+            value = json.loads(text, object_hook=number_of_json)
             if value["schema"] != 1:
                 raise ValueError(f"schema {value['schema']}")
             return cls([(label, code) for label, code in value["codes"]])
@@ -327,7 +417,8 @@ class Encoder(dict[Label, int]):
             ) from error
 
     def __repr__(self) -> str:
-        return f"Encoder({super().__repr__()})"
+        pairs = ", ".join(f"{code_of_label(label)}: {code}" for label, code in self.items())
+        return f"Encoder({{{pairs}}})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (dict(self),)

@@ -7,16 +7,38 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar
 
 import numpy as np
 
 from mappedviz._types import PathLike, store_suffix
 from mappedviz.errors import RecipeError, RecipeTypeError
-from mappedviz.recipe.labels import Encoder, Label, as_label
+from mappedviz.recipe.fields import (
+    alias_of,
+    check_one_of,
+    code_of,
+    dtype_of,
+    filter_of,
+    found,
+    fraction_of,
+    holdout_of,
+    json_value,
+    names_of,
+    number_of,
+    parts_of,
+    paths_of,
+    relabel_of,
+    seed_of,
+    seen_from_here,
+    split_by_of,
+    var_key_of,
+    wrong_type,
+)
+from mappedviz.recipe.frozen import FrozenDict
+from mappedviz.recipe.labels import Encoder, Label, as_label, number_of_json
 from mappedviz.recipe.weights import Scheme, scheme_of
 from mappedviz.text.files import write_text
 
@@ -25,24 +47,21 @@ if TYPE_CHECKING:
 
 Join: TypeAlias = Literal["inner", "outer"] | None
 SCHEMA = 1
+#: The parts of a split that names none.
+PARTS = ("train", "validation")
+#: The fields that say how rows are split.
+SPLIT_FIELDS = (
+    "split_by",
+    "split_fraction",
+    "split_seed",
+    "stratify",
+    "split_parts",
+    "holdout",
+    "part",
+    "split_rule",
+)
+_SINCE_RULE_2 = {"split_rule", "stratify", "split_parts", "holdout", "within", "part"}
 _V = TypeVar("_V")
-
-
-class FrozenDict(dict[str, _V]):
-    """A dict that cannot be changed, so that a recipe holding it is a value."""
-
-    def _frozen(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError("a recipe cannot be changed; make a new one with recipe.replace(…)")
-
-    __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _frozen
-
-    def __hash__(self) -> int:  # type: ignore[override]  # frozen, hence hashable
-        return hash(tuple(sorted((key, repr(value)) for key, value in self.items())))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (dict(self),)
-
-
 _NOTHING: FrozenDict[Any] = FrozenDict()
 
 
@@ -81,11 +100,20 @@ class Recipe:
         How rows are weighed where a loader is asked for ``weights=True``: see
         :meth:`MappedCollection.get_label_weights <mappedviz.MappedCollection.get_label_weights>`.
     split_by
-        The obs key of what must not be on both sides of a split, such as ``"donor"``; None
-        splits single rows.
-    split_fraction, split_seed
-        Share of the rows for validation, and the seed: see
+        The obs key of what must not be in several parts of a split, such as ``"donor"``, or several
+        keys combined; None splits single rows.
+    split_fraction, split_seed, stratify, split_parts, holdout
+        Share of the rows for validation, the seed, the keys whose labels should have that share
+        each, the names of other parts than training and validation with their shares, and the
+        groups that are held out for a part: see
         :meth:`MappedCollection.split <mappedviz.MappedCollection.split>`.
+    part
+        The part of the split that this recipe describes; None for all rows.
+    within
+        Where a part was split once more: the splits before, each as a dict of the fields above.
+    split_rule
+        How the nearest groups are found. 1 is that of recipes that were saved before there
+        were two: they keep their rows.
 
     Raises
     ------
@@ -105,6 +133,8 @@ class Recipe:
     2
     >>> Recipe(weights_keys="cell_type", weights_scaler=1000, split_by="donor")
     Recipe(weights_keys=('cell_type',), weights_scaler=1000.0, split_by='donor')
+    >>> Recipe(split_by="donor", split_parts={"train": 0.8, "test": 0.2}, part="test")
+    Recipe(split_by='donor', split_parts={'train': 0.8, 'test': 0.2}, part='test')
     """
 
     paths: tuple[str, ...] = ()
@@ -129,29 +159,35 @@ class Recipe:
     weights_keys: tuple[str, ...] = ()
     weights_scheme: Scheme | None = None
     weights_scaler: float | None = None
-    split_by: str | None = None
+    split_by: str | tuple[str, ...] | None = None
     split_fraction: float = 0.2
     split_seed: int = 0
+    stratify: tuple[str, ...] = ()
+    split_parts: tuple[tuple[str, float], ...] = ()
+    holdout: FrozenDict[FrozenDict[tuple[Label | None, ...]]] = _NOTHING
+    within: tuple[FrozenDict[Any], ...] = ()
+    part: str | None = None
+    split_rule: int = 2
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        put(self, "paths", _paths(self.paths))
-        put(self, "layers_keys", _names("layers_keys", self.layers_keys) or ("X",))
-        put(self, "obs_keys", _names("obs_keys", self.obs_keys))
-        put(self, "obsm_keys", _names("obsm_keys", self.obsm_keys))
-        _one_of("join", self.join, ("inner", "outer", None))
-        _one_of("duplicates", self.duplicates, ("error", "first", "sum"))
-        _one_of("unseen", self.unseen, ("error", "ignore"))
-        _one_of("on_error", self.on_error, ("raise", "skip"))
+        put(self, "paths", paths_of(self.paths))
+        put(self, "layers_keys", names_of("layers_keys", self.layers_keys) or ("X",))
+        put(self, "obs_keys", names_of("obs_keys", self.obs_keys))
+        put(self, "obsm_keys", names_of("obsm_keys", self.obsm_keys))
+        check_one_of("join", self.join, ("inner", "outer", None))
+        check_one_of("duplicates", self.duplicates, ("error", "first", "sum"))
+        check_one_of("unseen", self.unseen, ("error", "ignore"))
+        check_one_of("on_error", self.on_error, ("raise", "skip"))
         if not isinstance(self.strip_version, (bool, np.bool_)):
-            raise _wrong_type("strip_version", self.strip_version, "True or False")
+            raise wrong_type("strip_version", self.strip_version, "True or False")
         self._check_encode_labels()
         self._check_unknown_label()
         self._check_dtype()
-        put(self, "obs_filter", _filter(self.obs_filter))
-        put(self, "var_key", _var_key(self.var_key))
-        put(self, "obs_alias", _alias(self.obs_alias))
-        put(self, "relabel", _relabel(self.relabel))
+        put(self, "obs_filter", filter_of(self.obs_filter))
+        put(self, "var_key", var_key_of(self.var_key))
+        put(self, "obs_alias", alias_of(self.obs_alias))
+        put(self, "relabel", relabel_of(self.relabel))
         self._check_encoders()
         self._check_join()
         self._check_collisions()
@@ -163,7 +199,7 @@ class Recipe:
         if isinstance(value, (bool, np.bool_)):
             object.__setattr__(self, "encode_labels", bool(value))
             return
-        names = _names("encode_labels", value)
+        names = names_of("encode_labels", value)
         absent = [name for name in names if name not in self.obs_keys]
         if absent:
             raise RecipeError(
@@ -192,7 +228,7 @@ class Recipe:
         if self.dtype is None:
             return
         try:
-            name = np.dtype(_plain_dtype(self.dtype)).newbyteorder("=").name
+            name = np.dtype(dtype_of(self.dtype)).newbyteorder("=").name
         except TypeError as error:
             raise RecipeTypeError(
                 f"is {self.dtype!r}, which is no type of numbers",
@@ -210,7 +246,7 @@ class Recipe:
     def _check_encoders(self) -> None:
         given: Any = self.encoders or {}  # before this, what the user gave
         if not isinstance(given, Mapping):
-            raise _wrong_type("encoders", given, "a dict of obs key -> Encoder")
+            raise wrong_type("encoders", given, "a dict of obs key -> Encoder")
         absent = [key for key in given if key not in self.encoded_keys]
         if absent:
             raise RecipeError(
@@ -229,14 +265,14 @@ class Recipe:
             if isinstance(self.min_stores, bool) or not isinstance(
                 self.min_stores, (int, np.integer)
             ):
-                raise _wrong_type("min_stores", self.min_stores, "a whole number of stores")
+                raise wrong_type("min_stores", self.min_stores, "a whole number of stores")
             if self.min_stores < 1:
                 raise RecipeError(
                     f"is {self.min_stores}", key="min_stores", remedy="Use a number from 1 upwards."
                 )
             object.__setattr__(self, "min_stores", int(self.min_stores))
         if self.var_names is not None:
-            names = _names("var_names", self.var_names)
+            names = names_of("var_names", self.var_names)
             if len(set(names)) != len(names) or not names:
                 raise RecipeError(
                     f"is empty or names a variable twice ({len(names)} names, "
@@ -271,9 +307,9 @@ class Recipe:
 
     def _check_weights(self) -> None:
         put = object.__setattr__
-        put(self, "weights_keys", _names("weights_keys", self.weights_keys))
+        put(self, "weights_keys", names_of("weights_keys", self.weights_keys))
         if self.weights_scaler is not None:
-            put(self, "weights_scaler", _number("weights_scaler", self.weights_scaler))
+            put(self, "weights_scaler", number_of("weights_scaler", self.weights_scaler))
         try:
             scheme_of(self.weights_scheme, self.weights_scaler)
         except RecipeError as error:
@@ -281,24 +317,94 @@ class Recipe:
             raise
 
     def _check_split(self) -> None:
-        if self.split_by is not None and not isinstance(self.split_by, str):
-            raise _wrong_type("split_by", self.split_by, "the name of one obs column, or None")
-        if self.split_by == "":
-            raise RecipeError("is empty", key="split_by", remedy="Name an obs column, or use None.")
-        fraction = _number("split_fraction", self.split_fraction)
-        if not 0 < fraction < 1:
+        put = object.__setattr__
+        put(self, "split_by", split_by_of(self.split_by))
+        put(self, "split_fraction", fraction_of(self.split_fraction))
+        put(self, "split_seed", seed_of(self.split_seed))
+        put(self, "stratify", names_of("stratify", self.stratify))
+        put(self, "split_parts", parts_of(self.split_parts))
+        last = self.split_parts[-1][0] if self.split_parts else PARTS[-1]
+        put(self, "holdout", holdout_of(self.holdout, last))
+        if self.split_rule not in (1, 2):
             raise RecipeError(
-                f"is {fraction}",
-                key="split_fraction",
-                remedy="Give the share of the rows for validation: more than 0, less than 1.",
+                f"is {self.split_rule!r}",
+                key="split_rule",
+                remedy="Leave it out; 1 is that of recipes that were saved before there were two.",
             )
-        object.__setattr__(self, "split_fraction", fraction)
-        seed = self.split_seed
-        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-            raise _wrong_type("split_seed", seed, "a whole number")
-        if seed < 0:
-            raise RecipeError(f"is {seed}", key="split_seed", remedy="Use a number from 0 upwards.")
-        object.__setattr__(self, "split_seed", int(seed))
+        if self.split_parts or self.holdout or len(self.split_keys) > 1:
+            put(self, "split_rule", 2)  # the first one has none of these
+        named = [name for name, _ in self.split_parts] or PARTS
+        if all(name in self.holdout for name in named):
+            raise RecipeError(
+                "names groups for every part",
+                key="holdout",
+                remedy="Leave one part without, for the other rows.",
+            )
+        put(self, "within", tuple(self._step(step) for step in self.within))
+        if self.part is not None and self.part not in self.part_names:
+            raise RecipeError(
+                f"is {self.part!r}",
+                key="part",
+                remedy=f"Use one of {', '.join(map(repr, self.part_names))}, or None for all rows.",
+            )
+
+    def _step(self, given: Any) -> FrozenDict[Any]:
+        """One split of ``within``: the fields that differ from their defaults."""
+        if not isinstance(given, Mapping) or not set(given) <= set(SPLIT_FIELDS):
+            raise wrong_type("within", given, f"dicts of {', '.join(SPLIT_FIELDS)}")
+        step = type(self)(**given)
+        if step.part is None:
+            raise RecipeError("names no part", key="within", remedy="Say which part is split.")
+        return step._split()
+
+    def _split(self) -> FrozenDict[Any]:
+        changed = set(self._changed())
+        return FrozenDict({name: getattr(self, name) for name in SPLIT_FIELDS if name in changed})
+
+    @property
+    def split_keys(self) -> tuple[str, ...]:
+        """The obs keys of ``split_by``."""
+        if isinstance(self.split_by, str):
+            return (self.split_by,)
+        return self.split_by or ()
+
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        """The parts of the split in order; the rows without a group are in the first one.
+
+        Examples
+        --------
+        >>> Recipe().part_names
+        ('train', 'validation')
+        >>> Recipe(holdout={"test": {"donor": "d1"}}).part_names
+        ('train', 'validation', 'test')
+        """
+        named = [name for name, _ in self.split_parts] or PARTS
+        return (*named, *sorted(name for name in self.holdout if name not in named))
+
+    @property
+    def splits(self) -> tuple[Self, ...]:
+        """The splits that lead to the rows of this recipe, each as a recipe that names the part."""
+        defaults = {one.name: one.default for one in fields(self) if one.name in SPLIT_FIELDS}
+        steps = [self.replace(within=(), **{**defaults, **step}) for step in self.within]
+        return (*steps, *([self.replace(within=())] if self.part is not None else []))
+
+    def keys_of_split(self) -> tuple[str, ...]:
+        """The obs keys that the split needs: groups, strata and what is held out."""
+        held = [key for keys in self.holdout.values() for key in keys]
+        return tuple(dict.fromkeys([*self.split_keys, *self.stratify, *held]))
+
+    def part_split(self, **changes: Any) -> Self:
+        """A recipe that splits the rows of this one, which names a part, once more.
+
+        Parameters
+        ----------
+        **changes
+            Fields of the new split. Groups, shares and seed stay; named parts and what is held out
+            for them belong to the first split.
+        """
+        fresh: dict[str, Any] = {"part": None, "split_parts": (), "holdout": FrozenDict()}
+        return self.replace(within=(*self.within, self._split()), **{**fresh, **changes})
 
     @property
     def encoded_keys(self) -> tuple[str, ...]:
@@ -331,7 +437,9 @@ class Recipe:
         value = getattr(self, name)
         if name == "relabel":  # reads better as the dict that it was given as
             value = {key: dict(pairs) for key, pairs in value.items()}
-        return f"{name}={_plain(value, code=True)!r}"
+        elif name == "split_parts":
+            value = dict(value)
+        return f"{name}={code_of(value)}"
 
     def _changed(self) -> Iterator[str]:
         """The fields that differ from their defaults."""
@@ -341,8 +449,10 @@ class Recipe:
         """JSON text with the fields that differ from the defaults and a schema version."""
         content: dict[str, Any] = {"schema": SCHEMA}
         for name in self._changed():
-            content[name] = _plain(getattr(self, name), code=False)
-        return json.dumps(content, indent=1)
+            content[name] = json_value(getattr(self, name))
+        if self.split_by is not None:
+            content["split_rule"] = self.split_rule  # without it, JSON is of the first rule
+        return json.dumps(content, indent=1, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -354,7 +464,7 @@ class Recipe:
             The text is not such JSON, is of a newer schema, or has unknown fields.
         """
         try:
-            content = json.loads(text)
+            content = json.loads(text, object_hook=number_of_json)
         except ValueError as error:
             raise RecipeError(
                 f"is no JSON ({error})", key="recipe", remedy="Write it with Recipe.to_json()."
@@ -365,6 +475,7 @@ class Recipe:
                 key="recipe",
                 remedy="Write it with Recipe.to_json() of this version.",
             )
+        content.pop("paths_from", None)  # says where relative paths start; see load()
         unknown = sorted(set(content) - {field.name for field in fields(cls)})
         if unknown:
             raise RecipeError(
@@ -377,153 +488,55 @@ class Recipe:
                 key: Encoder([(label, code) for label, code in pairs])
                 for key, pairs in content["encoders"].items()
             }
+        if "split_by" in content and not _SINCE_RULE_2 & set(content):
+            content["split_rule"] = 1
         return cls(**content)
 
     def save(self, path: PathLike) -> Path:
-        """Write the JSON to a file; an existing file stays whole until the new one is."""
-        return write_text(path, self.to_json() + "\n")
+        """Write the JSON to a file; an existing file stays whole until the new one is.
+
+        Relative paths of stores are written as they are seen from the folder of the file, so that
+        the file and the stores can be moved together; absolute ones stay absolute.
+        """
+        folder = Path(os.path.abspath(path)).parent
+        seen = [
+            one if Path(one).is_absolute() else Path(os.path.relpath(one, folder)).as_posix()
+            for one in self.paths
+        ]
+        content = json.loads(self.replace(paths=seen).to_json())
+        if not all(Path(one).is_absolute() for one in seen):
+            content["paths_from"] = "file"
+        return write_text(path, json.dumps(content, indent=1) + "\n")
 
     @classmethod
-    def load(cls, path: PathLike) -> Self:
-        """The recipe that :meth:`save` wrote."""
-        return cls.from_json(Path(path).read_text(encoding="utf-8"))
+    def load(cls, path: PathLike, root: PathLike | None = None) -> Self:
+        """The recipe that :meth:`save` wrote; its relative paths are made those of this process.
 
+        Parameters
+        ----------
+        path
+            The file.
+        root
+            Folder that relative paths of stores start from; default: that of the file. (Files of
+            :meth:`to_json`, or of earlier versions, do not say where relative paths start: from the
+            working directory, or from the folder of the file if there is nothing.)
 
-def _plain(value: Any, *, code: bool) -> Any:
-    """Frozen containers as plain ones: for a repr that is code, or for JSON."""
-    if isinstance(value, Encoder):
-        return dict(value) if code else [[label, number] for label, number in value.items()]
-    if isinstance(value, dict):
-        return {key: _plain(item, code=code) for key, item in value.items()}
-    if isinstance(value, tuple):
-        items = [_plain(item, code=code) for item in value]
-        return tuple(items) if code else items
-    return value
-
-
-def _plain_dtype(dtype: Any) -> Any:
-    """'torch.float32' and torch's own dtypes by their numpy name."""
-    text = str(dtype)
-    return text.removeprefix("torch.") if text.startswith("torch.") else dtype
-
-
-def _names(key: str, value: Any) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        return (value,)
-    if not isinstance(value, Iterable) or isinstance(value, (bytes, Mapping)):
-        raise _wrong_type(key, value, "a string or a list of strings")
-    names = list(value)
-    wrong = [name for name in names if not isinstance(name, str)]
-    if wrong:
-        raise _wrong_type(key, wrong[0], "a string or a list of strings")
-    return tuple(dict.fromkeys(str(name) for name in names)) if key != "var_names" else tuple(names)
-
-
-def _number(key: str, value: Any) -> float:
-    wrong = isinstance(value, (bool, np.bool_))
-    if wrong or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise _wrong_type(key, value, "a number")
-    if not np.isfinite(value):
-        raise RecipeError(f"is {value}", key=key, remedy="Give a finite number.")
-    return float(value)
-
-
-def _paths(value: Any) -> tuple[str, ...]:
-    if isinstance(value, (str, os.PathLike)):
-        value = [value]
-    if not isinstance(value, Iterable) or isinstance(value, (bytes, Mapping)):
-        raise _wrong_type("paths", value, "paths of stores")
-    paths = []
-    for path in value:
-        if not isinstance(path, (str, os.PathLike)):
-            raise _wrong_type("paths", path, "a string or a Path")
-        text = os.fspath(path)
-        if not isinstance(text, str) or not text:
-            raise _wrong_type("paths", path, "a non-empty string or a Path")
-        paths.append(text)
-    return tuple(paths)
-
-
-def _one_of(key: str, value: Any, valid: tuple[Any, ...]) -> None:
-    if not isinstance(value, (str, type(None))) or value not in valid:
-        raise RecipeError(
-            f"is {value!r}",
-            key=key,
-            remedy=f"Use one of {', '.join(repr(choice) for choice in valid)}.",
+        Raises
+        ------
+        OSError
+            The file cannot be read.
+        RecipeError
+            It holds no recipe.
+        """
+        text = Path(path).read_text(encoding="utf-8")
+        recipe = cls.from_json(text)
+        known = json.loads(text).get("paths_from") == "file"
+        folder = Path(os.path.abspath(path)).parent if root is None else Path(root)
+        return recipe.replace(
+            paths=[
+                one
+                if Path(one).is_absolute() or (root is None and not known and found(one))
+                else seen_from_here(folder / one)
+                for one in recipe.paths
+            ]
         )
-
-
-def _filter(value: Any) -> FrozenDict[tuple[Label | None, ...]]:
-    if value is None:
-        return FrozenDict()
-    if not isinstance(value, Mapping):
-        raise _wrong_type("obs_filter", value, "a dict of obs column -> value or values")
-    clean = {}
-    for column, wanted in value.items():
-        if not isinstance(column, str):
-            raise _wrong_type("obs_filter", column, "names of obs columns as strings")
-        several = isinstance(wanted, Iterable) and not isinstance(wanted, (str, bytes))
-        clean[column] = tuple(
-            dict.fromkeys(as_label(one) for one in (wanted if several else [wanted]))
-        )
-    return FrozenDict(clean)
-
-
-def _var_key(value: Any) -> str | FrozenDict[str | None] | None:
-    if value is None or isinstance(value, str):
-        return value
-    if not isinstance(value, Mapping) or not all(
-        isinstance(store, str) and (column is None or isinstance(column, str))
-        for store, column in value.items()
-    ):
-        raise _wrong_type(
-            "var_key", value, "a var column, or a dict of store -> var column or None"
-        )
-    return FrozenDict(value)
-
-
-def _alias(value: Any) -> FrozenDict[tuple[str, ...] | FrozenDict[str]]:
-    if value is None:
-        return FrozenDict()
-    if not isinstance(value, Mapping):
-        raise _wrong_type("obs_alias", value, "a dict of key -> {store: column} or candidates")
-    clean: dict[str, tuple[str, ...] | FrozenDict[str]] = {}
-    for key, choice in value.items():
-        if isinstance(choice, Mapping):
-            if not all(isinstance(part, str) for pair in choice.items() for part in pair):
-                raise _wrong_type("obs_alias", choice, "a dict of store -> obs column")
-            clean[key] = FrozenDict(choice)
-        else:
-            clean[key] = _names("obs_alias", choice)
-    return FrozenDict(clean)
-
-
-def _relabel(value: Any) -> FrozenDict[tuple[tuple[Label, Label | None], ...]]:
-    if value is None:
-        return FrozenDict()
-    if not isinstance(value, Mapping):
-        raise _wrong_type("relabel", value, "a dict of key -> {old: new}")
-    clean = {}
-    for key, renames in value.items():
-        if not isinstance(renames, (Mapping, list, tuple)):
-            raise _wrong_type("relabel", renames, "a dict of old label -> new label")
-        pairs = []
-        for old, new in dict(renames).items():
-            label = as_label(old)
-            if label is None:
-                raise RecipeError(
-                    "renames the missing label, which is no label",
-                    key=f"relabel[{key!r}]",
-                    remedy="Use unknown_label, or obs_filter to drop these rows.",
-                )
-            pairs.append((label, as_label(new)))
-        clean[key] = tuple(pairs)
-    return FrozenDict(clean)
-
-
-def _wrong_type(key: str, value: Any, wanted: str) -> RecipeTypeError:
-    return RecipeTypeError(
-        f"is {value!r} of type {type(value).__name__}", key=key, remedy=f"Give {wanted}."
-    )

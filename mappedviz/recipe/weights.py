@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -136,14 +137,14 @@ class LabelWeights:
         return row_weights(self.labels.codes, self.per_class)
 
     def by_label(self) -> dict[str, float]:
-        """Weight of each label that rows have, by its text."""
+        """Weight of each label that rows have, by its text; of 1 and ``"1"`` by their repr."""
         used = self.labels.counts() > 0
+        pairs = zip(self.labels.categories, self.per_class.tolist(), strict=True)
+        weights = [pair for pair, some in zip(pairs, used.tolist(), strict=True) if some]
+        found = Counter(str(label) for label, _ in weights)
         return {
-            str(label): float(weight)
-            for label, weight, some in zip(
-                self.labels.categories, self.per_class, used, strict=True
-            )
-            if some
+            repr(label) if found[str(label)] > 1 else str(label): weight
+            for label, weight in weights
         }
 
 

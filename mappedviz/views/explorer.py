@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch.utils.data import DataLoader
 
     from mappedviz.collection.mapped_collection import MappedCollection
+    from mappedviz.collection.split import Parts
     from mappedviz.views.base import View
 
 SCHEMA = 1
@@ -174,7 +175,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """A DataLoader as it was decided: see :meth:`HandoffView.dataloader`."""
         return self.handoff.dataloader(batch_size, of=of, **options)
 
-    def split(self, **options: Any) -> tuple[MappedCollection, MappedCollection]:
+    def split(self, **options: Any) -> Parts[MappedCollection]:
         """Train and validation without a group on both sides: see :meth:`HandoffView.split`."""
         return self.handoff.split(**options)
 

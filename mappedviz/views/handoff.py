@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import ipywidgets as widgets
 import traitlets
 
+from mappedviz.collection.split import split_recipe
 from mappedviz.report.html import fragment
 from mappedviz.report.values import Content
 from mappedviz.text.display import names, quantity, share, shown
@@ -31,11 +32,20 @@ if TYPE_CHECKING:
 
     from mappedviz.audits.result import Audit
     from mappedviz.collection.mapped_collection import MappedCollection
+    from mappedviz.collection.split import Parts
     from mappedviz.recipe.recipe import Recipe
 
 _GREY, _BLUE = "#999999", "#0072b2"
 _ORDERS = {"true random": True, "blocks, shuffled": "block", "in order": False}
 _DTYPES = ("", "float32", "float16", "float64", "int32")
+_SPLIT_OPTIONS = ("by", "fraction", "seed", "stratify", "holdout")
+_NO_SPLIT: dict[str, Any] = {
+    "split_by": None,
+    "stratify": (),
+    "split_parts": (),
+    "holdout": {},
+    "part": None,
+}
 _MOST_CLASSES = 15
 _WIDTH = 84
 
@@ -115,6 +125,9 @@ class HandoffView(View):
             continuous_update=False,
             layout={"width": "260px"},
         )
+        self.strata_control = widgets.Checkbox(
+            description="each class with its share", indent=False, layout={"width": "auto"}
+        )
         self.script_control = widgets.ToggleButtons(
             options=[
                 ("in this notebook", "notebook"),
@@ -144,7 +157,7 @@ class HandoffView(View):
         return [
             row(self.layers_control, self.keys_control, self.obsm_control, self.dtype_control),
             row(self.size_control, self.order_control),
-            row(self.validate_control, self.by_control, self.fraction_control),
+            row(self.validate_control, self.by_control, self.fraction_control, self.strata_control),
             self.script_control,
             self.text,
             row(self.file_control, self.save_button),
@@ -172,6 +185,7 @@ class HandoffView(View):
         ):
             control.observe(self._edited(field), "value")
         self.keys_control.observe(self._keys_edited, "value")
+        self.strata_control.observe(self._strata_edited, "value")
         self.press(self.save_button, self._save)
         self.press(self.try_button, self.try_out)
         self.stop_button.on_click(lambda _: self._stop())
@@ -219,11 +233,19 @@ class HandoffView(View):
         if list(self.order_control.options) != orders:
             offer(self.order_control, orders, self.shuffle)
         self.order_control.disabled = weighted
-        self.validate = self.validate or recipe.split_by is not None
+        split = (recipe.split_by, recipe.stratify, recipe.split_parts, recipe.holdout)
+        self.validate = self.validate or any(split)
         self._controls()
         groups: list[tuple[str, Any]] = [("(any cell alone)", None)]
         groups += [(shown(key, 40), key) for key in obs if key != label]
+        if len(recipe.split_keys) > 1:
+            groups.append(
+                (" + ".join(shown(key, 40) for key in recipe.split_keys), recipe.split_by)
+            )
         offer(self.by_control, groups, recipe.split_by)
+        self.fraction_control.disabled = bool(recipe.split_parts)
+        self.strata_control.value = label is not None and label in recipe.stratify
+        self.strata_control.disabled = label is None
         fraction = recipe.split_fraction
         low, high = self.fraction_control.min, self.fraction_control.max
         self.fraction_control.value = min(max(fraction, low), high)
@@ -235,7 +257,7 @@ class HandoffView(View):
             self.order_control.value = self.shuffle
         self.validate_control.value = self.validate
         self.script_control.value = self.script
-        for control in (self.by_control, self.fraction_control):
+        for control in (self.by_control, self.fraction_control, self.strata_control):
             control.layout.display = None if self.validate else "none"
 
     def _show_code(self) -> None:
@@ -251,6 +273,13 @@ class HandoffView(View):
         self.session.edit(obs_keys=keys)
         self.follow()
 
+    @handler
+    def _strata_edited(self, change: Any) -> None:
+        label = self.session.label
+        others = tuple(key for key in self.session.recipe.stratify if key != label)
+        self.session.edit(stratify=(*others, label) if change["new"] and label else others)
+        self.follow()
+
     @traitlets.validate("shuffle")
     def _valid_shuffle(self, proposal: Any) -> Any:
         value = proposal["value"]
@@ -262,7 +291,7 @@ class HandoffView(View):
     @handler
     def _look_changed(self, change: Any) -> None:
         if change["name"] == "validate" and not change["new"]:
-            self.session.edit(split_by=None)
+            self.session.edit(**_NO_SPLIT)
         with self.setting():
             self._controls()
             self._show_code()
@@ -367,22 +396,19 @@ class HandoffView(View):
             self._made = recipe, self.session.dataset()
         return self._made[1]
 
-    def split(self, **options: Any) -> tuple[MappedCollection, MappedCollection]:
-        """Train and validation: see :meth:`mappedviz.MappedCollection.split`.
+    def split(self, **options: Any) -> Parts[MappedCollection]:
+        """Train and validation, or parts with names: see :meth:`mappedviz.MappedCollection.split`.
 
         Parameters
         ----------
         **options
-            ``by``, ``fraction`` and ``seed`` are decisions, and become part of the recipe.
+            All are decisions, and become part of the recipe.
         """
-        fields = {"by": "split_by", "fraction": "split_fraction", "seed": "split_seed"}
-        changes = {fields[name]: options.pop(name) for name in list(options) if name in fields}
-        if changes:
-            if changes.get("split_by") is False:  # what the collection calls single rows
-                changes["split_by"] = None
-            self.session.recipe = self.session.recipe.replace(**changes)
+        if options:
+            named = {name: options.pop(name) for name in list(options) if name in _SPLIT_OPTIONS}
+            self.session.recipe = split_recipe(self.session.recipe, **named, parts=options)
         self.validate = True
-        return self.dataset().split(**options)
+        return self.dataset().split()
 
     def dataloader(
         self, batch_size: int | None = None, *, of: MappedCollection | None = None, **options: Any
@@ -435,7 +461,7 @@ class HandoffView(View):
         recipe = self.session.recipe
         if self.script == "json":
             return recipe.to_json()
-        source = "train" if self.validate else "ds"
+        source = recipe.part_names[0] if self.validate else "ds"
         order = "weights=True" if recipe.weights_keys else f"shuffle={self.shuffle!r}"
         lines = ["import mappedviz as mv", ""]
         if self.script == "script":
@@ -444,7 +470,7 @@ class HandoffView(View):
             lines.append(_laid_out(recipe))
         lines.append("ds = mv.MappedCollection.from_recipe(recipe)")
         if self.validate:
-            lines.append("train, validation = ds.split()")
+            lines.append(f"{', '.join(recipe.part_names)} = ds.split()")
         lines.append(f"loader = mv.dataloader({source}, batch_size={self.batch_size}, {order})")
         if self.script == "script":
             target = f'batch["{_quoted(self.session.label)}"]' if self.session.label else "..."

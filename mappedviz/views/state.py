@@ -241,8 +241,8 @@ class Session(traitlets.HasTraits):
         with self.lock:
             recipe = self.recipe
             options = dict(self._options)
-            if recipe.split_by is not None:
-                options["group"] = recipe.split_by
+            if len(recipe.split_keys) == 1:
+                options["group"] = recipe.split_keys[0]
             self.busy, self.done, self.total = True, 0, 0
             self.tell("Reading the stores …", "busy")
 

@@ -15,6 +15,7 @@ from mappedviz.recipe.labels import (
     Encoder,
     Labels,
     as_label,
+    combinations,
     smallest_int,
     sort_labels,
 )
@@ -114,12 +115,79 @@ def test_combining_keeps_rows_where_they_are():
     ]
 
 
-def test_combined_texts_that_coincide_are_one_class():
-    a = Labels.merge([(np.array([0, 1]), ["a__b", "a"])])
-    b = Labels.merge([(np.array([1, 0]), ["b__c", "c"])])
+def test_combined_texts_never_coincide():
+    """Identity is the tuple: the reference makes one class of both."""
+    a = Labels.merge([(np.array([0, 1, 1]), ["a__b", "a"])])
+    b = Labels.merge([(np.array([1, 0, 1]), ["b__c", "c"])])
     both = Labels.combine([a, b])
-    assert both.categories == ("a__b__c",)
-    assert both.codes.tolist() == [0, 0]
+    assert both.categories == ("('a', 'b__c')", "('a__b', 'c')", "a__c")
+    assert both.codes.tolist() == [1, 0, 2]
+
+
+part_of_label = st.sampled_from(["a", "a__b", "b", "b__c", "__", "", "('a', 'b__c')", 1, "1", 2.5])
+
+
+@given(st.lists(st.tuples(part_of_label, part_of_label, part_of_label), max_size=12))
+def test_rows_share_a_joint_label_if_and_only_if_they_share_all(rows):
+    keys = [Labels.merge([(np.arange(len(rows)), [row[i] for row in rows])]) for i in range(3)]
+    joint = Labels.combine(keys).values().tolist()
+    for row, one in zip(rows, joint, strict=True):
+        for other, two in zip(rows, joint, strict=True):
+            assert (row == other) == (one == two)
+    codes, tuples = combinations(keys)
+    assert [tuples[code] for code in codes] == rows
+
+
+@given(st.lists(st.sampled_from([0, 1, 1.0, True, False, 0.0, 2, 2.0, 0.5, "1", "x"]), max_size=9))
+def test_equal_labels_have_one_spelling_whatever_the_order(labels):
+    parts = [(np.array([0]), [label]) for label in labels]
+    merged, back = Labels.merge(parts), Labels.merge(parts[::-1])
+    assert list(map(repr, merged.categories)) == list(map(repr, back.categories))
+    assert merged.codes.tolist() == back.codes[::-1].tolist()
+    assert len(merged.categories) == len(set(labels))
+    encoder = Encoder.from_categories(labels)
+    assert repr(encoder) == repr(Encoder.from_categories(labels[::-1]))
+    assert tuple(map(repr, encoder.classes)) == tuple(map(repr, merged.categories))
+
+
+def test_labels_of_one_type_are_spelled_as_they_are():
+    assert sort_labels([2.0, 1.0]) == [1.0, 2.0]
+    assert list(map(repr, sort_labels([2.0, 1.0]))) == ["1.0", "2.0"]
+    assert list(map(repr, sort_labels([True, False]))) == ["False", "True"]
+    assert list(map(repr, sort_labels([2.0, 1, True, 0.5, float("inf"), 1e300]))) == [
+        "0.5", "1", "2", str(int(1e300)), "inf",
+    ]  # fmt: skip
+
+
+BIG = [2**53 + 1, 2**63, -(2**63), 2**64 - 1, 2**70, 2**53]
+
+
+@pytest.mark.parametrize("big", [BIG, BIG[:1], BIG[1:3], [2**63, -1], [2**70, 0.5]])
+@pytest.mark.parametrize("missing", [False, True])
+def test_huge_labels_keep_their_value(big, missing):
+    labels = Labels.merge([(np.arange(len(big)), big), *([1] if missing else [])])
+    values = labels.values().tolist()
+    assert values[: len(big)] == big
+    assert not missing or np.isnan(values[-1])
+
+
+def test_infinite_labels_are_labels():
+    labels = Labels.merge([(np.arange(3), [np.inf, -np.inf, 0.5]), 1])
+    assert labels.categories == (-np.inf, 0.5, np.inf)
+    assert labels.values()[:3].tolist() == [np.inf, -np.inf, 0.5]
+    encoder = Encoder.from_categories(labels.categories)
+    assert Encoder.from_json(encoder.to_json()) == encoder
+    assert "Infinity" not in encoder.to_json()
+    assert eval(repr(encoder)) == encoder
+
+
+def test_an_empty_encoder_is_an_encoder():
+    empty = Encoder({})
+    assert Encoder.from_json(empty.to_json()) == empty
+    assert empty.classes == ()
+    assert empty.table(["a"], unseen="ignore").tolist() == [-1, -1]
+    with pytest.raises(MissingKeyError, match="1 labels have no code"):
+        empty.table(["a"])
 
 
 def test_encoders_are_the_same_whatever_the_hash_seed():

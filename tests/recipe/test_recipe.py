@@ -22,7 +22,7 @@ FULL = {
     "encode_labels": ["cell_type"],
     "unknown_label": {"cell_type": "unknown"},
     "dtype": np.float32,
-    "obs_filter": {"donor": ["d1", np.nan, 3], "ok": True},
+    "obs_filter": {"donor": ["d1", np.nan, 3], "ok": True, "n": [np.inf, -np.inf, 2**70]},
     "var_key": {"a.h5ad": "gene_ids", "b": None},
     "strip_version": True,
     "duplicates": "sum",
@@ -37,6 +37,11 @@ FULL = {
     "split_by": "donor",
     "split_fraction": np.float32(0.25),
     "split_seed": np.int64(3),
+    "stratify": "cell_type",
+    "split_parts": {"train": 0.75, "validation": 0.125, "test": np.float32(0.125)},
+    "holdout": {"test": {"donor": ["d9", np.inf]}},
+    "within": [{"split_by": ["donor", "day"], "split_seed": 2, "part": "train"}],
+    "part": "validation",
 }
 
 
@@ -131,7 +136,24 @@ def test_missing_values_of_a_filter_are_one_value():
         ({"weights_scaler": float("inf")}, RecipeError, "weights_scaler: is inf.*finite"),
         ({"weights_scaler": "1000"}, RecipeTypeError, "weights_scaler: is '1000'"),
         ({"weights_scheme": "sqrt", "weights_scaler": 9}, RecipeError, "weights_scaler.*has none"),
-        ({"split_by": ["donor"]}, RecipeTypeError, "split_by.*one obs column"),
+        ({"split_by": 3}, RecipeTypeError, "split_by: is 3.*a string or a list of strings"),
+        ({"split_by": True}, RecipeTypeError, "split_by: is True.*an obs column, several"),
+        ({"split_by": []}, RecipeError, "split_by: is empty"),
+        ({"stratify": 3}, RecipeTypeError, "stratify: is 3"),
+        ({"split_parts": 3}, RecipeTypeError, "split_parts: is 3.*part -> share"),
+        ({"split_parts": ["train"]}, RecipeTypeError, "split_parts"),
+        ({"split_parts": {"a": 0.5, "b": 0.4}}, RecipeError, "2 parts with 0.9 of the rows.*to 1"),
+        ({"split_parts": {"a": 1.5, "b": -0.5}}, RecipeError, r"split_parts\['a'\]: is 1.5"),
+        ({"split_parts": {"a b": 0.5, "b": 0.5}}, RecipeError, "a part 'a b'"),
+        ({"holdout": ["d1"]}, RecipeTypeError, "holdout.*part -> key -> labels"),
+        ({"holdout": {"d": "d1", "test": {"d": "d2"}}}, RecipeTypeError, "holdout: is.*either"),
+        ({"holdout": {"d": []}}, RecipeError, r"holdout\['validation'\]\['d'\]: names no label"),
+        ({"holdout": {"test": {}}}, RecipeError, "names no label"),
+        ({"holdout": {"train": {"d": 1}, "validation": {"d": 2}}}, RecipeError, "every part"),
+        ({"part": "test"}, RecipeError, "part: is 'test'.*'train', 'validation', or None"),
+        ({"within": [{"split_by": "d"}]}, RecipeError, "within: names no part"),
+        ({"within": ["d"]}, RecipeTypeError, "within: is 'd'"),
+        ({"split_rule": 3}, RecipeError, "split_rule: is 3"),
         ({"split_by": ""}, RecipeError, "split_by: is empty"),
         ({"split_fraction": 0}, RecipeError, "split_fraction: is 0.0"),
         ({"split_fraction": 1}, RecipeError, "more than 0, less than 1"),
@@ -172,6 +194,50 @@ def test_each_field_is_code_by_itself(recipe):
     for name in FULL:
         again = eval(f"recipe.replace({recipe.code_of(name)})")
         assert again == recipe
+
+
+def test_json_of_before_there_were_parts_keeps_its_rule():
+    old = Recipe.from_json('{"schema": 1, "split_by": "donor", "split_seed": 3}')
+    assert (old.split_rule, old.part, old.part_names) == (1, None, ("train", "validation"))
+    assert Recipe.from_json(old.to_json()) == old
+    assert eval(repr(old)) == old
+    assert old.replace(split_parts={"a": 0.5, "b": 0.5}).split_rule == 2
+    new = Recipe(split_by="donor")
+    assert Recipe.from_json(new.to_json()).split_rule == new.split_rule == 2
+
+
+def test_json_is_what_other_readers_take():
+    def refuse(word):
+        raise AssertionError(word)
+
+    text = Recipe(**FULL).to_json()
+    json.loads(text, parse_constant=refuse)
+
+
+def test_parts_are_in_order_and_held_out_ones_follow():
+    recipe = Recipe(split_parts={"b": 0.5, "a": 0.5})
+    assert recipe.part_names == ("b", "a")
+    assert recipe != Recipe(split_parts={"a": 0.5, "b": 0.5})
+    assert recipe.replace(holdout={"d": 1}).holdout == {"a": {"d": (1,)}}
+    assert recipe.replace(holdout={"z": {"d": 1}, "c": {"d": 2}}).part_names == ("b", "a", "c", "z")
+    assert Recipe(holdout={"donor": None}).holdout == {"validation": {"donor": (None,)}}
+
+
+def test_a_part_that_is_split_says_within_what():
+    part = Recipe(split_by="donor", split_seed=3, part="train")
+    inner = part.part_split(split_seed=4)
+    assert inner.within == ({"split_by": "donor", "split_seed": 3, "part": "train"},)
+    assert (inner.part, inner.split_by, inner.split_seed) == (None, "donor", 4)
+    steps = inner.replace(part="validation").splits
+    assert [(one.part, one.split_seed) for one in steps] == [("train", 3), ("validation", 4)]
+    assert Recipe.from_json(inner.to_json()) == inner
+    assert hash(Recipe.from_json(inner.to_json())) == hash(inner)
+
+
+def test_equal_recipes_have_one_hash():
+    a, b = Recipe(obs_filter={"x": 1, "y": "b"}), Recipe(obs_filter={"y": "b", "x": 1.0})
+    assert a == b
+    assert hash(a) == hash(b)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from mappedviz.errors import RecipeError
 from mappedviz.recipe.joins import RowMap
-from mappedviz.recipe.splits import chances_of_names, chances_of_rows, split_groups, split_rows
+from mappedviz.recipe.splits import (
+    chances_of_names,
+    chances_of_rows,
+    chances_of_stores,
+    parts_of_rows,
+    split_groups,
+    split_rows,
+)
 
 # --- codes -> sides ------------------------------------------------------------------------------
 
@@ -87,6 +94,8 @@ def test_a_number_belongs_to_a_name():
     assert chances_of_names([1, "1", True, "ä", ""], 0).tolist() == [
         int(chances_of_names([name], 0)[0]) for name in (1, "1", True, "ä", "")
     ]
+    assert len(set(chances_of_names([1, 1.0, True, np.True_.item()], 0).tolist())) == 1
+    assert len(set(chances_of_names([("a", 1), ("a", 1.0), ("a", "1"), "a"], 0).tolist())) == 3
     assert len(set(chances_of_names(range(1000), 0).tolist())) == 1000
     assert chances_of_names(["a"], 0) != chances_of_names(["a"], 1)
     # Splits that were made and written about have to be made again by later versions.
@@ -107,6 +116,51 @@ def test_rows_have_the_share_exactly(n, fraction, seed, n_classes):
     for code in np.unique(strata):
         here = strata == code
         assert abs(mask[here].sum() - fraction * here.sum()) <= 1 or mask.sum() in (1, n - 1)
+
+
+@given(st.integers(3, 300), seeds, st.integers(1, 6), st.sampled_from([2, 3, 4]))
+def test_every_part_has_its_share_of_every_stratum(n, seed, n_classes, k):
+    if n < k:
+        return
+    chances = chances_of_rows("a.h5ad", n, seed)
+    shares = np.arange(1, k + 1) / sum(range(k + 1))
+    strata = np.random.default_rng(seed).integers(-1, n_classes, n)
+    parts = parts_of_rows(chances, shares, strata)
+    counts = np.bincount(parts, minlength=k)
+    assert (counts > 0).all()
+    if n > 50:
+        for code in np.unique(strata):
+            here = np.bincount(parts[strata == code], minlength=k)
+            assert (np.abs(here - shares * here.sum()) < 1 + 1e-6).all()
+        assert np.abs(counts - shares * n).max() <= (1 if k == 2 else k)
+    plain = parts_of_rows(chances, shares)
+    assert np.abs(np.bincount(plain, minlength=k) - shares * n).max() < 1 + 1e-6 or n < 20
+    # The order of rows changes nothing.
+    order = np.random.default_rng(seed + 1).permutation(n)
+    assert parts_of_rows(chances[order], shares, strata[order]).tolist() == parts[order].tolist()
+    assert parts_of_rows(chances[order], shares).tolist() == plain[order].tolist()
+
+
+def test_a_part_more_leaves_the_last_one_as_it_is():
+    chances = chances_of_rows("a.h5ad", 200, 0)
+    three = parts_of_rows(chances, [0.6, 0.2, 0.2])
+    assert ((three == 2) == split_rows(chances, 0.2)).all()
+
+
+def test_stores_of_one_name_draw_numbers_of_their_own():
+    """In any order, and wherever the folders are: no two rows tie."""
+    paths = [f"/data/sample{i}/cells.h5ad" for i in range(5)]
+    drawn = {}
+    for order in (paths, paths[::-1]):
+        numbers = chances_of_stores([(path, 9) for path in order], [None] * 5, 3).reshape(5, 9)
+        for path, of_store in zip(order, numbers.tolist(), strict=True):
+            assert drawn.setdefault(path, of_store) == of_store
+    moved = chances_of_stores([(f"/mnt/x{path}", 9) for path in paths], [None] * 5, 3)
+    assert len(set(moved.tolist())) == 45
+    assert moved.tolist() == [number for path in paths for number in drawn[path]]
+    alone = chances_of_stores([(paths[0], 9)], [np.array([1, 8])], 3)
+    assert alone.tolist() == chances_of_rows("cells.h5ad", 9, 3)[[1, 8]].tolist()
+    assert chances_of_stores([], [], 0).tolist() == []
 
 
 @pytest.mark.parametrize("n", [0, 1])

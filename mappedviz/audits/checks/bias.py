@@ -125,7 +125,7 @@ def class_in_one_batch(e: Evidence) -> Iterator[Found]:
         more = f" and {len(classes) - 5} more" if len(classes) > 5 else ""
         stores = []
         if e.batch is None:
-            only = table[classes]
+            only = table.loc[:, single.to_numpy()]  # by a mask: a list of booleans would be one
             stores = [str(store) for store in only.index[(only > 0).any(axis=1)]]
         yield Found(
             {

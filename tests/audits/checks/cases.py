@@ -60,6 +60,9 @@ FINDS = {
     "group-in-stores": ([{"obs": {"d": ["d"] * 24}}, {"obs": {"d": ["d"] * 24}}], {"group": "d"}),
     "recipe-keys": ([{}], {"weights_keys": ["cell_type", "nowhere"], "split_by": "donor"}),
     "split-groups": ([{"obs": {"d": ["d"] * 24}}], {"split_by": "d"}),
+    "split-refused": (
+        [{"obs": {"d": [f"d{i // 6}" for i in range(24)]}}],
+        {"split_by": "d", "holdout": {"d": ["d9"]}}),
     "split-unlabelled": ([{"obs": {"d": LABELS}}, {"obs": {"ct": LABELS}}], {"split_by": "d"}),
     "split-share": ([{"obs": {"d": LABELS}}], {"split_by": "d"}),
     "split-classes": (
