@@ -28,7 +28,7 @@ def _rows(e: Evidence) -> None:
 def _keys(e: Evidence) -> list[str]:
     """The obs keys that arrive in a batch or decide about rows, the label first."""
     named = [e.label, *e.recipe.obs_keys, *e.recipe.weights_keys, e.batch, e.group]
-    named.append(e.recipe.split_by)
+    named += e.recipe.keys_of_split()
     return [key for key in dict.fromkeys(named) if key is not None]
 
 
