@@ -25,7 +25,7 @@ from mappedviz.formats.grids import HUGE_CHUNK_BYTES, cut_extents, grid_of, unra
 from mappedviz.formats.limits import Budget
 from mappedviz.formats.nodes import ArrayNode, GroupNode, join, read_selection, split, strings
 from mappedviz.formats.sources import Extents, Members, Place, Shards, Source
-from mappedviz.formats.zarr_files import ZarrDirectory, ZarrFiles, ZarrZip
+from mappedviz.formats.zarr_files import CHECKED_BYTES, ZarrDirectory, ZarrFiles, ZarrZip
 from mappedviz.formats.zarr_metadata import Layout, is_pickled, layout_v2, layout_v3
 from mappedviz.formats.zarr_text import decode_texts
 
@@ -101,10 +101,12 @@ class _Tree:
         raise node.error(f"has the unknown node_type {kind!r}", "Write the store again.")
 
     def _node2(self, name: str) -> ZarrGroup | ZarrArray | None:
+        # A zip has the checksum of attributes that nobody asks for: damage is noticed at once.
+        attrs = self.json(name, ".zattrs") if self.disk.zipped else None
         if self.json(name, ".zgroup") is not None:
-            return ZarrGroup(self, name, None)
+            return ZarrGroup(self, name, attrs)
         meta = self.json(name, ".zarray")
-        return None if meta is None else ZarrArray(self, name, None, meta, ".zarray")
+        return None if meta is None else ZarrArray(self, name, attrs, meta, ".zarray")
 
     def json(self, name: str, file: str) -> dict[str, Any] | None:
         data = self.disk.read(join(name, file), self.files)
@@ -297,7 +299,7 @@ class ZarrArray(_ZarrNode, ArrayNode):
         offsets = np.full(n, -1, np.int64)
         for i in range(n):
             key = prefix + layout.key(unravel(i, grid))
-            place = disk.place(key, files)
+            place = disk.place(key, files, n * pipeline.nbytes <= CHECKED_BYTES)
             if place is None:
                 if isinstance(disk, ZarrZip) and key not in disk.members:
                     continue

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from mappedviz.errors import StoreError
 from mappedviz.formats.files import FilePool, Stamp, os_error, read_file
 from mappedviz.formats.limits import inflated_limit
 from mappedviz.formats.sources import Place
 
-__all__ = ["ZarrDirectory", "ZarrFiles", "ZarrZip"]
+__all__ = ["CHECKED_BYTES", "ZarrDirectory", "ZarrFiles", "ZarrZip"]
 
 _COPY_AGAIN = "Copy or download the store again."
+#: zarr writes these into an archive again whenever attributes are set; the last ones count.
+_REWRITTEN = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
+_FREE = (".zattrs", ".zmetadata")
+#: Members that are read in part are read whole once for their checksum, up to this size.
+CHECKED_BYTES = 64 << 20
 _REOPEN = "Open the collection again."
 
 
@@ -43,8 +49,11 @@ class ZarrFiles(Protocol):
         """Return the names of the folders below `name` that hold one of the files `markers`."""
         ...
 
-    def place(self, key: str, files: FilePool) -> Place | None:
-        """Return where a file can be read in part, None where it cannot or is absent."""
+    def place(self, key: str, files: FilePool, check: bool = True) -> Place | None:
+        """Return where a file can be read in part, None where it cannot or is absent.
+
+        With `check`, its checksum is compared before, if it has one and is not too large.
+        """
         ...
 
     def stamp(self, key: str) -> Stamp:
@@ -87,7 +96,7 @@ class ZarrDirectory(ZarrFiles):
             raise os_error(error, path) from error
         return [n for n in names if any(os.path.exists(f"{path}/{n}/{m}") for m in markers)]
 
-    def place(self, key: str, files: FilePool) -> Place | None:
+    def place(self, key: str, files: FilePool, check: bool = True) -> Place | None:
         """See :class:`ZarrFiles`."""
         path = f"{self.path}/{key}"
         try:
@@ -127,6 +136,16 @@ class ZarrDirectory(ZarrFiles):
         return None  # a stat for every chunk is not cheap
 
 
+def _lasting(metadata: bytes) -> Any:
+    """Return what setting attributes or consolidating does not change of the metadata of a node."""
+    try:
+        found = json.loads(metadata)
+    except (ValueError, RecursionError):
+        return metadata
+    changing = ("attributes", "consolidated_metadata")
+    return {k: v for k, v in found.items() if k not in changing} if "node_type" in found else found
+
+
 class ZarrZip(ZarrFiles):
     """Members of a zip archive, read by byte range; their names are never file paths."""
 
@@ -138,12 +157,21 @@ class ZarrZip(ZarrFiles):
         self._stamp = files.get(path).stamp
         try:
             with zipfile.ZipFile(path) as archive:
-                self.members = {info.filename: info for info in archive.infolist()}
+                infos = archive.infolist()
         except (zipfile.BadZipFile, OSError, ValueError, struct.error) as error:
             raise StoreError(
                 f"is a damaged or truncated zip archive ({error})", store=store, remedy=_COPY_AGAIN
             ) from error
-        for member in self.members:
+        self.members: dict[str, zipfile.ZipInfo] = {}
+        self._compared: set[int] = set()
+        self._earlier: dict[str, list[zipfile.ZipInfo]] = {}
+        for info in infos:
+            member = info.filename
+            if member in self.members and not info.is_dir():
+                if member.rpartition("/")[2] not in _REWRITTEN:
+                    raise self._ambiguous(member)
+                self._earlier.setdefault(member, []).append(self.members[member])
+            self.members[member] = info
             if member.startswith(("/", "\\")) or ".." in member.replace("\\", "/").split("/"):
                 raise StoreError(
                     f"has a member {member!r}, which points outside of the archive",
@@ -158,6 +186,13 @@ class ZarrZip(ZarrFiles):
         if info is None:
             return None
         self.verify("", self._stamp, files)
+        data = self._read(info, key, files)
+        for earlier in () if key.endswith(_FREE) else self._earlier.get(key, ()):
+            if _lasting(self._read(earlier, key, files)) != _lasting(data):
+                raise self._ambiguous(key)
+        return data
+
+    def _read(self, info: zipfile.ZipInfo, key: str, files: FilePool) -> bytes:
         if info.flag_bits & 1:
             raise StoreError(
                 "is encrypted", store=self.store, key=key, remedy="Unpack it into a directory."
@@ -173,8 +208,7 @@ class ZarrZip(ZarrFiles):
                 data = stream.decompress(data, info.file_size + 1)
             except zlib.error as error:
                 raise self._damaged(key, str(error)) from error
-            if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
-                raise self._damaged(key, "wrong size or checksum")
+        self._compare(info, data)
         return data
 
     def _through_zipfile(self, info: zipfile.ZipInfo) -> bytes:
@@ -185,6 +219,14 @@ class ZarrZip(ZarrFiles):
                 return archive.read(info.filename)
         except Exception as error:  # each compression has its own
             raise self._damaged(info.filename, str(error)) from error
+
+    def _ambiguous(self, member: str) -> StoreError:
+        return StoreError(
+            f"has several members {member!r}, and it is not known which one counts",
+            store=self.store,
+            key=member,
+            remedy="Zip the store again into a new archive.",
+        )
 
     def _damaged(self, key: str, why: str) -> StoreError:
         return StoreError(
@@ -212,12 +254,23 @@ class ZarrZip(ZarrFiles):
                     self._tree.setdefault(above, set()).add(child)
         return list(self._tree.get(name, ()))
 
-    def place(self, key: str, files: FilePool) -> Place | None:
+    def place(self, key: str, files: FilePool, check: bool = True) -> Place | None:
         """See :class:`ZarrFiles`."""
         info = self.members.get(key)
         if info is None or info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
             return None
-        return Place(self.path, self._start(info, files), info.file_size)
+        start = self._start(info, files)
+        if check and info.file_size <= CHECKED_BYTES:
+            self._compare(info, files.get(self.path).read(start, info.file_size))
+        return Place(self.path, start, info.file_size)
+
+    def _compare(self, info: zipfile.ZipInfo, data: bytes) -> None:
+        """Compare the checksum of a member, once: it is not read again and again for that."""
+        if info.header_offset in self._compared:
+            return
+        if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
+            raise self._damaged(info.filename, "wrong size or checksum")
+        self._compared.add(info.header_offset)
 
     def stamp(self, key: str) -> Stamp:
         """See :class:`ZarrFiles`."""
