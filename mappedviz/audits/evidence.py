@@ -13,6 +13,7 @@ from mappedviz.audits.tables.crosstabs import crosstab
 from mappedviz.audits.tables.genes import Coverage, coverage_of
 from mappedviz.audits.tables.labels import LabelTable, column_labels, label_table
 from mappedviz.audits.tables.stores import display_names, library_sizes, obs_schema, stores_table
+from mappedviz.audits.tables.transposed import transposed_stores
 from mappedviz.audits.tables.weights import WeightTable, weights_of
 from mappedviz.collection.plan import filter_masks, merged_labels
 from mappedviz.errors import MissingKeyError, RecipeError
@@ -297,6 +298,11 @@ class Evidence:
     def shared_rows(self) -> pd.DataFrame:
         """Rows of X that two stores share, where ``deep=True``: as :attr:`shared_cells`."""
         return self._shared([scan.row_hashes for _, scan in self.readable])
+
+    @lazy
+    def transposed(self) -> dict[str, list[str]]:
+        """Stores of which most names of cells are genes of other stores, and some of these names."""
+        return transposed_stores(self.readable)
 
     def _shared(self, hashes: Sequence[Array | None]) -> pd.DataFrame:
         import pandas as pd

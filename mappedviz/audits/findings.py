@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mappedviz._types import SEVERITIES, Severity
@@ -39,6 +39,8 @@ class Finding:
         That change as a line of code.
     change
         That change: fields of a recipe, and ``"drop"`` for the paths of stores to leave out.
+    alternative
+        Whether other findings of the check offer another way to put the same right.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Finding:
     fix: Recipe | None = field(default=None, repr=False)
     code: str = ""
     change: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    alternative: bool = field(default=False, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -62,6 +65,7 @@ class Finding:
             "remedy": self.remedy,
             "code": self.code,
             "fix": None if self.fix is None else self.fix.to_json(),
+            "alternative": self.alternative,
         }
 
     @classmethod
@@ -77,6 +81,7 @@ class Finding:
             remedy=values["remedy"],
             code=values["code"],
             fix=None if fix is None else Recipe.from_json(fix),
+            alternative=values.get("alternative", False),
         )
 
 
@@ -104,6 +109,8 @@ class Found:
         As of a :class:`Finding`.
     severity, remedy
         In place of the check's own.
+    alternative
+        Whether the change is one of several ways to put the same right: no two of them are made.
     """
 
     values: Mapping[str, Any]
@@ -112,6 +119,7 @@ class Found:
     change: Mapping[str, Any] = field(default_factory=dict)
     severity: Severity | None = None
     remedy: str | None = None
+    alternative: bool = False
 
 
 CheckFunction: TypeAlias = "Callable[[Evidence], Iterator[Found]]"
@@ -144,7 +152,8 @@ class Check:
     def run(self, evidence: Evidence) -> list[Finding] | NotApplicable:
         """Return what the check finds; an empty list is a pass."""
         try:
-            return [self._finding(found, evidence) for found in self.look(evidence)]
+            every = together(list(self.look(evidence)), evidence.paths, self.remedy)
+            return [self._finding(found, evidence) for found in every]
         except NotApplicableError as reason:
             return NotApplicable(self.id, str(reason))
         except Exception as error:  # an audit goes on, whatever is wrong with a store
@@ -164,7 +173,52 @@ class Check:
             fix,
             "" if fix is None else code_of(evidence.recipe, fix),
             found.change,
+            found.alternative,
         )
+
+
+def together(found: list[Found], paths: Sequence[str], remedy: str) -> list[Found]:
+    """Findings of one check, each with the changes of all of them where these only add up.
+
+    Stores to leave out, and labels to rename, are put right at one go: of five unreadable stores
+    all five are left out.
+
+    Parameters
+    ----------
+    found
+        What the check found.
+    paths
+        All stores: not all of them are left out.
+    remedy
+        That of the check.
+
+    Examples
+    --------
+    >>> some = [Found({}, change={"drop": [path]}) for path in "ab"]
+    >>> one, two = together(some, ["a", "b", "c"], "Leave it out.")
+    >>> one.change, two.change, one.remedy
+    ({'drop': ['a', 'b']}, {'drop': ['a', 'b']}, 'Leave it out. The fix leaves out all 2.')
+    >>> together(some, ["a", "b"], "Leave it out.")[0].change
+    {}
+    """
+    add_up = [one for one in found if one.change and set(one.change) <= {"drop", "relabel"}]
+    if any(one.alternative for one in found) or not add_up:
+        return found
+    drop = list(dict.fromkeys(path for one in add_up for path in one.change.get("drop", ())))
+    relabel: dict[str, dict[Any, Any]] = {}
+    for one in add_up:
+        for key, renames in one.change.get("relabel", {}).items():
+            relabel.setdefault(key, {}).update(renames)
+    if len(drop) >= len(set(paths)):
+        drop = []
+    change = {name: value for name, value in (("drop", drop), ("relabel", relabel)) if value}
+    more = f" The fix leaves out all {len(drop)}." if len(add_up) > 1 and len(drop) > 1 else ""
+    return [
+        replace(one, change=change, remedy=(remedy if one.remedy is None else one.remedy) + more)
+        if one in add_up
+        else one
+        for one in found
+    ]
 
 
 CHECKS: dict[str, Check] = {}
@@ -193,14 +247,15 @@ def check(name: str, severity: Severity, remedy: str) -> Callable[[CheckFunction
 
 
 def changed(recipe: Recipe, change: Mapping[str, Any], paths: Sequence[str]) -> Recipe:
-    """A recipe with a change: dicts are merged key by key, stores are left out.
+    """A recipe with a change: dicts are merged key by key, stores are left out, genes renamed.
 
     Parameters
     ----------
     recipe
         What is changed.
     change
-        Fields, and ``"drop"``: paths of stores.
+        Fields, and ``"drop"``: paths of stores. A dict as ``var_names`` says new names of genes, None
+        for those to leave out.
     paths
         All paths, globs and directories replaced by what they hold.
 
@@ -224,6 +279,9 @@ def changed(recipe: Recipe, change: Mapping[str, Any], paths: Sequence[str]) -> 
             new[name] = merged
         elif name == "obs_alias":
             new[name] = {**recipe.obs_alias, **value}
+        elif name == "var_names" and isinstance(value, Mapping):
+            names = [value.get(one, one) for one in recipe.var_names or ()]
+            new[name] = tuple(dict.fromkeys(one for one in names if one is not None))
         elif (
             name == "var_key" and isinstance(value, Mapping) and isinstance(recipe.var_key, Mapping)
         ):
@@ -231,6 +289,22 @@ def changed(recipe: Recipe, change: Mapping[str, Any], paths: Sequence[str]) -> 
         else:
             new[name] = value
     return recipe.replace(**new)
+
+
+def change_of(old: Recipe, new: Recipe) -> dict[str, Any]:
+    """The change that makes one recipe of another, for :func:`changed`.
+
+    Examples
+    --------
+    >>> change_of(Recipe(paths=["a", "b"]), Recipe(paths=["b"], strip_version=True))
+    {'strip_version': True, 'drop': ['a']}
+    """
+    names = [one.name for one in fields(Recipe) if one.name != "paths"]
+    change = {
+        name: getattr(new, name) for name in names if getattr(new, name) != getattr(old, name)
+    }
+    gone = [path for path in old.paths if path not in new.paths]
+    return {**change, "drop": gone} if gone else change
 
 
 def code_of(old: Recipe, new: Recipe) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from mappedviz._types import PathLike
 from mappedviz.audits.evidence import Evidence
-from mappedviz.audits.findings import Finding, NotApplicable, by_severity, changed
+from mappedviz.audits.findings import Finding, NotApplicable, by_severity, change_of, changed
 from mappedviz.audits.judge import sources_among
 from mappedviz.audits.tables.weights import compare_schemes
 from mappedviz.audits.to_json import SavedEvidence, tables_to_dict
@@ -189,7 +189,8 @@ class Audit:
         Parameters
         ----------
         fixes
-            Findings, or ids of checks.
+            Findings, or ids of checks. Where findings of a check are alternatives, its id stands
+            for the first of them.
 
         Raises
         ------
@@ -209,8 +210,10 @@ class Audit:
                     key="fixes",
                     remedy=f"Choose among {sorted({f.id for f in self.findings if f.fix})}.",
                 )
-            wanted += [finding for finding in named if finding.fix is not None] or named[:1]
-        recipe, drop = self.recipe, dict[str, None]()
+            fixable = [finding for finding in named if finding.fix is not None] or named[:1]
+            wanted += fixable[:1] if fixable[0].alternative else fixable
+        recipe, drop, chosen = self.recipe, dict[str, None](), set[str]()
+        paths = self._tables.paths
         for finding in wanted:
             if finding.fix is None:
                 raise RecipeError(
@@ -218,10 +221,15 @@ class Audit:
                     key="fixes",
                     remedy=finding.remedy or "Change the stores.",
                 )
-            drop.update(dict.fromkeys(finding.change.get("drop", ())))
-            rest = {name: value for name, value in finding.change.items() if name != "drop"}
-            recipe = changed(recipe, rest, self._tables.paths)
-        return changed(recipe, {"drop": list(drop)}, self._tables.paths) if drop else recipe
+            if finding.alternative and finding.id in chosen:
+                continue
+            chosen.add(finding.id)
+            # An audit that was read from JSON has the recipe and not the change.
+            change = finding.change or change_of(self.recipe.replace(paths=paths), finding.fix)
+            drop.update(dict.fromkeys(change.get("drop", ())))
+            rest = {name: value for name, value in change.items() if name != "drop"}
+            recipe = changed(recipe, rest, paths)
+        return changed(recipe, {"drop": list(drop)}, paths) if drop else recipe
 
     def recipe_without(self, stores: Iterable[str]) -> Recipe:
         """The recipe without some of the stores.

@@ -1,4 +1,4 @@
-"""Scales of values, told from some rows: counts, logarithms of them, roots, proportions, z-scores.
+"""Scales of values, recognised from some rows: counts, logarithms of them, roots, proportions, z-scores.
 
 What was done to counts is undone row by row, one way after the other. It was the right way if the
 rows then sum to the same, or are whole multiples of one number each, as counts are after division

@@ -40,8 +40,9 @@ def found(audit, name):
 
 def write(folder, name="a", kind="h5ad", **parts):
     """A store of coded data with some parts replaced."""
+    sizes = {"n_vars": parts.pop("n_vars")} if "n_vars" in parts else {}
     adata = coded_anndata(parts.pop("store", 0), parts.pop("n_obs", 24), plain=True,
-                          genes=parts.pop("genes", None))  # fmt: skip
+                          genes=parts.pop("genes", None), **sizes)  # fmt: skip
     obs = parts.pop("obs", None)
     if obs is not None:
         for key, values in obs.items():

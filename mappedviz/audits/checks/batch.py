@@ -99,18 +99,14 @@ def dtype_loses(e: Evidence) -> Iterator[Found]:
             },
             stores=list(stores),
             number=len(stores),
-            change={"dtype": _wider(e, key)},
+            change={"dtype": _wider(e)},
         )
 
 
-def _wider(e: Evidence, key: str) -> str | None:
-    """A type that holds the values of a key; None for the one that holds what is stored."""
+def _wider(e: Evidence) -> str | None:
+    """A type that holds all values; None for the one that holds what is stored."""
     wide = np.dtype("float32")
-    fits = all(
-        _lost(wide, stored, sample) is None
-        for _, name, stored, sample, _ in _matrices(e)
-        if name == key
-    )
+    fits = all(_lost(wide, stored, sample) is None for _, _, stored, sample, _ in _matrices(e))
     return "float32" if fits and e.recipe.dtype != "float32" else None
 
 
@@ -169,7 +165,7 @@ def dtype_nan(e: Evidence) -> Iterator[Found]:
             {"key": key, "n": len(stores), "dtype": str(dtype)},
             stores=stores,
             number=len(stores),
-            change={"dtype": "float32"},
+            change={"dtype": _wider(e)},
         )
 
 

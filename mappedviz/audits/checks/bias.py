@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.audits.tables.crosstabs import cramers_v
 from mappedviz.recipe.weights import FORMULAS
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mappedviz.audits.evidence import Evidence
+    from mappedviz.audits.scan import Scan
 
 FEW_ROWS = 50
 _MOST_PAIRS = 20  # of stores that share cells: the worst come first
@@ -120,13 +123,15 @@ def class_in_one_batch(e: Evidence) -> Iterator[Found]:
     """{n} of {all} classes of {key!r} are in one batch ({what}) only: {some}."""
     table, what = _batches(e)
     single = (table > 0).sum(axis=0) == 1
-    classes = table.columns[single.to_numpy()].tolist()
+    at = np.flatnonzero(single.to_numpy())
+    classes = [table.columns[i] for i in at.tolist()]
     if classes:
         more = f" and {len(classes) - 5} more" if len(classes) > 5 else ""
         stores = []
         if e.batch is None:
-            only = table.loc[:, single.to_numpy()]  # by a mask: a list of booleans would be one
-            stores = [str(store) for store in only.index[(only > 0).any(axis=1)]]
+            # By position: classes may be booleans, which pandas takes for a mask.
+            only = (table.to_numpy()[:, at] > 0).any(axis=1)
+            stores = [str(table.index[i]) for i in np.flatnonzero(only).tolist()]
         yield Found(
             {
                 "n": len(classes),
@@ -147,7 +152,10 @@ def same_cells(e: Evidence) -> Iterator[Found]:
     """{a} and {b} share {n:,} names of cells, {percent} of the smaller store: they may be the same cells."""
     if sum(scan.obs_hashes is not None for _, scan in e.readable) < 2:
         raise NotApplicableError("there are fewer than two stores with readable names of cells")
+    scans = dict(e.readable)
     for row in _worst(e.shared_cells):
+        if _rows_differ(scans[row["store_a"]], scans[row["store_b"]]):
+            continue
         if row["of_smaller"] > 0.05 and row["shared"] > 5 * row["by_chance"]:
             yield Found(
                 {
@@ -160,6 +168,24 @@ def same_cells(e: Evidence) -> Iterator[Found]:
                 number=row["shared"],
                 change={"drop": [_smaller(e, row["store_a"], row["store_b"])]},
             )
+
+
+def _rows_differ(a: Scan, b: Scan) -> bool:
+    """Whether deep reading has shown that cells of the same name have other values.
+
+    Values of other genes, or on another scale, show nothing.
+    """
+    hashes = (a.obs_hashes, b.obs_hashes, a.row_hashes, b.row_hashes)
+    if any(one is None for one in hashes) or "X" not in a.samples or "X" not in b.samples:
+        return False
+    genes = [set(names.values.tolist()) for scan in (a, b) if (names := scan.names.get(None))]
+    if len(genes) < 2 or genes[0] != genes[1] or a.samples["X"].scale != b.samples["X"].scale:
+        return False
+    names_a, names_b, rows_a, rows_b = (np.asarray(one) for one in hashes)
+    _, in_a, in_b = np.intersect1d(names_a, names_b, return_indices=True)
+    compared = (rows_a[in_a] != 0) & (rows_b[in_b] != 0)
+    same = rows_a[in_a] == rows_b[in_b]
+    return bool(compared.any()) and not bool((same & compared).any())
 
 
 @check(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mappedviz.audits.findings import Found, NotApplicableError, check
+from mappedviz.audits.nearest import some_of
 from mappedviz.audits.tables.identifiers import species_of
 from mappedviz.errors import JoinError
 
@@ -182,7 +183,8 @@ def join_coverage(e: Evidence) -> Iterator[Found]:
                 "n": len(c.stores),
             },
             number=c.inner,
-            change={"min_stores": k},
+            # One store is an outer join, and all of them the inner one that is there.
+            change={"min_stores": k} if 1 < k < len(c.stores) else {},
         )
 
 
@@ -264,13 +266,30 @@ def join_refused(e: Evidence) -> Iterator[Found]:
             {"how": f"by {better['by']}", "n": better["inner"]},
             number=better["inner"],
             change=better["change"],
+            alternative=True,
         )
+    if e.transposed:
+        return  # the genes of one store beside the cells of another
     yield Found(
         {"how": "with join='outer'", "n": e.coverage.outer},
         number=e.coverage.outer,
         change={"join": "outer"},
         severity="info",
+        alternative=True,
     )
+
+
+@check("transposed", "error", "Write adata.T, or leave the store out.")
+def transposed(e: Evidence) -> Iterator[Found]:
+    """{store} seems to be genes × cells: names of its cells, such as {some}, are genes of other stores."""
+    _several_stores(e)
+    for store, some in e.transposed.items():
+        yield Found(
+            {"store": store, "some": some_of(some)},
+            stores=[store],
+            number=len(some),
+            change={"drop": [str(e.stores.loc[store, "path"])]},
+        )
 
 
 def _organism(e: Evidence) -> dict[str, set[str]]:

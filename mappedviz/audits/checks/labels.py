@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mappedviz.audits.findings import Found, NotApplicableError, check
+from mappedviz.audits.nearest import some_of
 from mappedviz.collection.plan import column_of
 from mappedviz.recipe.recipe import store_names
 
@@ -110,32 +113,81 @@ def label_absent(e: Evidence) -> Iterator[Found]:
     )
 
 
+_MANY = 50  # fractional numbers that are no classes
+
+
 @check("label-type", "error", "Relabel, or choose another column.")
 def label_type(e: Evidence) -> Iterator[Found]:
     """The label {key!r} is {types}."""
     key = _labelled(e)
-    kinds: dict[str, list[str]] = {}
-    for store, scan in e.readable:
-        assert scan.store is not None
-        name = column_of(e.recipe, key, scan.store.path, scan.store.facts.obs_columns)
-        facts = scan.obs.get(name) if name is not None else None
-        if facts is not None:
-            text = facts.kind in ("categorical", "string") and not _numbers(facts)
-            kind = "text" if text else "numbers" if facts.kind == "categorical" else facts.kind
-            kinds.setdefault(kind, []).append(store)
+    table = e.labels(key)
+    numbers = [not isinstance(label, str) for label in table.classes]
+    # 1, 1.0 and True are one label, as they are for pandas; 1 and "1" are two.
+    fractions = {
+        i for i, label in enumerate(table.classes) if isinstance(label, float) and label % 1
+    }
+    kinds: dict[str, dict[str, None]] = {}
+    for code, store in zip(table.rows[0].tolist(), table.rows[1].tolist(), strict=True):
+        many = code in fractions and len(fractions) > _MANY
+        kind = "float" if many else "numbers" if numbers[code] else "text"
+        kinds.setdefault(kind, {})[table.stores[store]] = None
+    if "float" in kinds:
+        kinds["float"] |= kinds.pop("numbers", {})
     if "float" in kinds or len(kinds) > 1:
         words = ", ".join(f"{kind} in {len(stores)} stores" for kind, stores in kinds.items())
         common = max(kinds, key=lambda kind: len(kinds[kind]) - 1e9 * (kind == "float"))
         yield Found(
             {"key": key, "types": words + (", which is no class" if "float" in kinds else "")},
             stores=[store for kind, some in kinds.items() if kind != common for store in some]
-            or kinds[common],
+            or list(kinds[common]),
             number=len(kinds),
         )
 
 
-def _numbers(facts: ObsFacts) -> bool:
-    return bool(facts.labels) and all(not isinstance(label, str) for label in facts.labels or ())
+_DATE = re.compile(
+    r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}"
+    r"|\d{1,2}-(jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)(-\d+)?"
+    r"|(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)-\d{1,2}",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
+
+
+@check(
+    "label-names",
+    "warning",
+    "Give the classes names with relabel=: numbers and dates mean something else elsewhere.",
+)
+def label_names(e: Evidence) -> Iterator[Found]:
+    """{n} of {all} classes of {key!r} look like {what}: {some}.{stores}"""
+    key = _labelled(e)
+    table = e.labels(key)
+    for what, pattern in (("dates", _DATE), ("numbers", _NUMBER)):
+        here = [
+            code
+            for code, label in enumerate(table.classes)
+            if isinstance(label, str) and pattern.fullmatch(label.strip())
+        ]
+        if not here:
+            continue
+        rows = np.isin(table.rows[0], here)
+        stores = [table.stores[i] for i in np.unique(table.rows[1][rows]).tolist()]
+        several = what == "numbers" and len(stores) > 1
+        yield Found(
+            {
+                "n": len(here),
+                "all": len(table.classes),
+                "key": key,
+                "what": what,
+                "some": some_of([table.classes[code] for code in here]),
+                "stores": f" Numbers of clusters mean something else in each of the {len(stores)} stores."
+                if several
+                else "",
+            },
+            stores=stores,
+            number=len(here),
+            severity=None if several or what == "dates" else "info",
+        )
 
 
 @check(

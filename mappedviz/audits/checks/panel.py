@@ -33,7 +33,7 @@ def _panel(e: Evidence) -> tuple[str, ...]:
 )
 def panel_absent(e: Evidence) -> Iterator[Found]:
     """{n} of {all} stores have {most} of the {genes:,} genes {asked}: their {rows:,} cells are zeros,
-    which nobody measured.
+    which no store measured.
     """
     recipe = e.recipe
     if recipe.var_names is None and (recipe.min_stores or 1) < 2:
@@ -100,7 +100,6 @@ def panel_spelling(e: Evidence) -> Iterator[Found]:
     cleaned = _cleaned(panel, e.coverage.names.tolist())
     if cleaned:
         some = ", ".join(f"{old!r} as {new!r}" for old, new in list(cleaned.items())[:5])
-        names = tuple(dict.fromkeys(cleaned.get(name, name) for name in panel))
         yield Found(
             {
                 "n": len(cleaned),
@@ -109,14 +108,14 @@ def panel_spelling(e: Evidence) -> Iterator[Found]:
             },
             stores=e.coverage.stores,
             number=len(cleaned),
-            change={"var_names": names},
+            change={"var_names": cleaned},
         )
 
 
 @check(
     "panel-unknown",
     "warning",
-    "Leave them out, or name them as the stores do; where nobody measured them, they are zeros.",
+    "Leave them out, or name them as the stores do; where no store measured them, they are zeros.",
 )
 def panel_unknown(e: Evidence) -> Iterator[Found]:
     """{n:,} of {all:,} genes asked for are in no store: {some}."""
@@ -126,13 +125,11 @@ def panel_unknown(e: Evidence) -> Iterator[Found]:
     cleaned = _cleaned(panel, known)
     absent = [name for name in panel if name not in there and name not in cleaned]
     if absent:
-        gone = set(absent)
-        kept = tuple(name for name in panel if name not in gone)
         yield Found(
             {"n": len(absent), "all": len(panel), "some": did_you_mean(absent, known)},
             stores=e.coverage.stores,
             number=len(absent),
-            change={"var_names": kept} if kept else {},
+            change={"var_names": dict.fromkeys(absent)} if len(absent) < len(panel) else {},
         )
 
 
@@ -152,8 +149,6 @@ def panel_few_stores(e: Evidence) -> Iterator[Found]:
         name for name, one in zip(has.index, share.tolist(), strict=True) if 0 < one < _FEW_STORES
     ]
     if few:
-        gone = set(few)
-        kept = tuple(name for name in panel if name not in gone)
         lacking = np.logical_not(has.loc[few].to_numpy().all(axis=0))
         yield Found(
             {
@@ -164,5 +159,5 @@ def panel_few_stores(e: Evidence) -> Iterator[Found]:
             },
             stores=[name for name, one in zip(has.columns, lacking.tolist(), strict=True) if one],
             number=len(few),
-            change={"var_names": kept} if kept else {},
+            change={"var_names": dict.fromkeys(few)} if len(few) < len(panel) else {},
         )

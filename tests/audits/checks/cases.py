@@ -27,6 +27,11 @@ FINDS = {
     "species": ([{"genes": ensembl()}, {"genes": [f"ENSMUSG{k:011d}" for k in range(12)]}], {}),
     "label-absent": ([{"obs": {"CellType": LABELS}}, {"obs": {"ct": LABELS}}], {"label": "ct"}),
     "label-type": ([{"obs": {"ct": LABELS}}, {"obs": {"ct": np.arange(24) / 7}}], {"label": "ct"}),
+    "label-names": ([{"obs": {"ct": ["2024-03-01", "T"] * 12}}], {"label": "ct"}),
+    "transposed": (
+        [{"genes": symbols()},
+         {"n_obs": 12, "obs_names": symbols(), "genes": [f"cell{i}" for i in range(12)]}],
+        {"join": "outer"}),
     "label-missing": ([{}], {"label": "cell_type"}),
     "label-placeholder": ([{"obs": {"ct": ["nan", "T"] * 12}}], {"label": "ct"}),
     "label-spelling": ([{"obs": {"ct": ["NK", "NK cells"] * 12}}], {"label": "ct"}),

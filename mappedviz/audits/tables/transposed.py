@@ -1,0 +1,50 @@
+"""Stores that are genes × cells where others are cells × genes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mappedviz.audits.samples import hash_texts
+from mappedviz.audits.tables.identifiers import id_kind
+
+if TYPE_CHECKING:
+    from mappedviz._types import Array
+    from mappedviz.audits.scan import Scan
+
+_LOOKED_AT = 300  # names of cells per store
+_NUMBERS = ("positional", "number", "none")
+
+
+def transposed_stores(scans: Sequence[tuple[str, Scan]]) -> dict[str, list[str]]:
+    """Return stores of which most names of cells are genes of other stores, and some of these names.
+
+    Parameters
+    ----------
+    scans
+        Display names and what was read.
+    """
+    genes: dict[bytes, Array] = {}  # many stores share one list
+    for _, scan in scans:
+        for names in scan.names.values():
+            if names.key not in genes and id_kind(names.values) not in _NUMBERS:
+                genes[names.key] = names.values
+    if not genes:
+        return {}
+    every = np.concatenate(list(genes.values()))
+    hashes = hash_texts(every)
+    order = np.argsort(hashes)
+    found = {}
+    for store, scan in scans:
+        if scan.obs_hashes is None or not len(scan.obs_hashes):
+            continue
+        n = len(scan.obs_hashes)
+        at = np.unique(np.linspace(0, n - 1, min(n, _LOOKED_AT)).astype(np.int64))
+        some = scan.obs_hashes[at]
+        place = np.minimum(np.searchsorted(hashes, some, sorter=order), len(hashes) - 1)
+        hit = order[place][hashes[order[place]] == some]
+        if len(hit) > len(some) / 2 and len(hit) > 1:
+            found[store] = [str(name) for name in every[hit][:20].tolist()]
+    return found
