@@ -234,11 +234,8 @@ def _recipe(options: argparse.Namespace) -> int:
         print(recipe.to_json())
     else:
         _say(f"wrote {recipe.save(options.output)}")
-    fatal = [
-        finding
-        for finding in audit.findings
-        if finding.severity == "fatal" and finding.id not in options.fix
-    ]
+    written = _judged(recipe, options) if options.fix else audit
+    fatal = [finding for finding in written.findings if finding.severity == "fatal"]
     for finding in fatal:
         _say(f"{finding.severity} [{finding.id}] {finding.message}")
     return FOUND if fatal else OK
@@ -305,6 +302,20 @@ def _made(options: argparse.Namespace) -> Audit:
         recipe=recipe,
         deep=options.deep,
         progress=not options.quiet,
+    )
+
+
+def _judged(recipe: Recipe, options: argparse.Namespace) -> Audit:
+    """Return the audit of a recipe with fixes: what was read of the stores is not read again."""
+    from mappedviz.audits import audit
+
+    return audit(
+        recipe.paths,
+        label=options.label,
+        batch=options.batch,
+        group=options.group,
+        recipe=recipe,
+        progress=False,
     )
 
 

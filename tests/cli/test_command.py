@@ -25,13 +25,15 @@ ESCAPES = [chr(code) for code in (*range(9), *range(11, 32), 127, 0x9B, 0x202E)]
 @pytest.fixture
 def made(monkeypatch):
     """Calls of `mappedviz.audit`; what it returns can be exchanged."""
-    calls = SimpleNamespace(paths=None, options=None, audit=an_audit(), error=None)
+    calls = SimpleNamespace(paths=None, options=None, audit=an_audit(), after=[], error=None)
 
     def audit(paths, **options):
         calls.paths, calls.options = list(paths), options
         if calls.error:
             raise calls.error
         one = calls.audit
+        if options["recipe"] is not None and options["recipe"].strip_version:  # fixed
+            return SimpleNamespace(findings=calls.after)
         one.to_html = lambda path: write_html(one, path, figures={})
         one.to_json = lambda: json.dumps({"verdict": one.verdict})
         one.recipe_with = lambda fixes: one.recipe.replace(strip_version=bool(fixes))
@@ -220,6 +222,9 @@ def test_fixes_are_applied(made, tmp_path, capsys):
     target = tmp_path / "recipe.json"
     assert cli.main(["recipe", "a.h5ad", "-o", str(target), "--fix", "ids"]) == cli.OK
     assert Recipe.load(target).strip_version
+    made.after = [a_finding("error"), a_finding("fatal", id="after")]
+    assert cli.main(["recipe", "a.h5ad", "-o", str(target), "--fix", "ids"]) == cli.FOUND
+    assert "fatal [after]" in capsys.readouterr().err
     assert cli.main(["recipe", "a.h5ad", "-o", str(target)]) == cli.FOUND
     assert "fatal [ids] Two spellings." in capsys.readouterr().err
 

@@ -1,10 +1,11 @@
 """Checks of bias: rare classes, weights, batches, repeats."""
 
+import numpy as np
 import pytest
 
 from mappedviz.audits.checks import bias
 from mappedviz.testing import coded_anndata
-from tests.audits import found, made, quiet
+from tests.audits import counts, found, ids, made, quiet
 from tests.audits.checks.cases import FINDS, cases_of, finds
 from tests.stores import STORE_KINDS
 
@@ -45,3 +46,19 @@ def test_same_rows_are_found_whatever_the_order_of_the_genes(tmp_path):
     (finding,) = found(audit, "same-rows")
     assert finding.number == 24 - 2  # rows without any value say nothing
     assert not found(audit, "same-cells")
+
+
+@pytest.mark.parametrize(("differ", "told"), [(True, []), (False, ["same-cells"])])
+def test_cells_of_one_name_that_differ_are_not_the_same(tmp_path, differ, told):
+    """Names alone say nothing once the values were read."""
+    stores = [{"X": counts(3)}, {"X": counts(3) + 1 if differ else counts(3)}]
+    paths = made(tmp_path, stores)
+    assert [name for name in ids(quiet(paths)) if name == "same-cells"] == ["same-cells"]
+    audit = quiet(paths, deep=True)
+    assert [name for name in ids(audit) if name == "same-cells"] == told
+    assert bool(found(audit, "same-rows")) is not differ
+
+
+def test_values_on_another_scale_say_nothing_about_cells(tmp_path):
+    stores = [{"X": counts(3)}, {"X": np.log1p(counts(3))}]
+    assert "same-cells" in ids(quiet(made(tmp_path, stores), deep=True))
