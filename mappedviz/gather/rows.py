@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -45,6 +46,7 @@ from mappedviz.gather.request import (
 from mappedviz.native import function
 
 if TYPE_CHECKING:
+    from mappedviz.formats.files import FileHandle
     from mappedviz.recipe.column_map import ColumnMap
 
 __all__ = ["decode_ahead", "gather_csr", "gather_dense", "gather_row"]
@@ -258,6 +260,7 @@ class _RowReader:
         "_call",
         "_columns_file",
         "_free",
+        "_handle",
         "_template",
         "_values_file",
         "asked",
@@ -291,6 +294,7 @@ class _RowReader:
         self._columns_file = None if same else in_file
         self._call = function("row")
         self._template = bytes(call)
+        self._handle: Callable[[], FileHandle | None] = lambda: None
         # Descriptors that no thread uses, their addresses, and their source: a list changes at once.
         self._free: list[list[Any]] = []
 
@@ -310,9 +314,11 @@ class _RowReader:
                 watch = Watch()
                 fd, origin, *columns_from = open_files(matrix, opened, [], watch)
             else:
-                handle = cache.files.get(values.path)
+                handle = self._handle()
                 now = time.monotonic()
-                if now - opened.checked > TRUST_SECONDS:
+                if handle is None or now - opened.checked > TRUST_SECONDS:
+                    handle = cache.files.get(values.path)
+                    self._handle = weakref.ref(handle)  # closed where the pool forgets it
                     watch = Watch()
                     fd, origin = source_of(handle, values, cache.files, opened, watch)
                     opened.checked = now
