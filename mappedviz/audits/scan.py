@@ -142,7 +142,9 @@ class Scan:
         """The scan as it would be if nothing but this had ever been asked for, under this path."""
         read = wants.matrices if wants.rows else ()
         matrices = (*read, "X") if wants.deep else read
-        elements = (*_ELEMENTS, *matrices) if wants.obs_names else (*_ELEMENTS[:-1], *matrices)
+        elements = (*_ELEMENTS, *matrices)
+        if not wants.obs_names:
+            elements = tuple(key for key in elements if key != "obs_names")
         rank = {key: i for i, key in enumerate(elements)}
         found = sorted(self.broken.items(), key=lambda item: rank.get(_kind(item[0]), -1))
         return replace(
@@ -156,7 +158,7 @@ class Scan:
         )
 
 
-_ELEMENTS = ("var", "obs", "obs_names")
+_ELEMENTS = ("var", "obs", "obs_names", "uns")
 
 
 def _kind(key: str) -> str:
@@ -204,7 +206,7 @@ def read_store(path: str, wants: Wants, stop: Callable[[], None] = lambda: None)
             _read_var(scan, store, root)
             stop()
             _read_obs(scan, known, root, wants, stop)
-            scan.source = _source(root)
+            scan.source = _source(scan, root)
             matrices = _open(scan, store, _to_open(scan, wants))
     # Rows need no open file: HDF5 is free for others meanwhile.
     _read_rows(scan, matrices, wants, stop)
@@ -358,13 +360,14 @@ def _read_rows(
 # --- the store as a whole -------------------------------------------------------------------
 
 
-def _source(root: GroupNode) -> tuple[str, ...]:
-    """Names in uns that say where the data come from."""
-    try:
-        uns = _uns(root)
-        names = uns.keys() if uns is not None else []
-    except MappedvizError:
-        return ()
+def _source(scan: Scan, root: GroupNode) -> tuple[str, ...]:
+    """Names in uns that say where the data come from; damage is noted."""
+
+    def listed() -> list[str]:
+        node = root["uns"] if "uns" in root else None  # noqa: SIM401 - a GroupNode has no get()
+        return node.keys() if isinstance(node, GroupNode) else []
+
+    names = _kept(scan, "uns", listed) or []
     return tuple(name for name in names if any(word in name.lower() for word in _SOURCES))
 
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from mappedviz._types import Array
-from mappedviz.errors import ElementError
+from mappedviz.errors import ElementError, MappedvizError
 from mappedviz.formats.codecs import DecodeError, Pipeline
+from mappedviz.formats.foreign import named
 from mappedviz.formats.grids import grid_of, unravel
 from mappedviz.formats.limits import FREE_BYTES
 
@@ -138,9 +139,12 @@ class StoredArray:
                 values.flags.writeable = False
                 return values
             return self.pipeline.decode(*found)
-        except DecodeError as error:
+        except MappedvizError:
+            raise
+        except Exception as error:  # a damaged place in the file, a size that no library takes
+            what = f"cannot be read ({type(error).__name__}: {error})"
             raise ElementError(
-                f"chunk {chunk} {error}",
+                f"chunk {chunk} {error if isinstance(error, DecodeError) else what}",
                 store=self.key[0],
                 key=self.key[1],
                 remedy=_COPY_AGAIN,
@@ -181,7 +185,8 @@ class RoutedArray:
             slice(i * c, min((i + 1) * c, n))
             for i, c, n in zip(where, self.chunk_shape, self.shape, strict=True)
         )
-        part = self.read(selection)  # first: it refuses what is too large
+        with named(*self.key):
+            part = self.read(selection)  # first: it refuses what is too large
         values = np.zeros(self.chunk_shape, self.dtype)
         values[tuple(slice(n) for n in part.shape)] = part
         values = values.reshape(-1)

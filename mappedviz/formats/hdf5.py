@@ -29,9 +29,14 @@ def open_hdf5(path: str) -> Iterator[GroupNode]:
     try:
         stamp = Stamp.of(full)
         file = h5py.File(full, "r")
-    except OSError as error:
+    except Exception as error:  # damage makes HDF5 and h5py raise all kinds
         raise cannot_open(path, error) from error
-    shared = OpenFile(path, full, stamp, file)
+    try:
+        with readable(Somewhere(path, "")):
+            shared = OpenFile(path, full, stamp, file)
+    except BaseException:
+        file.close()
+        raise
     try:
         yield Hdf5Group(shared, "", file.id)
     finally:
@@ -127,12 +132,13 @@ class Hdf5Group(GroupNode):
             )
         try:
             found = h5o.open(self._id, raw)
-        except (KeyError, RuntimeError, OSError) as error:
+        except Exception as error:
             if kind != h5l.TYPE_SOFT:
                 raise here.error(
                     f"cannot be read: HDF5 says {error}", "Copy or download the file again."
                 ) from error
-            target = self._id.links.get_val(raw).decode(errors="replace")
+            with readable(here):
+                target = self._id.links.get_val(raw).decode(errors="replace")
             raise here.error(
                 f"is a link to {target!r}, which is not there", "Write the store again."
             ) from error

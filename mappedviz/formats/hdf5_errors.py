@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mappedviz.errors import StoreError
+from mappedviz.errors import MappedvizError, StoreError
 from mappedviz.formats.files import os_error
 from mappedviz.formats.nodes import Node, not_utf8
 
 __all__ = ["Somewhere", "cannot_open", "readable"]
 
 
-def cannot_open(path: str, error: OSError) -> StoreError:
+def cannot_open(path: str, error: Exception) -> StoreError:
     """Return the error about a file that HDF5 does not open."""
     if isinstance(error, (FileNotFoundError, PermissionError)):
         return os_error(error, path)
@@ -61,7 +61,7 @@ class readable:  # noqa: N801 - a context manager; as a generator it would cost 
         pass
 
     def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
-        if error is None or isinstance(error, StoreError):
+        if not isinstance(error, Exception) or isinstance(error, (MappedvizError, Warning)):
             return
         node = self.node
         if isinstance(error, UnicodeDecodeError):
@@ -70,7 +70,6 @@ class readable:  # noqa: N801 - a context manager; as a generator it would cost 
             raise node.error(
                 "claims a size that no memory holds", "Write the store again."
             ) from error
-        if isinstance(error, (OSError, RuntimeError, ValueError, TypeError, KeyError, SystemError)):
-            raise node.error(
-                f"cannot be read: HDF5 says {error}", "Copy or download the file again."
-            ) from error
+        raise node.error(
+            f"cannot be read: HDF5 says {error}", "Copy or download the file again."
+        ) from error

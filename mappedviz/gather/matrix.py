@@ -17,6 +17,7 @@ import numpy as np
 from mappedviz._types import Array
 from mappedviz.errors import ElementError
 from mappedviz.formats.chunks import ChunkedArray, StoredArray
+from mappedviz.formats.foreign import named
 from mappedviz.formats.matrices import MatrixFacts, matrix_facts
 from mappedviz.formats.nodes import ArrayNode, GroupNode
 from mappedviz.gather import layout
@@ -191,7 +192,8 @@ class Matrix:
         cache = self.cache
         if cache is None:
             return cast(Opened, self._strong)
-        opened = cache.get_or_make(self._name, self._make, _size)
+        with named(self.store, self.key):
+            opened = cache.get_or_make(self._name, self._make, _size)
         if self.facts.kind == "csc":
             self._weak = weakref.ref(opened)  # so large that the cache must be able to drop it
         else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mappedviz._types import StoreKind
 from mappedviz.errors import ElementError
+from mappedviz.formats.foreign import named
 from mappedviz.formats.frames import column_names, frame_length
 from mappedviz.formats.limits import REMEDY, TEXT_BYTES, TooLargeError
 from mappedviz.formats.matrices import MatrixFacts, matrix_facts
@@ -128,7 +129,8 @@ def _add_matrix(
     node: GroupNode | ArrayNode,
     shape: tuple[int, int],
 ) -> None:
-    facts = matrix_facts(node)
+    with named(node.store, node.name):
+        facts = matrix_facts(node)
     if facts is None:
         return
     if facts.shape != shape:

@@ -6,7 +6,7 @@ from typing import cast
 
 from mappedviz.formats.nodes import ArrayNode, GroupNode
 
-__all__ = ["group_at", "has_raw", "matrix_at", "raw_part"]
+__all__ = ["group_at", "has_raw", "matrix_at", "raw_part", "uns_of"]
 
 
 def group_at(root: GroupNode, name: str) -> GroupNode | None:
@@ -15,6 +15,14 @@ def group_at(root: GroupNode, name: str) -> GroupNode | None:
         return None
     node = root[name]
     return None if isinstance(node, ArrayNode) else node
+
+
+def uns_of(root: GroupNode, frame: GroupNode | ArrayNode) -> GroupNode | None:
+    """Return ``uns`` if a frame needs it: anndata 0.5 kept the categories of its columns there.
+
+    That of others is not touched, so that damage in it does no harm.
+    """
+    return group_at(root, "uns") if isinstance(frame, ArrayNode) else None
 
 
 def has_raw(root: GroupNode, name: str) -> bool:

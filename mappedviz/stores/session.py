@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from mappedviz._types import StoreKind
 from mappedviz.formats.detect import open_root
+from mappedviz.formats.foreign import named
 from mappedviz.formats.forks import ForkSafeLock
 from mappedviz.formats.registry import FORMATS
 
@@ -37,9 +38,10 @@ def session_of(path: str, kind: StoreKind, here: threading.local) -> Iterator[Gr
         yield opened
         return
     one_thread = FORMATS[kind].one_thread
-    with _one_in_hdf5() if one_thread else nullcontext(), open_root(path, kind) as root:
-        here.root = root
+    with _one_in_hdf5() if one_thread else nullcontext(), ExitStack() as stack:
+        with named(path):
+            here.root = stack.enter_context(open_root(path, kind))
         try:
-            yield root
+            yield here.root
         finally:
             here.root = None

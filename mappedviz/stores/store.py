@@ -22,10 +22,12 @@ from mappedviz.formats.cache import ChunkCache
 from mappedviz.formats.columns import Column, all_text
 from mappedviz.formats.detect import store_kind
 from mappedviz.formats.files import FilePool, Stamp
+from mappedviz.formats.foreign import named
 from mappedviz.formats.frames import (
     ColumnFacts,
     column_facts,
     column_names,
+    frame_length,
     read_column,
     read_index,
 )
@@ -33,7 +35,7 @@ from mappedviz.formats.nodes import ArrayNode, GroupNode
 from mappedviz.formats.obsm import read_field, read_obsm
 from mappedviz.formats.registry import FORMATS
 from mappedviz.stores.facts import read_facts
-from mappedviz.stores.places import group_at, matrix_at, raw_part
+from mappedviz.stores.places import matrix_at, raw_part, uns_of
 from mappedviz.stores.session import session_of
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ class Store:
 
     def __init__(self, path: PathLike) -> None:
         self._locate(path)
-        with self.session() as root:
+        with self.session() as root, named(self.path):
             self.facts = read_facts(root, self.kind)
 
     @classmethod
@@ -77,12 +79,14 @@ class Store:
         store = cls.__new__(cls)
         store._locate(path)
         with store.session() as root:
-            store.facts = read_facts(root, store.kind)
+            with named(store.path):
+                store.facts = read_facts(root, store.kind)
             yield store
 
     def _locate(self, path: PathLike) -> None:
         self.path = os.path.abspath(os.fspath(path))
-        self.kind: StoreKind = store_kind(self.path)
+        with named(self.path):
+            self.kind: StoreKind = store_kind(self.path)
         self._here = threading.local()  # open nodes are not shared between threads
         self._own_cache: ChunkCache | None = None
         self._watched = FORMATS[self.kind].watched(self.path)
@@ -128,7 +132,7 @@ class Store:
     @property
     def obs_names(self) -> Array:
         """Names of the observations: objects (n_obs,) of type str."""
-        with self.session() as root:
+        with self.session() as root, named(self.path, "obs"):
             return read_index(root["obs"])
 
     @property
@@ -158,7 +162,7 @@ class Store:
         ElementError
             The column has missing values.
         """
-        with self.session() as root:
+        with self.session() as root, named(self.path, "var"):
             var = raw_part(root, "raw/var") if raw else root["var"]
             if column is None:
                 return read_index(var)
@@ -169,8 +173,8 @@ class Store:
                     key="var_key",
                     remedy="Give var_key per store as a dict, with None for the index.",
                 )
-            uns = group_at(root, "uns")
-            values = read_column(var, column, uns=uns, length=self.facts.n_vars).values()
+            uns, n_vars = uns_of(root, var), frame_length(var)
+            values = read_column(var, column, uns=uns, length=n_vars).values()
             if values.dtype == object and all_text(values):
                 return values
             absent = sum(value != value for value in values)
@@ -193,15 +197,14 @@ class Store:
         ElementError
             The column is malformed.
         """
-        with self.session() as root:
-            return read_column(
-                root["obs"], name, uns=group_at(root, "uns"), length=self.facts.n_obs
-            )
+        with self.session() as root, named(self.path, f"obs/{name}"):
+            obs = root["obs"]
+            return read_column(obs, name, uns=uns_of(root, obs), length=self.facts.n_obs)
 
     def column_facts(self, name: str, frame: Literal["obs", "var"] = "obs") -> ColumnFacts:
         """Kind and size of a column of obs or var, without reading it."""
-        with self.session() as root:
-            return column_facts(root[frame], name, uns=group_at(root, "uns"))
+        with self.session() as root, named(self.path, f"{frame}/{name}"):
+            return column_facts(root[frame], name, uns=uns_of(root, root[frame]))
 
     # --- rows -------------------------------------------------------------------------
 
@@ -217,7 +220,7 @@ class Store:
 
         if key not in self.facts.matrices:
             raise self._no_matrix(key)
-        with self.session() as root:
+        with self.session() as root, named(self.path, key):
             return Matrix.open(matrix_at(root, key), cache)
 
     def open_obsm(self, key: str, cache: ChunkCache) -> Matrix | Array:
@@ -225,7 +228,7 @@ class Store:
         from mappedviz.gather.matrix import Matrix
 
         facts = self.facts.obsm[key]
-        with self.session() as root:
+        with self.session() as root, named(self.path, f"obsm/{key}"):
             elements = root["obsm"]
             if isinstance(elements, ArrayNode):
                 return read_field(elements, key)

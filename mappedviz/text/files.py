@@ -43,6 +43,14 @@ def write_text(path: PathLike, text: str) -> Path:
     'new'
     """
     target = Path(path)
+    try:
+        _replace(target, text)
+    except OSError as error:  # of the temporary file, whose name says nothing to anybody
+        raise OSError(error.errno, error.strerror or str(error), str(target)) from error
+    return target
+
+
+def _replace(target: Path, text: str) -> None:
     handle, temporary = tempfile.mkstemp(
         dir=target.parent, prefix=f".{target.name[:100]}.", suffix=".tmp"
     )
@@ -57,7 +65,6 @@ def write_text(path: PathLike, text: str) -> Path:
         with suppress(OSError):
             Path(temporary).unlink()
         raise
-    return target
 
 
 def _mode_of(target: Path) -> int:

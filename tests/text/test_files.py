@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -47,3 +48,21 @@ def test_csv_of_lists_and_of_nested_columns():
     nested = pd.DataFrame({("a", "dtype"): ["x"], ("a", "missing"): [0.5]})
     assert files.csv_text(nested) == "a dtype,a missing\nx,0.5\n"
     assert files.csv_text(pd.DataFrame({"layers": [["a", "b"]]})) == 'layers\n"a, b"\n'
+
+
+@pytest.mark.parametrize("where", ["os.fsync", "tempfile.mkstemp"])
+def test_errors_name_the_file_that_was_to_be_written(tmp_path, monkeypatch, where):
+    def full(*_args, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device", "/tmp/.a.json.x.tmp")
+
+    monkeypatch.setattr(f"mappedviz.text.files.{where}", full)
+    with pytest.raises(OSError, match="No space left on device") as error:
+        files.write_text(tmp_path / "a.json", "new")
+    assert error.value.errno == errno.ENOSPC
+    assert error.value.filename == str(tmp_path / "a.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_a_file_not_found(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere.a\.json"):
+        files.write_text(tmp_path / "nowhere" / "a.json", "new")

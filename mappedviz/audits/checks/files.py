@@ -61,9 +61,14 @@ def unreadable_element(e: Evidence) -> Iterator[Found]:
     if not e.readable:
         raise NotApplicableError("no store can be read")
     for store, scan in e.readable:
-        for error in scan.broken.values():
+        for key, error in scan.broken.items():
             if e.error is None or str(error) != str(e.error):
-                yield Found({"message": str(error)}, stores=[store], remedy=_remedy(error))
+                yield Found(
+                    {"message": str(error)},
+                    stores=[store],
+                    severity="warning" if key == "uns" else None,  # no row needs it
+                    remedy=_remedy(error),
+                )
 
 
 @check(
