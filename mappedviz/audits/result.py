@@ -15,6 +15,8 @@ from mappedviz.audits.tables.weights import compare_schemes
 from mappedviz.audits.to_json import SavedEvidence, tables_to_dict
 from mappedviz.collection.mapped_collection import MappedCollection
 from mappedviz.errors import RecipeError
+from mappedviz.recipe.fields import json_value
+from mappedviz.recipe.labels import number_of_json
 from mappedviz.recipe.recipe import Recipe
 from mappedviz.text.rendering import renderer_of
 
@@ -322,19 +324,17 @@ class Audit:
 
     def to_json(self) -> str:
         """The audit as JSON: verdict, findings, recipe and tables, without the names of the genes."""
-        return json.dumps(
-            {
-                "schema": SCHEMA,
-                "verdict": self.verdict,
-                "fatal": self.fatal,
-                "findings": [finding.to_dict() for finding in self.findings],
-                "not_applicable": [[one.id, one.message] for one in self.not_applicable],
-                "passed": self.passed,
-                "recipe": json.loads(self.recipe.to_json()),
-                "tables": tables_to_dict(self._tables),
-            },
-            allow_nan=False,
-        )
+        content = {
+            "schema": SCHEMA,
+            "verdict": self.verdict,
+            "fatal": self.fatal,
+            "findings": [finding.to_dict() for finding in self.findings],
+            "not_applicable": [[one.id, one.message] for one in self.not_applicable],
+            "passed": self.passed,
+            "recipe": json.loads(self.recipe.to_json()),
+            "tables": tables_to_dict(self._tables),
+        }
+        return json.dumps(json_value(content), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -346,10 +346,10 @@ class Audit:
             The text is no audit in JSON.
         """
         try:
-            content = json.loads(text)
+            content = json.loads(text, object_hook=number_of_json)
             if content["schema"] != SCHEMA:
                 raise ValueError(f"schema {content['schema']}")
-            recipe = Recipe.from_json(json.dumps(content["recipe"]))
+            recipe = Recipe.from_json(json.dumps(json_value(content["recipe"])))
             return cls(
                 SavedEvidence(recipe, content["tables"]),
                 [Finding.from_dict(one) for one in content["findings"]],

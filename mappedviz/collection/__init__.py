@@ -11,5 +11,6 @@ from mappedviz.collection.mapped_collection import MappedCollection
 from mappedviz.collection.plan import Plan, make_plan
 from mappedviz.collection.row_batch import RowBatch
 from mappedviz.collection.row_index import as_rows
+from mappedviz.collection.split import Parts
 
-__all__ = ["MappedCollection", "Plan", "RowBatch", "as_rows", "make_plan"]
+__all__ = ["MappedCollection", "Parts", "Plan", "RowBatch", "as_rows", "make_plan"]

@@ -549,9 +549,7 @@ def _store_with(
 
 
 def _numeric_key(columns: Sequence[Column | None], rows: RowMap, present: Array) -> NumericKey:
-    dtype = np.result_type(
-        *(column.data.dtype for column in columns if column is not None and column.data is not None)
-    )
+    dtype = _common_type([one.data for one in columns if one is not None and one.data is not None])
     values = np.zeros(len(rows), dtype=dtype)
     missing = np.zeros(len(rows), dtype=bool)
     for column, kept, begin, end in zip(
@@ -565,3 +563,15 @@ def _numeric_key(columns: Sequence[Column | None], rows: RowMap, present: Array)
         if part.missing is not None:
             missing[begin:end] = part.missing
     return NumericKey(values, missing if missing.any() else None, present)
+
+
+def _common_type(columns: Sequence[Array]) -> np.dtype[Any]:
+    """The type of numbers of several stores; of int64 and uint64 the one that holds all values."""
+    dtype = np.result_type(*(data.dtype for data in columns))
+    if dtype.kind != "f" or any(data.dtype.kind == "f" for data in columns):
+        return dtype
+    low = min((int(data.min()) for data in columns if len(data)), default=0)
+    high = max((int(data.max()) for data in columns if len(data)), default=0)
+    if high <= np.iinfo(np.int64).max:
+        return np.dtype(np.int64)
+    return np.dtype(np.uint64) if low >= 0 else dtype

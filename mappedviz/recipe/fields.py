@@ -33,7 +33,9 @@ def code_of(value: Any) -> str:
     {'score': (1, float('inf'))}
     """
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key!r}: {code_of(one)}" for key, one in value.items()) + "}"
+        return (
+            "{" + ", ".join(f"{code_of(key)}: {code_of(one)}" for key, one in value.items()) + "}"
+        )
     if isinstance(value, tuple):
         items = [code_of(one) for one in value]
         return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
@@ -46,7 +48,7 @@ def json_value(value: Any) -> Any:
         return [[json_value(label), number] for label, number in value.items()]
     if isinstance(value, dict):
         return {key: json_value(item) for key, item in value.items()}
-    if isinstance(value, tuple):
+    if isinstance(value, (tuple, list)):
         return [json_value(item) for item in value]
     return number_for_json(value)
 

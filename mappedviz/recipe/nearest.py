@@ -45,7 +45,7 @@ def nearest_parts(sizes: Array, shares: Sequence[float], strata: Array | None = 
         else by groups in random order until the share is reached, which then change sides, singly
         and in pairs, as long as the share is missed by more than half of the smallest group and
         that helps. If it still is missed by more than the smallest group, 40 groups at a time are
-        chosen anew as well as can be.
+        chosen once more, as well as can be.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def _subset(counts: Array, target: Array, others: int, digits: int) -> Array:
 
 
 def _filled(sizes: Array, target: float, chosen: Array, others: int) -> Array:
-    """The choice after some of the groups were chosen anew, where it misses more than the smallest.
+    """The choice after some of the groups were chosen once more, where it misses more than the smallest.
 
     First the 40 smallest, then others of all sizes: of 40 groups the best choice can be found.
     """

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mappedviz import MappedCollection
+from mappedviz import MappedCollection, Recipe
 from mappedviz.errors import (
     MissingKeyError,
     RecipeError,
@@ -211,3 +211,94 @@ def test_labels_of_an_unknown_key_are_an_error(paths):
     for ask in (ds.get_merged_labels, ds.get_merged_categories, ds.get_label_weights):
         with pytest.raises(KeyError, match="did you mean 'cell_type'"):
             ask("cell_typ")
+
+
+BIG = 2**60
+
+
+@pytest.mark.parametrize("encode_labels", [True, False])
+@pytest.mark.parametrize(
+    ("a", "b", "categories"),
+    [
+        (
+            pd.array([None, BIG + 1, BIG + 3], dtype="Int64"),
+            np.array([BIG + 1, 5, 6]),
+            [5, 6, BIG + 1, BIG + 3],
+        ),
+        (
+            np.array([1, 2, 2**63 - 1]),
+            np.array([2**64 - 1, 2**63, 3], dtype="u8"),
+            [1, 2, 3, 2**63 - 1, 2**63, 2**64 - 1],
+        ),
+        (np.array([np.inf, -np.inf, 1]), np.array([1.0, 2, np.inf]), [-np.inf, 1, 2, np.inf]),
+        (np.array([0.5, 2, 3]), np.array([2**53 + 1, 2, 4]), [0.5, 2, 3, 4, 2**53 + 1]),
+    ],
+)
+def test_huge_labels_keep_their_value(tmp_path, a, b, categories, encode_labels):
+    paths = []
+    for i, (values, kind) in enumerate(((a, "h5ad"), (b, "zarr-v3"))):
+        adata = coded_anndata(i, 3, plain=True)
+        adata.obs["n"] = values
+        paths.append(STORE_KINDS[kind](adata, tmp_path / f"{i}"))
+    expected = [None if value is pd.NA else value for value in [*a, *b]]
+    for order, wanted in ((paths, expected), (paths[::-1], expected[3:] + expected[:3])):
+        ds = MappedCollection(order, obs_keys="n", encode_labels=encode_labels)
+        assert ds.get_merged_categories("n") == categories
+        got = ds.get_merged_labels("n").tolist()
+        assert [None if value != value else value for value in got] == wanted
+        recipe = ds.recipe.replace(
+            obs_filter={"n": categories[-1]}, relabel={"n": {categories[0]: 7}}
+        )
+        again = Recipe.from_json(recipe.to_json())
+        assert again == recipe == eval(repr(recipe))
+        assert len(MappedCollection.from_recipe(again)) == wanted.count(categories[-1])
+
+
+def test_integers_of_two_types_stay_integers(tmp_path):
+    """numpy makes floats of int64 and uint64 together."""
+    paths = []
+    for i, values in enumerate((np.array([1, 2], "i8"), np.array([2**53 + 1, 3], "u8"))):
+        adata = coded_anndata(i, 2, plain=True)
+        adata.obs["n"] = values
+        paths.append(STORE_KINDS["h5ad"](adata, tmp_path / f"{i}"))
+    batch = MappedCollection(paths, obs_keys="n", encode_labels=False)[:]["n"]
+    assert batch.dtype == np.int64
+    assert batch.tolist() == [1, 2, 2**53 + 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "spelled"),
+    [
+        ([1, 2], [1.0, np.nan], "1 2"),
+        ([True, False], [1, 2], "0 1 2"),
+        ([True, False], [1.0, np.nan], "0 1"),
+        ([1.0, 2.0], [2.0, np.nan], "1.0 2.0"),
+        ([True, True], [False, False], "False True"),
+        ([1, 2], ["1", "x"], "1 2 '1' 'x'"),
+    ],
+)
+@pytest.mark.parametrize("categorical", [False, True])
+def test_equal_labels_are_one_and_spelled_in_one_way(tmp_path, a, b, spelled, categorical):
+    paths = []
+    for i, values in enumerate((a, b)):
+        adata = coded_anndata(i, 2, plain=True)
+        adata.obs["k"] = pd.Series(values, index=adata.obs_names)
+        if categorical:
+            adata.obs["k"] = adata.obs["k"].astype("category")
+        paths.append(STORE_KINDS["h5ad"](adata, tmp_path / f"{i}"))
+    for order in (paths, paths[::-1]):
+        ds = MappedCollection(order, obs_keys="k")
+        assert " ".join(map(repr, ds.get_merged_categories("k"))) == spelled
+        assert " ".join(map(repr, ds.encoders["k"])) == spelled
+        texts = [
+            str(one) for one in ds.get_label_weights(["k", "cell_type"], return_categories=True)
+        ]
+        assert {text.split("__")[0] for text in texts} <= set(spelled.replace("'", "").split())
+
+
+def test_an_empty_encoder_is_an_encoder(paths):
+    ds = MappedCollection(paths, obs_keys="cell_type", encoders={"cell_type": {}}, unseen="ignore")
+    assert set(ds[:]["cell_type"].tolist()) == {-1}
+    assert ds.encoders == {"cell_type": {}}
+    with pytest.raises(MissingKeyError, match="have no code in the encoder"):
+        MappedCollection(paths, obs_keys="cell_type", encoders={"cell_type": {}})

@@ -16,7 +16,7 @@ PUBLIC = {
         Audit Coverage Finding Found LabelTable WeightTable audit check compare_schemes
         forget_scans obs_schema scan_stores stores_table
     """,
-    "mappedviz.collection": "MappedCollection Plan RowBatch as_rows make_plan",
+    "mappedviz.collection": "MappedCollection Parts Plan RowBatch as_rows make_plan",
     "mappedviz.errors": """
         ClosedError CoreError ElementError JoinError MappedvizError MissingKeyError RecipeError
         RecipeTypeError StoreError StoreWarning
@@ -51,10 +51,11 @@ MEMBERS = {
         var_joint var_list var_measured
     """,
     "Recipe": """
-        code_of dtype duplicates encode_labels encoded_keys encoders from_json join layers_keys load
-        min_stores obs_alias obs_filter obs_keys obsm_keys on_error relabel replace save split_by
-        split_fraction split_seed strip_version to_json unknown_label unknown_label_of unseen
-        var_key var_names weights_keys weights_scaler weights_scheme
+        code_of dtype duplicates encode_labels encoded_keys encoders from_json holdout join
+        layers_keys load min_stores obs_alias obs_filter obs_keys obsm_keys on_error part part_names
+        relabel replace save split_by split_fraction split_keys split_parts split_rule split_seed
+        stratify strip_version to_json unknown_label unknown_label_of unseen var_key var_names
+        weights_keys weights_scaler weights_scheme within
     """,
     "Audit": """
         batch collection coverage crosstab fatal from_json group label labels library_sizes

@@ -89,3 +89,23 @@ def test_dataset_loader_and_split(ui):
     loader = ui.dataloader(batch_size=50, of=train, seed=0)
     assert sum(len(batch["X"]) for batch in loader) == len(train)
     assert ui.handoff.batch_size == 50
+
+
+def test_the_hand_off_shows_the_split_of_the_recipe(ui):
+    view = ui.handoff
+    view.validate_control.value = True
+    view.strata_control.value = True
+    assert ui.recipe.stratify == ("louvain",)
+    parts = ui.split(by=False, train=0.6, validation=0.2, test=0.2, seed=4)
+    assert ui.recipe.split_parts == (("train", 0.6), ("validation", 0.2), ("test", 0.2))
+    assert ui.recipe.stratify == ("louvain",)
+    assert view.fraction_control.disabled
+    assert "train, validation, test = ds.split()" in view.code()
+    assert "stratify=('louvain',)" in view.code()
+    assert "mv.dataloader(train," in view.code()
+    again = ui.split()
+    assert [part.indices.tolist() for part in again] == [part.indices.tolist() for part in parts]
+    view.validate_control.value = False
+    assert (ui.recipe.stratify, ui.recipe.split_parts) == ((), ())
+    assert "ds.split" not in view.code()
+    settled(ui)
