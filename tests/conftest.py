@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Before anything imports it: the assertions of the contract explain themselves.
+pytest.register_assert_rewrite("mappedviz.testing.contract")
+
 ROOT = Path(__file__).resolve().parent.parent
 
-# No deadlines: the machines that run this are shared, and the kernels compile at first use.
+# No deadlines: the machines that run this are shared, and some are busy.
 _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("default", max_examples=50, **_common)
 settings.register_profile("thorough", max_examples=1000, **_common)

@@ -185,7 +185,7 @@ def scan_store(path: PathLike, wants: Wants = Wants()) -> Scan:
     ...     scan.obs["cell_type"].counts.tolist()))
     (500, 'logarithms', {'CD4_T': 250, 'CD8_T': 250})
     >>> scan_store("nowhere.h5ad").error
-    StoreError('does not exist')
+    AbsentStoreError('does not exist')
     """
     scan = read_store(os.fspath(path), wants)
     scan.remember()

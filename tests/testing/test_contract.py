@@ -9,14 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytest.register_assert_rewrite("mappedviz.testing.contract")
-
-from mappedviz.testing import (  # noqa: E402 - after its assertions are made to explain themselves
+from mappedviz.testing import (
     StoreContract,
     assert_same_values,
     hash_store,
 )
-from tests.stores import STORE_KINDS  # noqa: E402
+from tests.stores import STORE_KINDS
 
 
 def test_values_are_compared_with_their_types():
