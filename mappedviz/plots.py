@@ -166,6 +166,31 @@ def plot_leave_one_out(
     return ax
 
 
+def plot_measured(
+    measured: pd.DataFrame, ax: Axes | None = None, *, top_n: int = 40, theme: ThemeName = "auto"
+) -> Axes:
+    """Draw how many genes of a batch each store has, those with fewest first; the others are zeros.
+
+    Parameters
+    ----------
+    measured
+        ``audit.var_measured``: gene × store of bool.
+    ax, top_n, theme
+        As for :func:`plot_shapes`.
+
+    Returns
+    -------
+    Axes
+        One bar per store.
+    """
+    some = measured.sum().sort_values(kind="stable").iloc[:top_n]
+    ax, look = _start(ax, rows=len(some), theme=theme)
+    texts = [f"{quantity(n)} of {quantity(len(measured))}" for n in some]
+    _bars(ax, look, some.index, some.to_numpy(np.float64), texts, color=look.accent)
+    _finish(ax, look, title="genes of a batch that a store has")
+    return ax
+
+
 def plot_patterns(
     coverage: Coverage, ax: Axes | None = None, *, top_n: int = 15, theme: ThemeName = "auto"
 ) -> Axes:
@@ -217,13 +242,6 @@ def plot_categories(
     Axes
         One bar per label and one segment per store: eight colours, the same eight hatched for
         the next stores, grey for all others together.
-
-    Examples
-    --------
-    >>> from mappedviz.audits.tables.labels import LabelTable
-    >>> table = LabelTable.of("type", ["a", "b"], [(["T"], np.array([3]), 0), (["B"], np.array([2]), 0)])
-    >>> [text.get_text() for text in plot_categories(table).get_yticklabels()]
-    ['T', 'B']
     """
     bars = labels.bars(top_n)
     counts = np.array([of_stores for _, of_stores in bars], dtype=np.float64)
@@ -394,12 +412,6 @@ def plot_library_sizes(
     -------
     Axes
         One box per store, on a logarithmic axis where all values are positive.
-
-    Examples
-    --------
-    >>> depths = pd.DataFrame({"store": ["a", "a", "b"], "total": [1000, 4000, 9000]})
-    >>> plot_library_sizes(depths).get_xscale()
-    'log'
     """
     known = depths[np.isfinite(depths[column].to_numpy(np.float64))]
     groups = known.groupby("store", sort=False, observed=True)[column]
@@ -426,7 +438,7 @@ def plot_library_sizes(
 
 
 def render(ax: Axes, format: Literal["svg", "png"] = "svg", dpi: float = 144) -> bytes:
-    r"""Return the whole figure that an axes belongs to, as the bytes of a picture.
+    """Return the whole figure that an axes belongs to, as the bytes of a picture.
 
     Parameters
     ----------
@@ -441,12 +453,6 @@ def render(ax: Axes, format: Literal["svg", "png"] = "svg", dpi: float = 144) ->
     -------
     bytes
         The same for the same figure: no dates, no random identifiers.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"n_obs": [1], "n_vars": [1]}, index=["a"])
-    >>> render(plot_shapes(table), "png")[:4]
-    b'\x89PNG'
     """
     figure = ax.get_figure(root=True)
     assert figure is not None
@@ -461,20 +467,13 @@ def render(ax: Axes, format: Literal["svg", "png"] = "svg", dpi: float = 144) ->
 
 
 class AxesInNotebook(Axes):
-    """An axes that a notebook shows as the picture it is in.
-
-    pyplot does so for its own figures, and keeps them open. One of these is shown if it is the value
-    of a notebook's cell, and is freed like any other object.
-    """
+    """An axes that a notebook shows as its picture; pyplot would keep the figure open."""
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         # Twice as many dots as it takes on the screen: sharp where these are small.
         picture = render(self, "png", dpi=2 * mpl.rcParams["figure.dpi"])
         width, height = struct.unpack(">II", picture[16:24])
         return picture, {"width": width // 2, "height": height // 2}
-
-
-# ------------------------------------------------------------------------- drawing helpers
 
 
 def _start(ax: Axes | None, *, rows: float, theme: ThemeName) -> tuple[Axes, Theme]:

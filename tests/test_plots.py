@@ -33,10 +33,17 @@ from tests.hostile import (
 STORES = [f"store_{i}.h5ad" for i in range(6)]
 CLASSES = [f"class {i}" for i in range(40)]
 
+
+def measured_table(names):
+    has = np.arange(10)[:, None] <= np.arange(len(names))[None, :]
+    return pd.DataFrame(has, columns=list(names))
+
+
 DRAWINGS = {
     "shapes": lambda names, **o: plots.plot_shapes(stores_table(names, broken=1), **o),
     "curve": lambda names, **o: plots.plot_coverage_curve(coverage_table(names), **o),
     "leave_one_out": lambda names, **o: plots.plot_leave_one_out(coverage_table(names), **o),
+    "measured": lambda names, **o: plots.plot_measured(measured_table(names), **o),
     "patterns": lambda names, **o: plots.plot_patterns(coverage_table(names), **o),
     "categories": lambda names, **o: plots.plot_categories(
         label_counts(names, [*HOSTILE, *CLASSES], key=HOSTILE[0]), **o
@@ -121,6 +128,8 @@ def test_leave_one_out_starts_at_the_inner_join_and_puts_the_worst_first():
 
 
 def test_leave_one_out_says_where_nothing_changes():
+    ax = plots.plot_measured(measured_table(["a", "b", "c"]).iloc[:, ::-1])
+    assert [bar.get_width() for bar in ax.patches] == [1, 2, 3]
     ax = plots.plot_leave_one_out(Coverage.of({"a": ["A"], "b": ["A"]}))
     assert {text.get_text() for text in ax.texts} == {"no change"}
 

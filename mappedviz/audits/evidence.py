@@ -105,6 +105,23 @@ class Evidence:
         return coverage_of(scans, self.recipe, names, self._vocabulary)
 
     @lazy
+    def var_measured(self) -> pd.DataFrame:
+        """DataFrame gene × store of bool: which genes of a batch each store has; zeros elsewhere.
+
+        Without a plan, or with ``join=None``, it has no genes.
+        """
+        import pandas as pd
+
+        join = None if self.plan is None else self.plan.join
+        names = [name for name, _ in self.used]
+        has = np.zeros((0, len(names)), bool) if join is None else join.measured().T
+        return pd.DataFrame(
+            has,
+            index=pd.Index([] if join is None else join.joint, name="gene", dtype=object),
+            columns=pd.Index(names, name="store", dtype=object),
+        )
+
+    @lazy
     def obs_schema(self) -> pd.DataFrame:
         """See :func:`~mappedviz.audits.tables.stores.obs_schema`."""
         return obs_schema(self.scans, self.names)

@@ -109,6 +109,15 @@ class Audit:
         return self._tables.coverage
 
     @property
+    def var_measured(self) -> pd.DataFrame:
+        """The genes of a batch that each store has: DataFrame gene × store of bool.
+
+        Where it is False, the cells of that store have zeros that it did not measure. It has no
+        genes where the engine refuses, and with ``join=None``.
+        """
+        return self._tables.var_measured
+
+    @property
     def obs_schema(self) -> pd.DataFrame:
         """The obs columns of each store: see :func:`mappedviz.audits.obs_schema`."""
         return self._tables.obs_schema

@@ -100,6 +100,11 @@ class SavedEvidence:
         chosen = scheme_of(scheme, scaler)
         return weights_of(table, self.recipe, chosen, scaler)
 
+    @property
+    def var_measured(self) -> pd.DataFrame:
+        """Needs the names of the genes, which are not saved."""
+        self._not_saved("the genes of each store")
+
     def crosstab(self, rows: str, columns: str) -> pd.DataFrame:
         """Needs the rows, which are not saved."""
         self._not_saved(f"{rows!r} by {columns!r}")

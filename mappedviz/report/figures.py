@@ -45,6 +45,10 @@ def figures_of(audit: Audit) -> dict[str, list[Picture]]:
             ("coverage", "Inner join without one store", plots.plot_leave_one_out, coverage),
             ("coverage", "Which genes are in which stores", plots.plot_patterns, coverage),
         ]
+    if audit.recipe.var_names is not None and coverage.outer:
+        with suppress(MappedvizError):
+            measured = audit.var_measured
+            drawings.append(("coverage", "Genes asked for", plots.plot_measured, measured))
     if labels is not None and len(labels.classes):
         drawings += [
             ("labels", "Cells of each label by store", plots.plot_categories, labels),

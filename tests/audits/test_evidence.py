@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.audits import LABELS, found, made, quiet, write
+from tests.audits import LABELS, found, made, quiet, symbols, write
 
 
 def test_filters_count(tmp_path):
@@ -59,3 +59,18 @@ def test_the_audit_judges_the_split_that_is_made(tmp_path, seed):
         assert f"'{name}' ({side})" in findings[0].message
     share = len(validation) / (len(train) + len(validation) - missing)
     assert bool(found(audit, "split-share")) == (abs(share - 0.3) > 0.05)
+
+
+@pytest.mark.parametrize("request_", [{}, {"join": "outer"}, {"var_names": ["SYM1", "x", "CD4"]}])
+def test_genes_that_each_store_has(tmp_path, request_):
+    stores = [{"genes": symbols()}, {"genes": [*symbols()[:5], *"abcdefg"]}]
+    audit = quiet(made(tmp_path, stores), **request_)
+    table, collection = audit.var_measured, audit.collection()
+    assert table.index.tolist() == list(collection.var_joint)
+    assert table.columns.tolist() == ["s0.h5ad", "s1.h5ad"]
+    assert (table.to_numpy() == collection.var_measured.T).all()
+
+
+def test_no_genes_are_joined(tmp_path):
+    assert quiet(made(tmp_path, [{}]), join=None).var_measured.shape == (0, 1)
+    assert quiet([tmp_path / "absent.h5ad"]).var_measured.shape == (0, 0)

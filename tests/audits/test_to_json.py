@@ -31,6 +31,7 @@ def test_json_keeps_the_tables(demo):
         lambda: again.weights(["a", "b"]),
         lambda: again.crosstab("a", "b"),
         again.library_sizes,
+        lambda: again.var_measured,
     ):
         with pytest.raises(RecipeError, match="JSON"):
             ask()

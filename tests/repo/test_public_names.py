@@ -26,7 +26,8 @@ PUBLIC = {
     """,
     "mappedviz.plots": """
         plot_batch_by_label plot_categories plot_coverage_curve plot_drawn plot_leave_one_out
-        plot_library_sizes plot_patterns plot_shapes plot_weights render DARK LIGHT Theme contrast
+        plot_library_sizes plot_measured plot_patterns plot_shapes plot_weights render DARK LIGHT
+        Theme contrast
     """,
     "mappedviz.recipe": """
         SCHEMA Encoder FrozenDict Join Labels Recipe RowMap VarJoin choose_for_store class_weights
@@ -60,7 +61,7 @@ MEMBERS = {
     "Audit": """
         batch collection coverage crosstab fatal from_json group label labels library_sizes
         obs_schema opened_stores recipe recipe_with recipe_without schemes split stores to_html
-        to_json verdict weights
+        to_json var_measured verdict weights
     """,
     "Explorer": """
         audit dataloader dataset from_json recipe redo renderer split tab to_json undo wait
