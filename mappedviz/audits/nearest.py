@@ -12,6 +12,7 @@ from mappedviz.text.display import shown
 if TYPE_CHECKING:
     from mappedviz.recipe.labels import Label
 
+_MOST_KNOWN = 100_000
 _MOST_COMPARED = 5_000
 
 
@@ -27,6 +28,7 @@ def nearest(name: Label, known: Sequence[Label]) -> Label | None:
     ('T_cell', 1, None)
     """
     plain = plain_spelling(name)
+    known = known[:_MOST_KNOWN]
     for one in known:
         if plain_spelling(one) == plain:
             return one

@@ -121,16 +121,17 @@ def label_type(e: Evidence) -> Iterator[Found]:
     """The label {key!r} is {types}."""
     key = _labelled(e)
     table = e.labels(key)
-    numbers = [not isinstance(label, str) for label in table.classes]
     # 1, 1.0 and True are one label, as they are for pandas; 1 and "1" are two.
-    fractions = {
-        i for i, label in enumerate(table.classes) if isinstance(label, float) and label % 1
-    }
+    text = np.array([isinstance(label, str) for label in table.classes], dtype=bool)
+    fractions = np.array(
+        [isinstance(label, float) and label % 1 != 0 for label in table.classes], dtype=bool
+    )
+    fractions &= fractions.sum() > _MANY
     kinds: dict[str, dict[str, None]] = {}
-    for code, store in zip(table.rows[0].tolist(), table.rows[1].tolist(), strict=True):
-        many = code in fractions and len(fractions) > _MANY
-        kind = "float" if many else "numbers" if numbers[code] else "text"
-        kinds.setdefault(kind, {})[table.stores[store]] = None
+    for kind, codes in (("text", text), ("float", fractions), ("numbers", ~text & ~fractions)):
+        here = np.unique(table.rows[1][codes[table.rows[0]]]).tolist()
+        if here:
+            kinds[kind] = dict.fromkeys(table.stores[i] for i in here)
     if "float" in kinds:
         kinds["float"] |= kinds.pop("numbers", {})
     if "float" in kinds or len(kinds) > 1:
@@ -150,6 +151,7 @@ _DATE = re.compile(
     r"|(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)-\d{1,2}",
     re.IGNORECASE,
 )
+_IDENTIFIERS = 10_000
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 
 
@@ -162,6 +164,8 @@ def label_names(e: Evidence) -> Iterator[Found]:
     """{n} of {all} classes of {key!r} look like {what}: {some}.{stores}"""
     key = _labelled(e)
     table = e.labels(key)
+    if len(table.classes) > _IDENTIFIERS:
+        raise NotApplicableError("so many classes are identifiers, not names")
     for what, pattern in (("dates", _DATE), ("numbers", _NUMBER)):
         here = [
             code

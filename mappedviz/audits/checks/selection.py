@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.audits.nearest import did_you_mean, some_of
 
@@ -161,12 +163,8 @@ def one_class(e: Evidence) -> Iterator[Found]:
 def _unlabelled(e: Evidence, table: LabelTable, key: str) -> list[str]:
     """Stores that have the column, and not one label in it."""
     unknown = e.recipe.unknown_label_of(key)
-    codes = [code for code, label in enumerate(table.classes) if label != unknown]
-    labelled = {
-        store
-        for code, store in zip(table.rows[0].tolist(), table.rows[1].tolist(), strict=True)
-        if code in set(codes)
-    }
+    known = np.array([label != unknown for label in table.classes], dtype=bool)
+    labelled = set(np.unique(table.rows[1][known[table.rows[0]]]).tolist())
     counted = e.rows_of(table)
     return [
         name
