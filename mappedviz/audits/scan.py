@@ -22,7 +22,7 @@ from mappedviz.audits.samples import (
     sample_of,
 )
 from mappedviz.collection.sources import KnownStore
-from mappedviz.errors import ElementError, MappedvizError
+from mappedviz.errors import MappedvizError
 from mappedviz.formats.cache import ChunkCache
 from mappedviz.formats.files import FilePool
 from mappedviz.formats.frames import column_facts, read_index
@@ -251,11 +251,11 @@ def _read_var(scan: Scan, store: Store, root: GroupNode) -> None:
         try:
             values = store.read_var_names(column)
         except Exception as error:
-            # A column with gaps is no identifier, but nothing is wrong with it.
-            if column is None or not isinstance(error, ElementError) or "missing" not in str(error):
-                scan.broken[key] = error.with_traceback(None)
+            scan.broken[key] = error.with_traceback(None)
             continue
-        if column is None or len(set(values.tolist())) > 0.9 * len(values):
+        named = values[values != ""]  # a column may have gaps
+        identifies = len(set(named.tolist())) > 0.9 * len(named) > 0.45 * len(values)
+        if column is None or identifies:
             scan.names[column] = Names.of(values)
 
 

@@ -315,19 +315,23 @@ class _NameLists:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.lists: list[VarNames] = []
-        self._position: dict[bytes, int] = {}  # by the names that are joined
-        self._position_of: dict[bytes, int] = {}  # by the names as they are in the store
+        # By the names that are joined, and as they are in the store; an empty name of a column
+        # is none, that of an index is one.
+        self._position: dict[tuple[bytes, bool], int] = {}
+        self._position_of: dict[tuple[bytes, bool], int] = {}
 
     def add(self, source: GivenStore) -> int:
         """Read a store's names and return the position of their list."""
-        names = source.var_names(identifier_of(self.recipe, source.path))
-        if names.key not in self._position_of:
+        column = identifier_of(self.recipe, source.path)
+        gaps = column is not None
+        names = source.var_names(column)
+        if (names.key, gaps) not in self._position_of:
             joined = harmonised(self.recipe, names)
-            if joined.key not in self._position:
-                self._position[joined.key] = len(self.lists)
-                self.lists.append(VarNames(joined.values, source.path))
-            self._position_of[names.key] = self._position[joined.key]
-        return self._position_of[names.key]
+            if (joined.key, gaps) not in self._position:
+                self._position[joined.key, gaps] = len(self.lists)
+                self.lists.append(VarNames(joined.values, source.path, gaps=gaps))
+            self._position_of[names.key, gaps] = self._position[joined.key, gaps]
+        return self._position_of[names.key, gaps]
 
 
 def identifier_of(recipe: Recipe, path: str) -> str | None:

@@ -94,6 +94,8 @@ class StoredArray:
         The value of chunks that were never written.
     absent
         Called with such a chunk, to raise an error where it cannot be right.
+    omits_zeros
+        Whether chunks that hold nothing but the fill value may never be written.
     """
 
     key: tuple[str, str]
@@ -102,6 +104,7 @@ class StoredArray:
     pipeline: Pipeline
     fill: Any = 0
     absent: Callable[[int], None] | None = None
+    omits_zeros: bool = False
     dtype: np.dtype[Any] = field(init=False)
     grid: tuple[int, ...] = field(init=False)
     n_chunks: int = field(init=False)

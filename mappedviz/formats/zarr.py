@@ -269,11 +269,11 @@ class ZarrArray(_ZarrNode, ArrayNode):
 
             inner = tuple(s // c for s, c in zip(layout.shard, pipeline.shape, strict=True))
             source = Shards(locate, grid, inner, at_end, checked, stamp)
-            return StoredArray(key, self.shape, source, pipeline, layout.fill)
+            return StoredArray(key, self.shape, source, pipeline, layout.fill, omits_zeros=True)
         if pipeline.plain and not whole and not layout.text:
             source_pipeline = self._extents(layout, grid, prefix, stamp)
             if source_pipeline is not None:
-                return StoredArray(key, self.shape, *source_pipeline, layout.fill)
+                return StoredArray(key, self.shape, *source_pipeline, layout.fill, omits_zeros=True)
 
         def read(chunk: str, files: FilePool) -> bytes | None:
             if isinstance(disk, ZarrDirectory):
@@ -283,7 +283,8 @@ class ZarrArray(_ZarrNode, ArrayNode):
         def chunk_name(chunk: int) -> str:
             return prefix + name(unravel(chunk, grid))
 
-        return StoredArray(key, self.shape, Members(read, chunk_name, stamp), pipeline, layout.fill)
+        members = Members(read, chunk_name, stamp)
+        return StoredArray(key, self.shape, members, pipeline, layout.fill, omits_zeros=True)
 
     def _extents(
         self, layout: Layout, grid: tuple[int, ...], prefix: str, stamp: Stamp

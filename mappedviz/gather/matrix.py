@@ -233,13 +233,31 @@ class Matrix:
         """Refuse a chunk of indices that was never written, unless all of it can be column 0.
 
         zarr leaves out chunks of zeros, but a row has column 0 no more than once: what is
-        absent otherwise was lost.
+        absent otherwise was lost. Entries may be repeated, though: where no chunk at all was
+        written, the matrix has entries in column 0 only.
         """
         assert self.columns is not None
+        if self._has_no_indices():
+            return
         length = self.columns.chunk_shape[0]
         inside = np.clip(self._read_pointers(), chunk * length, (chunk + 1) * length)
         if np.diff(inside).max(initial=0) > 1:
             raise self.error(f"has lost chunk {chunk} of its indices", "Copy or download it again.")
+
+    def _has_no_indices(self) -> bool:
+        columns, values = self.columns, self.values
+        if not isinstance(columns, StoredArray) or not isinstance(values, StoredArray):
+            return False
+        if not columns.omits_zeros or columns.fill != 0:
+            return False
+        if self.facts.shape[1] == 1:
+            return True
+        assert self.cache is not None
+        files = self.cache.files
+        none = all(columns.source.fetch(i, files) is None for i in range(columns.n_chunks))
+        return none and any(
+            values.source.fetch(i, files) is not None for i in range(values.n_chunks)
+        )
 
     def _whole(self, array: ChunkedArray) -> Array:
         """All elements of a 1-d array, past the cache: they are asked for once."""

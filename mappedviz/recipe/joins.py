@@ -152,11 +152,15 @@ class VarNames:
         Objects (n_vars,) of type str.
     store
         Path of a store that has them, for error messages.
+    gaps
+        Whether an empty name is none: of a column that does not identify every variable. Such
+        variables are left out of a join.
     """
 
-    def __init__(self, names: Array, store: str) -> None:
+    def __init__(self, names: Array, store: str, *, gaps: bool = False) -> None:
         self.names = names
         self.store = store
+        self.unnamed = names == "" if gaps and "" in names.tolist() else None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -164,7 +168,8 @@ class VarNames:
     @lazy
     def repeated(self) -> list[str]:
         """The names that occur more than once, in order of appearance."""
-        return [name for name, times in Counter(self.names.tolist()).items() if times > 1]
+        names = self.names if self.unnamed is None else self.names[~self.unnamed]
+        return [name for name, times in Counter(names.tolist()).items() if times > 1]
 
     @lazy
     def key(self) -> Hashable:
@@ -180,16 +185,25 @@ class _Numbered:
     names
         Objects: the distinct names, in order of appearance.
     codes
-        Per list its names as positions in ``names``.
+        Per list its names as positions in ``names``, -1 for a variable without a name.
     """
 
-    def __init__(self, lists: Sequence[Array]) -> None:
+    def __init__(self, lists: Sequence[VarNames], panel: Array | None = None) -> None:
         from pandas import factorize
 
-        every = np.concatenate([*lists, np.empty(0, dtype=object)])
+        arrays = [] if panel is None else [panel]
+        arrays += [one.names for one in lists]
+        every = np.concatenate([*arrays, np.empty(0, dtype=object)])
+        unnamed = [one.unnamed for one in lists]
+        if any(mask is not None for mask in unnamed):
+            at = 0 if panel is None else len(panel)
+            for one in lists:
+                if one.unnamed is not None:
+                    every[at : at + len(one)][one.unnamed] = None  # which has no number
+                at += len(one)
         codes, names = factorize(every)
         self.names: Array = np.asarray(names, dtype=object)
-        self.codes = np.split(codes, np.cumsum([len(one) for one in lists])[:-1])
+        self.codes = np.split(codes, np.cumsum([len(one) for one in arrays])[:-1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,8 +244,8 @@ class VarJoin:
         """
         if (aligned := cls._aligned(lists, list_of, duplicates)) is not None:
             return aligned
-        numbered = _Numbered([names.names for names in lists])
-        first = numbered.codes[list_of[0]]
+        numbered = _Numbered(lists)
+        first = _named(numbered.codes[list_of[0]])
         joint = first[_stores_with(numbered, list_of)[first] == len(list_of)]
         if len(joint) == 0:
             raise JoinError(
@@ -248,7 +262,7 @@ class VarJoin:
         """Variables that any store has, sorted; all stores equal: their order is kept."""
         if (aligned := cls._aligned(lists, list_of, duplicates)) is not None:
             return aligned
-        numbered = _Numbered([names.names for names in lists])
+        numbered = _Numbered(lists)
         joint = _sorted(numbered, np.arange(len(numbered.names)))
         return cls._onto(numbered, joint, lists, list_of, duplicates)
 
@@ -275,7 +289,7 @@ class VarJoin:
             )
         if (aligned := cls._aligned(lists, list_of, duplicates)) is not None:
             return aligned
-        numbered = _Numbered([names.names for names in lists])
+        numbered = _Numbered(lists)
         joint = _sorted(numbered, np.flatnonzero(_stores_with(numbered, list_of) >= k))
         if len(joint) == 0:
             raise JoinError(
@@ -301,7 +315,7 @@ class VarJoin:
             No store has any of them, or a store repeats a name.
         """
         joint = np.array(list(names), dtype=object)
-        numbered = _Numbered([joint, *(names.names for names in lists)])
+        numbered = _Numbered(lists, joint)
         wanted = numbered.codes.pop(0)
         join = cls._onto(numbered, wanted, lists, list_of, duplicates)
         if len(list_of) and not any(
@@ -323,9 +337,9 @@ class VarJoin:
         if not list_of:
             return cls(np.empty(0, dtype=object), tuple(lists), np.empty(0, np.intp), (), True)
         one = lists[list_of[0]]
-        if one.repeated:
-            numbered = _Numbered([names.names for names in lists])
-            joint = _distinct(numbered.codes[list_of[0]])
+        if one.repeated or one.unnamed is not None:
+            numbered = _Numbered(lists)
+            joint = _distinct(_named(numbered.codes[list_of[0]]))
             return cls._onto(numbered, joint, lists, list_of, duplicates)
         maps = tuple(None for _ in lists)
         return cls(one.names, tuple(lists), np.asarray(list_of, np.intp), maps, True)
@@ -340,13 +354,13 @@ class VarJoin:
         duplicates: Duplicates,
     ) -> VarJoin:
         """The join onto the variables with these numbers."""
-        position = np.full(len(numbered.names), -1, dtype=np.int32)
+        position = np.full(len(numbered.names) + 1, -1, dtype=np.int32)  # the last one: no name
         position[joint] = np.arange(len(joint), dtype=np.int32)
         maps: list[ColumnMap | None] = []
         for names, codes in zip(lists, numbered.codes, strict=True):
             distinct, first = np.unique(codes, return_index=True)
             columns = position[codes]
-            if len(distinct) < len(codes):
+            if len(_named(distinct)) < len(_named(codes)):
                 if duplicates == "error":
                     some = ", ".join(repr(name) for name in names.repeated[:5])
                     raise JoinError(
@@ -403,9 +417,14 @@ def _stores_with(numbered: _Numbered, list_of: Sequence[int]) -> Array:
     stores = np.zeros(len(numbered.names), dtype=np.int64)
     for i, times in Counter(int(i) for i in list_of).items():
         has = np.zeros(len(numbered.names), dtype=bool)
-        has[numbered.codes[i]] = True
+        has[_named(numbered.codes[i])] = True
         stores[has] += times
     return stores
+
+
+def _named(codes: Array) -> Array:
+    """The numbers of variables that have a name."""
+    return codes[codes >= 0]
 
 
 def _distinct(codes: Array) -> Array:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from mappedviz._types import Array, PathLike, StoreKind
-from mappedviz.errors import ElementError, MissingKeyError, StoreError
+from mappedviz.errors import MissingKeyError, StoreError
 from mappedviz.formats.cache import ChunkCache
 from mappedviz.formats.columns import Column, all_text
 from mappedviz.formats.detect import store_kind
@@ -153,14 +153,14 @@ class Store:
         Returns
         -------
         ndarray
-            Objects (n_vars,) of type str.
+            Objects (n_vars,) of type str; ``""`` where the column has no value.
 
         Raises
         ------
         MissingKeyError
             No such column.
         ElementError
-            The column has missing values.
+            The column is malformed.
         """
         with self.session() as root, named(self.path, "var"):
             var = raw_part(root, "raw/var") if raw else root["var"]
@@ -177,15 +177,11 @@ class Store:
             values = read_column(var, column, uns=uns, length=n_vars).values()
             if values.dtype == object and all_text(values):
                 return values
-            absent = sum(value != value for value in values)
-            if absent:
-                raise ElementError(
-                    f"has {absent} missing values, so it names not every variable",
-                    store=self.path,
-                    key=f"var/{column}",
-                    remedy="Join by another column, or by the index.",
-                )
-            return np.array([str(value) for value in values], dtype=object)
+            # Numbers beside a missing one are stored as floats: 7157.0 is "7157" elsewhere.
+            whole = values.dtype.kind == "f" and (values == np.rint(values))[values == values].all()
+            text = (lambda value: str(int(value))) if whole else str
+            names = ["" if value != value else text(value) for value in values.tolist()]
+            return np.array(names, dtype=object)
 
     def obs_column(self, name: str) -> Column:
         """One column of obs.

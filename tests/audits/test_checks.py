@@ -23,7 +23,14 @@ def test_a_good_collection_passes_and_nothing_passes_by_not_applying(tmp_path):
     assert audit.verdict == "This collection can be trained on: nothing was found against it."
     not_asked = {"recipe-keys", "split-groups", "split-unlabelled", "split-share", "split-classes"}
     not_asked |= {"split-refused"}
-    not_asked |= {"same-rows", "zero-filling", "join-refused", "store-left-out", "panel-absent"}
+    not_asked |= {
+        "identifier-gaps",
+        "same-rows",
+        "zero-filling",
+        "join-refused",
+        "store-left-out",
+        "panel-absent",
+    }
     not_asked |= {"panel-spelling", "panel-unknown", "panel-few-stores", "dtype-loses", "dtype-nan"}
     not_asked |= {"dtype-may-lose", "batch-lists", "gene-order", "recipe-matches-nothing"}
     assert {one.id for one in audit.not_applicable} == not_asked

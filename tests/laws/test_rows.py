@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from mappedviz import MappedCollection
-from mappedviz.testing import decode
+from mappedviz.testing import coded_anndata, decode
+from tests.stores import STORE_KINDS
 
 
 @pytest.mark.parametrize("join", ["inner", "outer"])
@@ -81,3 +82,15 @@ def test_every_value_says_that_it_is_of_its_row(paths, data):
         of_store, of_row, _ = decode(x[x > 0])
         assert set(of_store) <= {store[k]}
         assert set(of_row) <= {place[k]}
+
+
+@pytest.mark.parametrize("kind", ["zarr-v2", "zarr-v3", "zarr-v2-zip", "h5ad"])
+def test_entries_in_the_first_column_only_are_not_lost(tmp_path, kind):
+    """zarr leaves out chunks of zeros, and all indices are 0."""
+    if kind not in STORE_KINDS:
+        pytest.skip("no such kind")
+    adata = coded_anndata(0, 3, genes=["a", "b"], plain=True)
+    entries = np.array([1, 2, 4], "f4"), np.zeros(3, "i4"), np.array([0, 2, 2, 3])
+    adata.X = sparse.csr_matrix(entries, shape=(3, 2))
+    ds = MappedCollection(STORE_KINDS[kind](adata, tmp_path / "a"))
+    assert ds[:]["X"].tolist() == [[3, 0], [0, 0], [4, 0]]

@@ -158,3 +158,41 @@ def test_joint_names_are_what_pandas_would_say():
     several = [[f"g{i}" for i in range(0, 50, step)] for step in (1, 2, 3)]
     expected = pd.Index(several[0]).union(several[1]).union(several[2])
     assert VarJoin.outer(*names(*several)).joint.tolist() == expected.tolist()
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["a", "b", "c", "d", "", ""]), max_size=7), min_size=1, max_size=4
+    ),
+    st.data(),
+)
+def test_variables_without_a_name_are_in_no_join(several, data):
+    """As if they were not there, in every join; the other columns stay where they are."""
+    several = [list(dict.fromkeys(one)) + [""] * one.count("") for one in several]
+    whole = [[name for name in one if name] for one in several]
+    how, *more = data.draw(st.sampled_from([
+        (VarJoin.inner,), (VarJoin.outer,), (VarJoin.at_least, 1), (VarJoin.panel, ["b", "a", "z"]),
+    ]))  # fmt: skip
+
+    def join(some, gaps):
+        lists = [VarNames(np.array(one, dtype=object), "s", gaps=gaps) for one in some]
+        return how(*more, lists, list(range(len(lists))))
+
+    try:
+        expected = join(whole, False)
+    except JoinError as error:
+        with pytest.raises(JoinError) as found:
+            join(several, True)
+        assert str(found.value) == str(error)
+        return
+    found = join(several, True)
+    assert found.joint.tolist() == expected.joint.tolist()
+    assert (found.measured() == expected.measured()).all()
+    for i, one in enumerate(several):
+        for joint, column in zip(found.joint, found.columns(i), strict=True):
+            assert column == (one.index(joint) if joint in one else -1)
+
+
+def test_an_empty_name_of_an_index_is_a_name():
+    lists, of = names(["a", ""], ["", "a"])
+    assert VarJoin.inner(lists, of).joint.tolist() == ["a", ""]

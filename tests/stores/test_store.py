@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from mappedviz.errors import ElementError, MissingKeyError
+from mappedviz.errors import MissingKeyError
 from mappedviz.formats.frames import ColumnFacts
 from mappedviz.stores.store import open_store
+from mappedviz.testing import coded_anndata
+from tests.stores import STORE_KINDS
 
 
 def test_what_a_store_says_of_itself(path):
@@ -23,12 +26,42 @@ def test_what_a_store_says_of_itself(path):
         store.obs_column("nowhere")
 
 
-def test_names_of_variables_that_are_numbers_or_missing(edited):
+def test_names_of_variables_that_are_numbers(edited):
     def numbers(file):
         file["var/number"] = np.array([3, 1, 2])
         file["var/score"] = np.array([0.5, np.nan, 1])
 
     store = edited(numbers)
     assert store.read_var_names("number").tolist() == ["3", "1", "2"]
-    with pytest.raises(ElementError, match=r"var/score: has 1 missing values"):
-        store.read_var_names("score")
+    assert store.read_var_names("score").tolist() == ["0.5", "", "1.0"]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["E1", "", "E3"], ["E1", "", "E3"]),
+        ([7157.0, np.nan, 920.0], ["7157", "", "920"]),
+        ([7157, 12, 920], ["7157", "12", "920"]),
+        ([0.5, np.nan, 1.0], ["0.5", "", "1.0"]),
+        (pd.array([7157, None, 920], dtype="Int64"), ["7157", "", "920"]),
+        (pd.Categorical(["E1", None, "E3"]), ["E1", "", "E3"]),
+        ([np.nan] * 3, ["", "", ""]),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("kind", ["h5ad", "zarr-v3"])
+def test_an_identifier_has_gaps(tmp_path, values, expected, kind):
+    adata = coded_anndata(0, 9, genes=["a", "b", "c"], plain=True)
+    adata.var["ids"] = values
+    path = STORE_KINDS[kind](adata, tmp_path / "gaps")
+    assert open_store(path).read_var_names("ids").tolist() == expected
+
+
+def test_names_of_raw_by_a_column_are_those_of_raw(tmp_path):
+    adata = coded_anndata(0, 9, genes=["a", "b", "c"], plain=True)
+    adata.var["ids"] = ["x", "y", "z"]
+    adata.raw = adata
+    path = STORE_KINDS["h5ad"](adata[:, ["a", "c"]].copy(), tmp_path / "raw")
+    store = open_store(path)
+    assert store.read_var_names("ids").tolist() == ["x", "z"]
+    assert store.read_var_names("ids", raw=True).tolist() == ["x", "y", "z"]

@@ -11,9 +11,11 @@ import numpy as np
 from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.audits.nearest import some_of
 from mappedviz.audits.tables.identifiers import species_of
-from mappedviz.errors import JoinError
+from mappedviz.collection.plan import identifier_of
+from mappedviz.errors import JoinError, MappedvizError
 
 if TYPE_CHECKING:
+    from mappedviz._types import Severity
     from mappedviz.audits.evidence import Evidence
 
 
@@ -68,6 +70,28 @@ def gene_identifiers(e: Evidence) -> Iterator[Found]:
         number=len(kinds),
         change=better["change"] if better else {},
     )
+
+
+@check("identifier-gaps", "warning", "Join by another column, or by the index.")
+def identifier_gaps(e: Evidence) -> Iterator[Found]:
+    """{n:,} of {all:,} genes of {store} have no value in {column!r}, and are left out."""
+    recipe = e.recipe
+    if recipe.join is None or recipe.var_key is None:
+        raise NotApplicableError("genes are joined by the index")
+    for store, scan in e.readable:
+        assert scan.known is not None
+        column = identifier_of(recipe, scan.known.path)
+        if column is None:
+            continue
+        try:
+            names = scan.known.var_names(column).values
+        except MappedvizError:  # which is a finding of its own
+            continue
+        gaps = int((names == "").sum())
+        if gaps:
+            found = {"n": gaps, "all": len(names), "store": store, "column": column}
+            none: Severity | None = "error" if gaps == len(names) else None
+            yield Found(found, stores=[store], number=gaps, severity=none)
 
 
 @check("gene-versions", "warning", "Drop the versions with strip_version=True.")

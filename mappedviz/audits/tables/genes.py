@@ -16,6 +16,7 @@ from mappedviz.audits.vocabulary import Vocabulary
 from mappedviz.collection.plan import identifier_of
 from mappedviz.errors import RecipeError
 from mappedviz.recipe.joins import strip_versions
+from mappedviz.recipe.names import Names
 from mappedviz.recipe.recipe import Recipe
 from mappedviz.text.display import pattern_words
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from mappedviz.audits.scan import Scan
     from mappedviz.audits.tables.what_if import StoreNames
-    from mappedviz.recipe.names import Names
 
 _MOST_PATTERNS = 1_000
 
@@ -350,8 +350,9 @@ def coverage_of(
         if found is not None:
             kept.append(name)
             paths.append(scan.path)
-            joined.append(found)
-            stores.append({**scan.names, column: found})
+            joined.append(_named(found, column))
+            every_column = {**scan.names, column: found}
+            stores.append({name: _named(one, name) for name, one in every_column.items()})
     every = {found.key: found for some in stores for found in some.values()}
     harmonised = Harmonised(vocabulary, every.values())
     kinds = {key: id_kind(found.values) for key, found in every.items()}
@@ -369,6 +370,13 @@ def coverage_of(
         ],
         what_if=what_if_table(paths, stores, harmonised, kinds),
     )
+
+
+def _named(names: Names, column: str | None) -> Names:
+    """The names without those that a column does not have."""
+    if column is None or "" not in names.values.tolist():
+        return names
+    return Names.of(names.values[names.values != ""])
 
 
 def _names_of(scan: Scan, column: str | None) -> Names | None:

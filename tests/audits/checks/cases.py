@@ -1,6 +1,7 @@
 """Per check a collection in which it finds something."""
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 import mappedviz as mv
@@ -18,6 +19,9 @@ def with_zeros():
 # Check -> per store what `write` takes, and what is asked.
 FINDS = {
     "gene-identifiers": ([{"genes": symbols()}, {"genes": ensembl()}], {"join": "outer"}),
+    "identifier-gaps": (
+        [{"var": pd.DataFrame({"ids": ["E0", "", *map(str, range(10))]}, index=symbols())}],
+        {"var_key": "ids"}),
     "gene-versions": ([{"genes": ensembl(1)}, {"genes": ensembl(2)}], {"join": "outer"}),
     "gene-case": ([{"genes": ["Abc", "Xyz"]}, {"genes": ["ABC", "XYZ"]}], {"join": "outer"}),
     "positional-names": ([{"genes": [str(i) for i in range(12)]}], {}),
