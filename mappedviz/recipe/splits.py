@@ -22,7 +22,7 @@ from mappedviz.recipe.nearest import nearest_parts
 
 
 def chances_of_names(names: Sequence[Any], seed: int) -> Array:
-    """A random number for every name, the same wherever and beside whatever it stands.
+    """A random number for every name, the same beside whatever other names.
 
     Parameters
     ----------

@@ -81,6 +81,11 @@ def requests(draw):
     if draw(st.integers(0, 5)) == 0 and keys:
         request["encoders"] = {keys[0]: {"T cell": 0}}
         request["unseen"] = draw(st.sampled_from(["error", "ignore"]))
+    if draw(st.integers(0, 3)) == 0:  # the rows of a part of a split
+        request["part"] = draw(st.sampled_from(["train", "validation"]))
+        request["split_by"] = draw(st.sampled_from([None, "batch", "nowhere", ["batch", "origin"]]))
+        request["stratify"] = draw(st.sampled_from([[], "cell_type", "nowhere"]))
+        request["holdout"] = draw(st.sampled_from([{}, {"batch": "batch 0"}, {"batch": "ghost"}]))
     if draw(st.integers(0, 5)) == 0:
         chosen = [*chosen, "no such pattern*.h5ad"]
     return chosen, request
