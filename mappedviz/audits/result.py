@@ -200,8 +200,8 @@ class Audit:
         Parameters
         ----------
         fixes
-            Findings, or ids of checks. Where findings of a check are alternatives, its id stands
-            for the first of them.
+            Findings, or ids of checks. Where findings of a check are alternatives, its id
+            means the first of them.
 
         Raises
         ------
