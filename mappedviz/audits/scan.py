@@ -24,6 +24,7 @@ from mappedviz.audits.samples import (
 from mappedviz.collection.sources import KnownStore
 from mappedviz.errors import MappedvizError
 from mappedviz.formats.cache import ChunkCache
+from mappedviz.formats.consistency import contradictions
 from mappedviz.formats.files import FilePool
 from mappedviz.formats.frames import column_facts, read_index
 from mappedviz.formats.nodes import GroupNode
@@ -95,6 +96,8 @@ class Scan:
         What the store says about where it comes from: names in ``uns``.
     nbytes
         Size on disk.
+    contradictions
+        Keys, what contradicts each other there, and whether that does harm.
     broken
         Elements that could not be read: key -> error.
     """
@@ -109,6 +112,7 @@ class Scan:
     row_hashes: Array | None = None
     source: tuple[str, ...] = ()
     nbytes: int | None = None
+    contradictions: tuple[tuple[str, str, bool], ...] = ()
     broken: dict[str, Exception] = field(default_factory=dict)
 
     @property
@@ -207,6 +211,7 @@ def read_store(path: str, wants: Wants, stop: Callable[[], None] = lambda: None)
             stop()
             _read_obs(scan, known, root, wants, stop)
             scan.source = _source(scan, root)
+            scan.contradictions = tuple(_kept(scan, "uns", partial(contradictions, root)) or ())
             matrices = _open(scan, store, _to_open(scan, wants))
     # Rows need no open file: HDF5 is free for others meanwhile.
     _read_rows(scan, matrices, wants, stop)

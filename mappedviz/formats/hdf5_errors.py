@@ -17,23 +17,34 @@ def cannot_open(path: str, error: Exception) -> StoreError:
     if isinstance(error, (FileNotFoundError, PermissionError)):
         return os_error(error, path)
     text = str(error)
-    if "truncated" in text or "addr overflow" in text:
-        return StoreError(
-            f"is truncated: HDF5 says {text!r}",
-            store=path,
-            remedy="Copy or download the file again.",
-        )
-    if "unable to lock" in text or "already open" in text:
-        return StoreError(
-            f"is open for writing elsewhere: HDF5 says {text!r}",
-            store=path,
-            remedy="Close it there first.",
-        )
+    said = text.replace(path, "")  # a name may hold any words
+    for words, found, remedy in _KNOWN:
+        if any(word in said for word in words):
+            return StoreError(f"{found}: HDF5 says {text!r}", store=path, remedy=remedy)
     return StoreError(
         f"cannot be opened: HDF5 says {text!r}",
         store=path,
         remedy="Copy or download the file again.",
     )
+
+
+_AGAIN = "Copy or download the file again."
+#: Words of HDF5, what they mean, and what to do; the first that match count.
+_KNOWN = (
+    (("truncated", "addr overflow"), "is truncated", _AGAIN),
+    (
+        ("No locks available", "Function not implemented", "not supported"),
+        "cannot be locked, as its file system has no locks",
+        "Set the environment variable HDF5_USE_FILE_LOCKING=FALSE before Python starts.",
+    ),
+    (
+        ("h5clear", "consistency flags"),
+        "is being written, or was left by a writer that crashed",
+        "Wait for the writer; if it crashed, write the file again.",
+    ),
+    (("unable to lock", "already open"), "is open for writing elsewhere", "Close it there first."),
+    (("superblock", "signature not found"), "has a damaged superblock", _AGAIN),
+)
 
 
 class Somewhere(Node):

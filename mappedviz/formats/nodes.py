@@ -57,6 +57,11 @@ class Node(ABC):
 class GroupNode(Node):
     """A group: a mapping from names to nodes. Names of grandchildren (``"obs/index"``) are understood."""
 
+    @property
+    def metadata(self) -> Callable[[str], bytes | None] | None:
+        """Read a file of metadata by its key; None for a format that has no such files."""
+        return None
+
     @abstractmethod
     def keys(self) -> list[str]:
         """Names of the children, sorted."""

@@ -12,6 +12,7 @@ from mappedviz.errors import StoreError
 
 __all__ = [
     "HDF5_SIGNATURE",
+    "ROOT_FILES",
     "Candidate",
     "describe",
     "is_hdf5",
@@ -22,7 +23,7 @@ __all__ = [
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _MARKERS = ("zarr.json", ".zgroup", ".zarray")
-_ROOT_FILES = (*_MARKERS, ".zattrs", ".zmetadata")
+ROOT_FILES = (*_MARKERS, ".zattrs", ".zmetadata")
 _HEAD = 4096
 
 
@@ -83,7 +84,7 @@ def is_zarr_directory(candidate: Candidate) -> bool:
 
 def zarr_root_files(path: str) -> list[str]:
     """Return the files at the root of a directory that make it a zarr store."""
-    return [file for name in _ROOT_FILES if os.path.exists(file := f"{path}/{name}")]
+    return [file for name in ROOT_FILES if os.path.exists(file := f"{path}/{name}")]
 
 
 def is_zip(candidate: Candidate) -> bool:

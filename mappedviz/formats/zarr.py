@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -145,6 +145,12 @@ class _ZarrNode:
 
 class ZarrGroup(_ZarrNode, GroupNode):
     """A group of a zarr store."""
+
+    @property
+    def metadata(self) -> Callable[[str], bytes | None]:
+        """See :class:`~mappedviz.formats.nodes.GroupNode`."""
+        tree, prefix = self._tree, self.name
+        return lambda key: tree.disk.read(join(prefix, key), tree.files)
 
     def keys(self) -> list[str]:
         """See :class:`~mappedviz.formats.nodes.GroupNode`."""

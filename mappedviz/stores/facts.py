@@ -14,6 +14,7 @@ from mappedviz.formats.matrices import MatrixFacts, matrix_facts
 from mappedviz.formats.nodes import ArrayNode, GroupNode
 from mappedviz.formats.obsm import ObsmFacts, obsm_facts
 from mappedviz.stores.places import group_at, has_raw, raw_part
+from mappedviz.stores.relatives import refuse_relatives
 
 __all__ = ["StoreFacts", "read_facts"]
 
@@ -60,6 +61,8 @@ def read_facts(root: GroupNode, kind: StoreKind) -> StoreFacts:
     ElementError
         obs, var or a matrix is absent, malformed, or contradicts the others.
     """
+    if "mod" in root or "obs" not in root or "var" not in root:
+        refuse_relatives(root)
     for name in ("obs", "var"):
         if name not in root:
             raise ElementError(

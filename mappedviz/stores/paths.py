@@ -11,6 +11,7 @@ from mappedviz._types import SUFFIXES, PathLike
 from mappedviz.errors import StoreError
 from mappedviz.formats.files import os_error
 from mappedviz.formats.registry import FORMATS
+from mappedviz.formats.sniff import ROOT_FILES
 
 __all__ = ["expand_paths"]
 
@@ -62,7 +63,8 @@ def _stores_at(path: str) -> list[str]:
         raise os_error(error, path) from error
     if inside is None and (os.path.lexists(path) or not glob.has_magic(path)):
         return [path]
-    matches = _once(_matches(path) if inside is None else inside)
+    every = _matches(path) if inside is None else inside
+    matches = _once([one for one in every if not _is_metadata(one)])
     if not matches and inside is None:
         raise StoreError(
             "matches no file",
@@ -121,6 +123,11 @@ def _once(matches: list[str]) -> list[str]:
             places[folder] = os.path.realpath(folder)
         seen.setdefault((places[folder], name), match)
     return sorted(seen.values())
+
+
+def _is_metadata(path: str) -> bool:
+    """Whether a pattern, such as ``sample.zarr/tables/*``, met a file that describes a group of zarr."""
+    return os.path.basename(path) in ROOT_FILES and os.path.isfile(path)
 
 
 def _may_be_store(name: str) -> bool:

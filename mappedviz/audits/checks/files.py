@@ -71,6 +71,20 @@ def unreadable_element(e: Evidence) -> Iterator[Found]:
                 )
 
 
+@check("contradiction", "warning", "Write the store again with anndata.")
+def contradiction(e: Evidence) -> Iterator[Found]:
+    """{store}, {key}: {what}."""
+    if not e.readable:
+        raise NotApplicableError("no store can be read")
+    for store, scan in e.readable:
+        for key, what, harms in scan.contradictions:
+            yield Found(
+                {"store": store, "key": key or "/", "what": what},
+                stores=[store],
+                severity=None if harms else "info",
+            )
+
+
 @check(
     "layout",
     "warning",

@@ -99,6 +99,7 @@ FINDS = {
 }  # fmt: skip
 ELSEWHERE = {
     "duplicate-genes", "join-one-store", "unreadable-store", "unreadable-element", "refused", "layout",
+    "contradiction",
 }  # fmt: skip
 
 
