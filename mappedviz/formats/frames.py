@@ -151,8 +151,9 @@ def _check_length(frame: GroupNode | ArrayNode, name: str, length: int | None) -
     else:
         keys = [key for key in ("codes", "values", "mask") if key in node]
         shapes = [child_array(node, key).shape for key in keys]
-        wrong = [shape[0] for shape in shapes if len(shape) == 1 and shape[0] != length]
-        found = wrong[0] if wrong else None
+        # A part that is too short takes no memory: what it does not fit is said when it is read.
+        longer = [shape[0] for shape in shapes if len(shape) == 1 and shape[0] > length]
+        found = longer[0] if longer else None
     if found is not None:
         _refuse_length(frame, name, found, length)
 
