@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -46,7 +45,6 @@ from mappedviz.gather.request import (
 from mappedviz.native import function
 
 if TYPE_CHECKING:
-    from mappedviz.formats.files import FileHandle
     from mappedviz.recipe.column_map import ColumnMap
 
 __all__ = ["decode_ahead", "gather_csr", "gather_dense", "gather_row"]
@@ -260,7 +258,6 @@ class _RowReader:
         "_call",
         "_columns_file",
         "_free",
-        "_handle",
         "_template",
         "_values_file",
         "asked",
@@ -294,7 +291,6 @@ class _RowReader:
         self._columns_file = None if same else in_file
         self._call = function("row")
         self._template = bytes(call)
-        self._handle: Callable[[], FileHandle | None] = lambda: None
         # Descriptors that no thread uses, their addresses, and their source: a list changes at once.
         self._free: list[list[Any]] = []
 
@@ -306,19 +302,18 @@ class _RowReader:
         """Read a row; False if that did not succeed."""
         fd, origin = -1, 0
         watch = handle = columns_from = None
+        held: list[Any] = []  # files stay open until the row is read, whatever the pool forgets
         values = self._values_file
         if values is not None:
             cache = matrix.cache
             assert cache is not None
             if self._columns_file is not None:
                 watch = Watch()
-                fd, origin, *columns_from = open_files(matrix, opened, [], watch)
+                fd, origin, *columns_from = open_files(matrix, opened, held, watch)
             else:
-                handle = self._handle()
+                handle = cache.files.get(values.path)
                 now = time.monotonic()
-                if handle is None or now - opened.checked > TRUST_SECONDS:
-                    handle = cache.files.get(values.path)
-                    self._handle = weakref.ref(handle)  # closed where the pool forgets it
+                if now - opened.checked > TRUST_SECONDS:
                     watch = Watch()
                     fd, origin = source_of(handle, values, cache.files, opened, watch)
                     opened.checked = now
@@ -339,7 +334,8 @@ class _RowReader:
         if fd != fd_before or origin != origin_before or columns_from is not None:
             descriptor[2:] = fd, origin
             numbers[SOURCES : SOURCES + 4] = (fd, origin, *(columns_from or (fd, origin)))
-            numbers[LOST_AT] = handle.lost_at if origin and isinstance(handle, MappedFile) else 0
+        # Another mapping may come to lie at the same address: its flag is its own.
+        numbers[LOST_AT] = handle.lost_at if origin and isinstance(handle, MappedFile) else 0
         numbers[ROW] = row
         numbers[OUT] = addressof(byte_of(out))
         code = self._call(place)
