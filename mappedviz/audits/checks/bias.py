@@ -157,17 +157,7 @@ def same_cells(e: Evidence) -> Iterator[Found]:
         if _rows_differ(scans[row["store_a"]], scans[row["store_b"]]):
             continue
         if row["of_smaller"] > 0.05 and row["shared"] > 5 * row["by_chance"]:
-            yield Found(
-                {
-                    "a": row["store_a"],
-                    "b": row["store_b"],
-                    "n": row["shared"],
-                    "percent": f"{100 * row['of_smaller']:.0f} %",
-                },
-                stores=[row["store_a"], row["store_b"]],
-                number=row["shared"],
-                change={"drop": [_smaller(e, row["store_a"], row["store_b"])]},
-            )
+            yield _pair(e, row)
 
 
 def _rows_differ(a: Scan, b: Scan) -> bool:
@@ -196,17 +186,22 @@ def same_rows(e: Evidence) -> Iterator[Found]:
     if sum(scan.row_hashes is not None for _, scan in e.readable) < 2:
         raise NotApplicableError("the values of the cells are compared on request, with deep=True")
     for row in _worst(e.shared_rows):
-        yield Found(
-            {
-                "a": row["store_a"],
-                "b": row["store_b"],
-                "n": row["shared"],
-                "percent": f"{100 * row['of_smaller']:.0f} %",
-            },
-            stores=[row["store_a"], row["store_b"]],
-            number=row["shared"],
-            change={"drop": [_smaller(e, row["store_a"], row["store_b"])]},
-        )
+        yield _pair(e, row)
+
+
+def _pair(e: Evidence, row: dict[str, Any]) -> Found:
+    """Return what two stores share, with the smaller one to be left out."""
+    return Found(
+        {
+            "a": row["store_a"],
+            "b": row["store_b"],
+            "n": row["shared"],
+            "percent": f"{100 * row['of_smaller']:.0f} %",
+        },
+        stores=[row["store_a"], row["store_b"]],
+        number=row["shared"],
+        change={"drop": [_smaller(e, row["store_a"], row["store_b"])]},
+    )
 
 
 def _worst(pairs: pd.DataFrame) -> list[dict[str, Any]]:
