@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mappedviz.loaders.tensors import to_device
     from mappedviz.recipe.labels import Encoder
     from mappedviz.recipe.recipe import Recipe
+    from mappedviz.stores.opening import check_store
     from mappedviz.stores.store import Store, open_store
     from mappedviz.views import (
         CategoriesView,
@@ -51,6 +52,7 @@ _HOME = {
     "Store": "stores",
     "WeightsView": "views",
     "audit": "audits",
+    "check_store": "stores",
     "dataloader": "loaders",
     "explore": "views",
     "open_store": "stores",
@@ -74,6 +76,7 @@ __all__ = [
     "WeightsView",
     "__version__",
     "audit",
+    "check_store",
     "dataloader",
     "explore",
     "open_store",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from mappedviz.audits.progress import Progress
     from mappedviz.errors import StoreError
 
+#: Seconds that an audit gives each store.
+STORE_SECONDS = 60.0
 _SPLITS = ("split", "fold", "partition", "train_test")
 
 
@@ -70,9 +73,12 @@ def audit(
     cancel
         Setting this event ends the scan with :class:`~mappedviz.audits.ScanCancelledError`.
     workers
-        Processes that read; 0 reads in this one. Default: as many as are worth it.
+        Processes that read; 0 reads in this one, without a time limit. Default: as many as are
+        worth it, and at least one, which can be ended.
     open_timeout
-        Seconds that one store may take.
+        Seconds that one store may take before it is given up and listed as unreadable: a damaged
+        or crafted HDF5 file can make the library spin for ever. Default: 60, or any time with
+        ``deep=True``; ``math.inf`` for any time.
     cache
         Keeps what was read of the stores. Default: one for the process, see
         :func:`~mappedviz.audits.forget_scans`.
@@ -120,7 +126,7 @@ def audit(
             progress=progress,
             cancel=cancel,
             workers=workers,
-            timeout=open_timeout,
+            timeout=_timeout(open_timeout, workers, deep),
             cache=cache,
         )
     )
@@ -140,6 +146,13 @@ def audit(
         vocabulary=cache.vocabulary,
     )
     return Audit(evidence, *_checked(evidence, cancel))
+
+
+def _timeout(asked: float | None, workers: int | None, deep: bool) -> float | None:
+    """Seconds that one store may take; None for any time."""
+    if asked is not None:
+        return None if math.isinf(asked) else asked
+    return None if deep or workers == 0 else STORE_SECONDS
 
 
 def _checked(

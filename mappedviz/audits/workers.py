@@ -5,6 +5,7 @@ HDF5 reads with one thread at a time, so that threads gain nothing; processes do
 
 from __future__ import annotations
 
+import atexit
 import os
 import pickle
 import threading
@@ -18,6 +19,7 @@ from mappedviz.audits.cache import ScanCache, default_cache
 from mappedviz.audits.progress import Progress, reporting
 from mappedviz.audits.scan import Scan, ScanCancelledError, Wants, read_store
 from mappedviz.errors import StoreError
+from mappedviz.formats.forks import renewed_after_fork
 from mappedviz.recipe.names import Names
 from mappedviz.stores.deadline import Child, serve
 
@@ -137,17 +139,21 @@ class _Worker:
         self._child: Child | None = None
         self._names: dict[bytes, Names] = {}
         self._ended = False
+        self._fresh = True  # nothing was read in this process yet
 
     def read(self, path: str) -> Scan:
         """Return the scan of a store, with the reason if the child process was late or ended."""
         child = self._living()
+        full = os.path.abspath(path)  # a child that is used again may be in another folder
         try:
-            packed, names = child.ask(os.path.abspath(path), (path, self._wants), self._timeout)
+            packed, names = child.ask(full, (full, self._wants, self._fresh), self._timeout)
         except StoreError as error:
             if self._ended:
                 raise _EndedError from error
             return Scan(path, error=error)
+        self._fresh = False
         scan: Scan = pickle.loads(packed)  # noqa: S301 - written by our own child
+        scan.path = path
         for column, found in names.items():
             if isinstance(found, Names):
                 self._names[found.key] = found
@@ -159,7 +165,7 @@ class _Worker:
             if self._ended:
                 raise _EndedError
             if self._child is None or self._child.ended:
-                self._child, self._names = Child(_PROGRAM), {}
+                self._child, self._names, self._fresh = _idle.take(_PROGRAM), {}, True
             return self._child
 
     def stop(self) -> None:
@@ -170,9 +176,56 @@ class _Worker:
                 self._child.kill()
 
     def close(self) -> None:
-        """End the child process."""
-        if self._child is not None:
-            self._child.end()
+        """Leave the child process to the next scan, or end it if it cannot be used again."""
+        with self._lock:
+            child, self._child = self._child, None
+            if child is not None and (self._ended or not _idle.keep(_PROGRAM, child)):
+                child.end()
+
+
+class _Idle:
+    """A child process that waits for the next scan: its imports take longer than most stores."""
+
+    def __init__(self) -> None:
+        self._not_ours: list[Child] = []
+        self._child: Child | None = None
+        self.after_fork()
+        renewed_after_fork(self)
+        atexit.register(self.end)
+
+    def after_fork(self) -> None:
+        """Leave the child process to the process that started it."""
+        self._lock = threading.Lock()
+        self._not_ours += [] if self._child is None else [self._child]
+        self._child, self._program = None, ""
+
+    def take(self, program: str) -> Child:
+        """Return the child that waits, or a new one."""
+        with self._lock:
+            child = self._child if self._program == program else None
+            if child is not None:
+                self._child = None
+        if child is not None and child.process.poll() is None:
+            return child
+        return Child(program)
+
+    def keep(self, program: str, child: Child) -> bool:
+        """Keep a child, if none waits and it has not ended."""
+        with self._lock:
+            if self._child is not None or child.ended or child.process.poll() is not None:
+                return False
+            self._child, self._program = child, program
+            return True
+
+    def end(self) -> None:
+        """End the child that waits."""
+        with self._lock:
+            child, self._child = self._child, None
+        if child is not None:
+            child.end()
+
+
+_idle = _Idle()
 
 
 class _Reader:
@@ -181,8 +234,12 @@ class _Reader:
     def __init__(self) -> None:
         self._sent: set[bytes] = set()
 
-    def __call__(self, request: tuple[str, Wants]) -> tuple[bytes, dict[str | None, Names | bytes]]:
-        path, wants = request
+    def __call__(
+        self, request: tuple[str, Wants, bool]
+    ) -> tuple[bytes, dict[str | None, Names | bytes]]:
+        path, wants, fresh = request
+        if fresh:
+            self._sent.clear()
         scan = read_store(path, wants)
         # Many stores have the same names, which are most of what is read: they travel once.
         found, scan.names = scan.names, {}
@@ -234,9 +291,11 @@ def _scan_in_processes(
                 raise result
             done(result)
             left -= 1
-    finally:
+    except BaseException:
         for reader in readers:
             reader.stop()
+        raise
+    finally:
         for thread in threads:
             thread.join()
 

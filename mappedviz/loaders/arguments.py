@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 
 def check_collection(collection: Any) -> None:
     """Refuse whatever is not a collection, such as a ``torch.utils.data.Subset`` of one."""
+    if isinstance(collection, (str, os.PathLike, list, tuple)):
+        raise RecipeTypeError(
+            "is a path, not a collection of stores"
+            if isinstance(collection, (str, os.PathLike))
+            else f"is a {type(collection).__name__}, not a MappedCollection",
+            key="collection",
+            remedy=f"Open the stores first: dataloader(MappedCollection({collection!r:.200})).",
+        )
     if not isinstance(collection, MappedCollection):
         raise RecipeTypeError(
             f"is a {type(collection).__name__}, not a MappedCollection",
@@ -80,6 +89,13 @@ def weights_of_rows(
     RecipeError
         It is not one non-negative number per row, or names something that is not there.
     """
+    if isinstance(weights, (Mapping, set, frozenset)):
+        raise RecipeTypeError(
+            f"is a {type(weights).__name__}, where labels have no order of rows",
+            key="weights",
+            remedy="Name the obs key, such as weights='cell_type'; or give one weight per row: "
+            "[weights[label] for label in collection.get_merged_labels('cell_type')].",
+        )
     if isinstance(weights, (bool, np.bool_)):
         if not collection.recipe.weights_keys:
             raise _refused(
@@ -100,7 +116,14 @@ def weights_of_rows(
         )
     else:
         values = weights
-    values = np.asarray(values, dtype=np.float64)
+    try:
+        values = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise RecipeTypeError(
+            f"is a {type(weights).__name__} that holds no numbers ({error})",
+            key="weights",
+            remedy=f"Name an obs key, or give one number per row: ({len(collection)},).",
+        ) from error
     if values.shape != (len(collection),):
         raise _refused(
             "weights", f"have the shape {values.shape}", f"Give one per row: ({len(collection)},)."

@@ -7,8 +7,8 @@ paths and patterns to `paths`, and what must be able to give up goes through `de
 from __future__ import annotations
 
 from mappedviz.stores.facts import StoreFacts
-from mappedviz.stores.opening import open_stores
+from mappedviz.stores.opening import check_store, open_stores
 from mappedviz.stores.paths import expand_paths
 from mappedviz.stores.store import Store, open_store
 
-__all__ = ["Store", "StoreFacts", "expand_paths", "open_store", "open_stores"]
+__all__ = ["Store", "StoreFacts", "check_store", "expand_paths", "open_store", "open_stores"]

@@ -49,6 +49,8 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
+            # Ctrl-C is for the process that waits, which ends this one.
+            process_group=0 if os.name == "posix" else None,
         )
         assert self.process.stdin is not None
         assert self.process.stdout is not None

@@ -6,17 +6,82 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from mappedviz._types import PathLike
-from mappedviz.errors import StoreError, StoreWarning
+from mappedviz.errors import MappedvizError, StoreError, StoreWarning
 from mappedviz.stores.deadline import Child, serve
 from mappedviz.stores.store import Store
 
-__all__ = ["open_stores", "unopenable"]
+if TYPE_CHECKING:
+    from mappedviz.stores.facts import StoreFacts
+
+__all__ = ["check_store", "open_stores", "unopenable"]
 
 _T = TypeVar("_T")
+_CHECK = "from mappedviz.stores.opening import serve_checks; serve_checks()"
 _PROGRAM = "from mappedviz.stores.opening import serve_openings; serve_openings()"
+
+
+def check_store(path: PathLike, timeout: float = 5.0) -> StoreFacts:
+    """Touch a store in a child process, which is ended if the store makes it hang or crash.
+
+    Its metadata, names, obs columns and the first row of each matrix are read.
+
+    Parameters
+    ----------
+    path
+        A store.
+    timeout
+        Seconds that it may take; the start of the child does not count.
+
+    Returns
+    -------
+    StoreFacts
+        What the store contains.
+
+    Raises
+    ------
+    StoreError
+        It cannot be read, does not open in time, or ends the process that opens it.
+
+    Examples
+    --------
+    >>> check_store("notebooks/data/10x_pbmc68k_reduced.h5ad", timeout=60).n_obs
+    700
+    """
+    full = os.path.abspath(os.fspath(path))
+    child = Child(_CHECK)
+    try:
+        found = child.ask(full, timeout=timeout)
+    finally:
+        child.end()
+    if isinstance(found, BaseException):
+        raise found
+    facts: StoreFacts = found
+    return facts
+
+
+def serve_checks() -> None:
+    """Touch stores for :func:`check_store`."""
+    serve(_touched)
+
+
+def _touched(path: str) -> StoreFacts | MappedvizError:
+    try:
+        with Store.opened(path) as store:
+            store.read_var_names()
+            _ = store.obs_names
+            for name in store.facts.obs_columns:
+                store.obs_column(name)
+        if store.facts.n_obs:
+            for key in store.facts.matrices:
+                store.read_rows(key, [0])
+        return store.facts
+    except MappedvizError as error:
+        return error.with_traceback(None)
+    except Exception as error:
+        return StoreError(f"cannot be read ({type(error).__name__}: {error})", store=path)
 
 
 def open_stores(

@@ -1,10 +1,17 @@
 """Many stores at a time: child processes, cancelling, stores that hang or kill."""
 
 import json
+import math
+import os
+import signal
+import subprocess
+import sys
 import threading
 
 import pytest
 
+import mappedviz as mv
+from mappedviz.audits import run, workers
 from mappedviz.audits.cache import forget_scans
 from mappedviz.audits.scan import ScanCancelledError
 from tests.audits import quiet
@@ -47,3 +54,66 @@ def test_a_store_that_hangs_or_kills_is_listed(several, monkeypatch, tmp_path):
     assert "did not open within 20 s" in status["s1.h5ad"]
     assert "ended the process" in status["s2.h5ad"]
     assert (status == "ok").sum() == 4
+
+
+_STUCK = (
+    "import time, mappedviz.audits.workers as s\n"
+    "real = s.read_store\n"
+    "def read(path, *rest):\n"
+    "    if 's1' in path:\n"
+    "        print('stuck', flush=True)\n"
+    "        time.sleep(600)\n"
+    "    return real(path, *rest)\n"
+    "s.read_store = read\n"
+    "s.serve_scans()\n"
+)
+
+
+def test_an_audit_gives_up_a_store_by_itself(several, monkeypatch):
+    monkeypatch.setattr(workers, "_PROGRAM", _STUCK)
+    monkeypatch.setattr(run, "STORE_SECONDS", 20.0)
+    audit = mv.audit(several, progress=False)
+    assert "did not open within 20 s" in audit.stores["status"]["s1.h5ad"]
+    assert (audit.stores["status"] == "ok").sum() == len(several) - 1
+    assert audit.fatal
+
+
+def test_a_deep_audit_and_one_in_this_process_take_any_time():
+    assert run._timeout(None, None, False) == run.STORE_SECONDS
+    assert run._timeout(None, None, True) is run._timeout(None, 0, False) is None
+    assert run._timeout(math.inf, None, False) is None
+    assert run._timeout(5.0, 0, True) == 5.0
+
+
+def test_one_child_serves_audit_after_audit(several, tmp_path, monkeypatch):
+    here = json.loads(quiet(several, "cell_type").to_json())
+    pids = []
+    for path in several:
+        forget_scans()
+        monkeypatch.chdir(tmp_path)  # of which the child knows nothing
+        mv.audit(os.path.relpath(path), progress=False)
+        assert workers._idle._child is not None
+        pids.append(workers._idle._child.process.pid)
+    assert len(set(pids)) == 1
+    forget_scans()
+    assert json.loads(mv.audit(several, "cell_type", progress=False).to_json()) == here
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+def test_ctrl_c_ends_an_audit_whatever_its_child_does(several):
+    program = (
+        "import sys, mappedviz as mv, mappedviz.audits.workers as w\n"
+        "w._PROGRAM = sys.argv[1]\n"
+        "mv.audit(sys.argv[2:], progress=False)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, _STUCK, *map(str, several)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    for line in process.stderr:  # what a child prints
+        if "stuck" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "KeyboardInterrupt" in said

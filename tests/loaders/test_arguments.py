@@ -1,5 +1,7 @@
 """The arguments of dataloader()."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from torch.utils.data import (
@@ -8,7 +10,7 @@ from torch.utils.data import (
 
 import mappedviz as mv
 from mappedviz import MappedCollection
-from mappedviz.errors import RecipeError
+from mappedviz.errors import RecipeError, RecipeTypeError
 from tests.loaders import rows_of
 
 
@@ -72,3 +74,16 @@ def test_arguments_that_would_break_a_loader_are_refused(ds, options, says):
 def test_what_is_not_a_collection_is_refused_by_name(ds):
     with pytest.raises(TypeError, match=r"is a Subset, not a MappedCollection.*subset\(rows\)"):
         mv.dataloader(Subset(ds, [0, 1]), 2)
+
+
+@pytest.mark.parametrize("wrong", ["a.h5ad", Path("a.h5ad"), ["a.h5ad"]], ids=repr)
+def test_a_loader_of_paths(wrong):
+    with pytest.raises(RecipeTypeError, match=r"MappedCollection\(.*a.h5ad"):
+        mv.dataloader(wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"T": 1.0}, {1, 2}, [object()], ["a", 1]], ids=repr)
+def test_weights_that_are_no_numbers_per_row(ds, wrong):
+    with pytest.raises(RecipeTypeError, match="weights") as error:
+        mv.dataloader(ds, 2, weights=wrong)
+    assert "obs key" in str(error.value)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import h5py
 import pytest
 
+import mappedviz as mv
 from mappedviz.errors import StoreError
+from mappedviz.stores import opening
 from mappedviz.stores.opening import open_stores, unopenable
+from mappedviz.stores.store import open_store
 
 
 def test_stores_that_cannot_be_opened_are_named_or_skipped(path, tmp_path):
@@ -22,3 +26,36 @@ def test_a_store_that_opens_in_a_child_is_no_trouble(path, tmp_path):
     bad = tmp_path / "bad.h5ad"
     bad.write_bytes(b"no HDF5")  # its own error comes when it is opened here
     assert unopenable([str(path), str(bad), str(path)], 60) == {}
+
+
+def test_a_store_is_checked_in_a_child(path, tmp_path):
+    assert mv.check_store(path, timeout=60) == open_store(path).facts
+    bad = tmp_path / "bad.h5ad"
+    bad.write_bytes(b"no HDF5")
+    with pytest.raises(StoreError, match=r"bad.h5ad: is a text"):
+        mv.check_store(bad, timeout=60)
+    with pytest.raises(FileNotFoundError, match="absent.h5ad"):
+        mv.check_store(tmp_path / "absent.h5ad", timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("does", "says"),
+    [
+        ("time.sleep(600)", "did not open within 0.2 s"),
+        ("os.kill(os.getpid(), 11)", "ended the process"),
+    ],
+)
+def test_a_store_that_hangs_or_kills_a_child_is_named(path, monkeypatch, does, says):
+    program = (
+        f"import os, time; from mappedviz.stores.deadline import serve; serve(lambda _: {does})"
+    )
+    monkeypatch.setattr(opening, "_CHECK", program)
+    with pytest.raises(StoreError, match=f"a.h5ad: {says}"):
+        mv.check_store(path, timeout=0.2)
+
+
+def test_damage_in_rows_is_found_by_a_check(path):
+    with h5py.File(path, "r+") as file:
+        file["X/indices"][...] = 99
+    with pytest.raises(StoreError, match="column index 99"):
+        mv.check_store(path, timeout=60)
