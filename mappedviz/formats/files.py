@@ -10,18 +10,21 @@ from typing import Any, NamedTuple
 
 from mappedviz.errors import AbsentStoreError, StoreError
 from mappedviz.formats.forks import ForkSafeLock, renewed_after_fork
+from mappedviz.formats.inodes import inode_of
 
 __all__ = ["FileHandle", "FilePool", "Stamp", "default_max_files", "os_error", "pread", "read_file"]
 
 _COPY_AGAIN = "Copy or download the file again."
 _REOPEN = "Open the collection again."
+#: Files that are known again; of a store of more chunks, only some are.
+_MOST_SEEN = 200_000
 _READ_ONLY = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 class Stamp(NamedTuple):
-    """What tells one content of a file from another: size and time of the last change.
+    """What tells one content of a file from another: size, time of the last change, and inode.
 
-    The inode is left out on purpose: file systems in user space make it up at every open.
+    The inode is 0 on file systems that make it up at every open.
 
     Examples
     --------
@@ -31,12 +34,13 @@ class Stamp(NamedTuple):
 
     size: int
     mtime_ns: int
+    inode: int = 0
 
     @classmethod
     def of(cls, path: str | os.PathLike[str] | int) -> Stamp:
         """The stamp of a path or of an open descriptor, now."""
         status = os.stat(path)
-        return cls(status.st_size, status.st_mtime_ns)
+        return cls(status.st_size, status.st_mtime_ns, inode_of(status))
 
 
 def pread(fd: int, nbytes: int, offset: int) -> bytes:
@@ -206,8 +210,17 @@ class FilePool:
         return FilePool, (self.max_files, self._handle)
 
 
-def read_file(path: str) -> bytes | None:
-    """The whole of a small file, None where there is none."""
+def read_file(path: str, seen: dict[int, int] | None = None) -> bytes | None:
+    """The whole of a small file, None where there is none.
+
+    Parameters
+    ----------
+    path
+        The file.
+    seen
+        Digests of stamps by those of paths: StoreError if the file is not the one that was read
+        before.
+    """
     try:
         fd = os.open(path, _READ_ONLY)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -215,9 +228,18 @@ def read_file(path: str) -> bytes | None:
     except OSError as error:
         raise os_error(error, path) from error
     try:
-        return pread(fd, os.fstat(fd).st_size, 0)
+        status = os.fstat(fd)
+        if seen is not None:
+            key = hash(path)
+            stamp = hash((status.st_size, status.st_mtime_ns, inode_of(status)))
+            known = seen.setdefault(key, stamp) if len(seen) < _MOST_SEEN else seen.get(key, stamp)
+            if known != stamp:
+                raise StoreError("was changed or replaced while open", store=path, remedy=_REOPEN)
+        return pread(fd, status.st_size, 0)
     except IsADirectoryError:
         return None
+    except StoreError:
+        raise
     except OSError as error:
         raise os_error(error, path) from error
     finally:

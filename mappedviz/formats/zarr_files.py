@@ -81,10 +81,11 @@ class ZarrDirectory(ZarrFiles):
     def __init__(self, store: str, path: str) -> None:
         self.store = store
         self.path = path
+        self._seen: dict[int, int] = {}
 
     def read(self, key: str, files: FilePool) -> bytes | None:
         """See :class:`ZarrFiles`."""
-        return read_file(f"{self.path}/{key}")
+        return read_file(f"{self.path}/{key}", self._seen)
 
     def children(self, name: str, markers: Sequence[str]) -> list[str]:
         """See :class:`ZarrFiles`."""

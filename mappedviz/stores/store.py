@@ -8,6 +8,7 @@ ten thousand handles and a store pickles as its path, its facts and its stamp.
 from __future__ import annotations
 
 import os
+import platform
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -91,7 +92,8 @@ class Store:
         self._own_cache: ChunkCache | None = None
         self._watched = FORMATS[self.kind].watched(self.path)
         stamp = Stamp.of(self._watched)
-        self._unchanged = stamp.mtime_ns, stamp.size
+        self._unchanged = stamp.mtime_ns, stamp.size, stamp.inode
+        self._machine = platform.node()
 
     @property
     def name(self) -> str:
@@ -106,6 +108,8 @@ class Store:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _here=threading.local())
+        if self._machine != platform.node():  # another copy of the same file, perhaps
+            self._unchanged = (*self._unchanged[:2], 0)
 
     @contextmanager
     def session(self) -> Iterator[GroupNode]:
@@ -120,7 +124,8 @@ class Store:
         except OSError:
             now = None
         # Compared by hand: this is done after every row that is read singly.
-        if now is None or (now.st_mtime_ns, now.st_size) != self._unchanged:
+        known = self._unchanged
+        if now is None or known != (now.st_mtime_ns, now.st_size, now.st_ino if known[2] else 0):
             raise StoreError(
                 "was removed while it was open" if now is None else "changed while it was open",
                 store=self.path,
