@@ -12,11 +12,13 @@ BENCH ?=
 # Options for JupyterLab, such as LAB="--no-browser --allow-root".
 LAB ?=
 
-.PHONY: help demo test lint format docs lab bench wheel sanitize hooks clean
+.PHONY: help demo test test-newest test-oldest lint format docs lab bench wheel sanitize hooks clean
 
 help:
 	@echo "make demo    install, open the demo collection, train on it"
 	@echo "make test    install, then lint, types, layers and all tests"
+	@echo "make test-newest, make test-oldest"
+	@echo "             the tests with the newest and the oldest versions that are supported"
 	@echo "make lint    ruff, mypy and the layers only"
 	@echo "make format  let ruff mend what it can"
 	@echo "make docs    build the documentation into docs/_build/html"
@@ -35,6 +37,22 @@ test: lint
 	@scripts/chromium.sh
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term $(PYTEST)
 	$(if $(PYTEST),,$(BIN)/python scripts/engine_coverage.py)
+
+# The same tests on other stacks. What checks the repository itself is left out, and what the
+# browser shows. For Python 3.13 there is no small torch: what needs it is left out and said.
+STACK_TESTS = -m pytest -n 2 --dist loadgroup --ignore tests/repo --ignore tests/browser \
+    --ignore tests/reference --ignore tests/benchmarks $(PYTEST)
+CHECKERS := import-linter mypy pandas-stubs ruff scipy-stubs types-tqdm
+
+test-newest:
+	@python=$$(scripts/find_python.sh 3.13) && PYTHON=$$python CONSTRAINTS=constraints-newest.txt \
+	    LEAVE_OUT="torch $(CHECKERS)" scripts/venv.sh .venv-newest test
+	.venv-newest/bin/python $(STACK_TESTS) --doctest-ignore-import-errors
+
+test-oldest:
+	@python=$$(scripts/find_python.sh 3.11) && PYTHON=$$python CONSTRAINTS=constraints-oldest.txt \
+	    LEAVE_OUT="$(CHECKERS)" scripts/venv.sh .venv-oldest test
+	.venv-oldest/bin/python $(STACK_TESTS)
 
 lint:
 	@$(SETUP) test

@@ -1,4 +1,8 @@
-"""Damage stores at random and see what reading them does: python scripts/fuzz.py --n 2000 --seed 0
+"""Damage stores at random and see what reading them does.
+
+::
+
+    python scripts/fuzz.py --n 2000 --seed 0
 
 Each mutant is a small store in one of many dialects, or a demo store, of which one file was changed:
 bits flipped, a block zeroed, cut off, overwritten with random bytes, or with bytes inserted. It is read
@@ -14,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import random
 import resource
 import shutil
@@ -173,7 +176,7 @@ def read(path: str) -> tuple[dict[str, str], list[tuple[str, str]], int]:
     """Return digests by element, errors as pairs of a kind and a text, and the memory taken."""
     found: dict[str, str] = {}
     errors: list[tuple[str, str]] = []
-    name = os.path.basename(path)
+    name = Path(path).name
 
     def note(element: str, error: Exception) -> None:
         if not isinstance(error, MappedvizError):

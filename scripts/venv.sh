@@ -3,8 +3,9 @@
 #
 #   scripts/venv.sh DIRECTORY [EXTRA...]
 #
-# Exact versions come from constraints.txt. Done once: a second call compares one checksum and
-# returns. PYTHON names the interpreter; otherwise the first Python >= 3.11 is taken.
+# Exact versions come from constraints.txt, or the file that CONSTRAINTS names; what LEAVE_OUT lists
+# ("torch mypy") is not installed. Done once: a second call compares one checksum and returns.
+# PYTHON names the interpreter; otherwise the first Python >= 3.11 is taken.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -12,6 +13,7 @@ venv=$1
 shift
 extras=$(echo "$*" | tr ' ' ',')
 stamp="$venv/.installed-${extras:-runtime}"
+constraints=${CONSTRAINTS:-constraints.txt}
 
 say() { echo "mappedviz: $*" >&2; }
 
@@ -49,7 +51,7 @@ else
         exit 1
     }
 fi
-pip() { "$venv/bin/python" -m pip --disable-pip-version-check -qq install -c constraints.txt "$@"; }
+pip() { "$venv/bin/python" -m pip --disable-pip-version-check -qq install -c "$constraints" "$@"; }
 
 # The compiled core, whenever its sources changed. Without a compiler it takes the one of PyPI.
 build_core() {
@@ -61,7 +63,7 @@ build_core() {
     "$venv/bin/python" hatch_build.py
 }
 
-key=$({ identity "$python"; cat pyproject.toml constraints.txt; } | cksum)
+key=$({ identity "$python"; cat pyproject.toml "$constraints"; echo "${LEAVE_OUT:-}"; } | cksum)
 
 if made_here && [ "$(identity "$venv/bin/python")" = "$(identity "$python")" ]; then
     for done in "$stamp" "$venv"/.installed-*; do
@@ -83,7 +85,7 @@ else
     # out: it installs itself into an environment that was made without it.
     elif "$python" -m pip --version >/dev/null 2>&1 &&
         "$python" -m venv --without-pip "$venv" >/dev/null 2>&1; then
-        "$python" -m pip --python "$venv/bin/python" -qq install -c constraints.txt pip
+        "$python" -m pip --python "$venv/bin/python" -qq install -c "$constraints" pip
     elif "$python" -m virtualenv --version >/dev/null 2>&1; then
         "$python" -m virtualenv --quiet "$venv"
     else
@@ -95,10 +97,18 @@ else
     echo "$(pwd)/$venv" >"$venv/.made-for"
 fi
 
-say "installing${extras:+ with $extras}: the versions of constraints.txt (a minute or two)"
+say "installing${extras:+ with $extras}: the versions of $constraints (a minute or two)"
 # The build backend first, so that its version is a fixed one too.
 pip hatchling editables
 build_core
-pip --no-build-isolation --editable ".${extras:+[$extras]}"
+if [ -z "${LEAVE_OUT:-}" ]; then
+    pip --no-build-isolation --editable ".${extras:+[$extras]}"
+else
+    wanted="$venv/requirements.txt"
+    # shellcheck disable=SC2086 # two lists of words
+    "$venv/bin/python" scripts/requirements.py --extras "$extras" --without $LEAVE_OUT >"$wanted"
+    pip -r "$wanted"
+    pip --no-build-isolation --no-deps --editable .
+fi
 
 echo "$key" >"$stamp"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -32,8 +34,35 @@ def demo_data() -> Path:
     return ROOT / "notebooks" / "data"
 
 
+# It is a dependency, so this is said aloud: only `make test-newest` goes without.
+_WITHOUT_TORCH = find_spec("torch") is None
+_NEEDS_TORCH = re.compile(r"^(import|from) (torch|(tests|mappedviz)\.loaders)\b", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out the modules that import torch where there is none."""
+    if not _WITHOUT_TORCH or collection_path.suffix != ".py":
+        return None
+    return True if _NEEDS_TORCH.search(collection_path.read_text("utf-8")) else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Skip a test that turns out to need torch where there is none."""
+    try:
+        return (yield)
+    except ModuleNotFoundError as error:
+        if _WITHOUT_TORCH and error.name == "torch":
+            pytest.skip("torch is not installed")
+        raise
+
+
 def pytest_terminal_summary(terminalreporter) -> None:
-    """Say aloud, once more, that tests/browser had no browser to drive."""
+    """Say aloud, once more, that tests/browser had no browser to drive, or that there is no torch."""
+    if _WITHOUT_TORCH:
+        terminalreporter.write_line(
+            "NO TORCH: loaders and the hand-off were NOT tested here.", red=True, bold=True
+        )
     if any("NO BROWSER" in str(one.longrepr) for one in terminalreporter.stats.get("skipped", [])):
         terminalreporter.write_line(
             "NO BROWSER: what notebooks show was NOT tested. Install Chromium: scripts/chromium.sh",

@@ -8,7 +8,6 @@ import weakref
 
 import numpy as np
 import pytest
-import torch
 
 import mappedviz as mv
 from mappedviz import MappedCollection
@@ -18,6 +17,7 @@ from mappedviz.errors import (
 from mappedviz.gather.rows import TRUST_SECONDS
 from mappedviz.testing import coded_anndata
 from tests.collection import GENES, dense, shared
+from tests.optional import torch
 from tests.stores import STORE_KINDS
 
 
@@ -61,8 +61,10 @@ def test_obsm_of_every_kind(paths, adatas):
         np.testing.assert_array_equal(batch[f"obsm_{key}"][1], expected)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int32", torch.float32])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int32", "torch.float32"])
 def test_dtype_converts_matrices_and_obsm(tmp_path, dtype):
+    if dtype.startswith("torch."):
+        dtype = getattr(torch, dtype.removeprefix("torch."))
     paths = []
     for i, kind in enumerate(["h5ad", "zarr-v3"]):
         adata = coded_anndata(i, 4, genes=["a", "b"], plain=True)

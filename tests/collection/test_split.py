@@ -6,15 +6,14 @@ import pickle
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.utils.data import DataLoader
 
 import mappedviz as mv
 from mappedviz import MappedCollection, Recipe
 from mappedviz.errors import MissingKeyError, RecipeError
 from mappedviz.testing import coded_anndata
+from tests.optional import torch
 from tests.stores import STORE_KINDS
 
 KINDS = ["h5ad", "zarr-v3", "h5ad-gzip", "h5ad"]
@@ -112,7 +111,6 @@ def test_the_ways_to_name_rows(ds):
     mask = np.arange(len(ds)) % 3 == 0
     check_is_part(ds.subset(mask), ds, np.flatnonzero(mask))
     check_is_part(ds.subset(slice(5, 100, 2)), ds, np.arange(5, 100, 2))
-    check_is_part(ds.subset(torch.tensor([7, 3, 3])), ds, [3, 7])
     check_is_part(ds.subset([-1, 0]), ds, [0, len(ds) - 1])
     check_is_part(ds.subset([]), ds, [])
     for wrong in ([len(ds)], [0.5], mask[1:]):
@@ -168,6 +166,10 @@ def test_both_parts_are_read_at_the_same_time(ds):
             np.testing.assert_array_equal(batch["_store_idx"], expected["_store_idx"])
 
 
+def test_tensors_name_rows(ds):
+    check_is_part(ds.subset(torch.tensor([7, 3, 3])), ds, [3, 7])
+
+
 @pytest.mark.parametrize("context", ["fork", "spawn"])
 def test_parts_travel_to_workers(paths, context):
     ds = MappedCollection(paths, obs_keys=KEYS, encode_labels=["cell_type"])
@@ -176,7 +178,7 @@ def test_parts_travel_to_workers(paths, context):
     options = {"num_workers": 1, "multiprocessing_context": context}
     origins = []
     for part in (train, validation):
-        for batch in DataLoader(part, 50, **options):
+        for batch in torch.utils.data.DataLoader(part, 50, **options):
             origins += batch["origin"].tolist()
     assert sorted(origins) == sorted(ds[:]["origin"].tolist())
     same = pickle.loads(pickle.dumps(validation))

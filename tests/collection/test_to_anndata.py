@@ -4,13 +4,13 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from scipy import sparse
 
 from mappedviz import MappedCollection
 from mappedviz.errors import ClosedError, JoinError, RecipeError
 from mappedviz.testing import coded_anndata
 from tests.collection import GENES, dense, joined, shared, union
+from tests.optional import torch
 from tests.stores import STORE_KINDS
 
 SOME = {

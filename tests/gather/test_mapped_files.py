@@ -17,7 +17,6 @@ import anndata
 import numpy as np
 import pytest
 from scipy import sparse
-from torch.utils.data import DataLoader
 
 from mappedviz import MappedCollection
 from mappedviz.errors import StoreError
@@ -30,6 +29,7 @@ from mappedviz.gather.matrix import Matrix
 from mappedviz.gather.request import Part
 from mappedviz.gather.rows import gather_csr, gather_dense, gather_row
 from mappedviz.testing import coded_anndata
+from tests.optional import torch
 from tests.stores import STORE_KINDS
 
 pytestmark = pytest.mark.skipif(
@@ -428,7 +428,9 @@ def test_worker_processes_map_as_well(path, mapped, before):
     ds = MappedCollection(path)
     if before:
         ds[:5]
-    loader = DataLoader(Told(ds), num_workers=1, multiprocessing_context="fork", batch_size=2)
+    loader = torch.utils.data.DataLoader(
+        Told(ds), num_workers=1, multiprocessing_context="fork", batch_size=2
+    )
     assert all(one.all() for one in itertools.islice(loader, 3))
 
 

@@ -1,11 +1,11 @@
 """Law: keys and dtypes of a batch depend on the recipe, never on which rows were drawn."""
 
 import pandas as pd
-import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mappedviz import MappedCollection
+from tests.optional import torch
 
 OBS = ["cell_type", "donor", "origin", "score", "age", "treated", "note", "doublet"]
 

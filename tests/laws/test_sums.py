@@ -7,12 +7,12 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from scipy import sparse
 
 from mappedviz import MappedCollection, dataloader
 from mappedviz.errors import ElementError, RecipeError
 from mappedviz.gather.csr import CsrRows
+from tests.optional import torch
 
 KINDS = {"dense": np.asarray, "csr": sparse.csr_matrix, "csc": sparse.csc_matrix}
 WIDE = {

@@ -12,6 +12,7 @@ from mappedviz import Encoder, Recipe  # noqa: F401 - Encoder is what a repr may
 from mappedviz.audits.findings import code_of
 from mappedviz.errors import RecipeError, RecipeTypeError
 from mappedviz.recipe.recipe import choose_for_store, store_names
+from tests.optional import torch
 
 FULL = {
     "paths": ["a.h5ad", Path("dir") / "b.zarr"],
@@ -178,8 +179,6 @@ def test_a_tuple_of_encoded_keys_is_a_list_of_them():
 
 
 def test_types_of_torch_are_understood():
-    import torch
-
     assert Recipe(dtype=torch.float16).dtype == "float16"
     assert Recipe(dtype=">f4").dtype == "float32"
 
