@@ -195,6 +195,10 @@ class FilePool:
                 self._calm_at = self._n_calls + 64 * self.max_files
         return handle
 
+    def held(self, path: str) -> FileHandle | None:
+        """The file at `path` if it is open; asking so does not count as using it."""
+        return self._open.get(path)
+
     def __len__(self) -> int:
         return len(self._open)
 

@@ -296,11 +296,11 @@ class _RowReader:
 
     def _new(self) -> list[Any]:
         numbers = (ctypes.c_int64 * (len(self._template) // 8)).from_buffer_copy(self._template)
-        return [numbers, ctypes.addressof(numbers), -1, 0]
+        return [numbers, ctypes.addressof(numbers), (-1, 0, 0)]
 
     def read(self, matrix: Matrix, opened: Opened, row: int, out: Array) -> bool:
         """Read a row; False if that did not succeed."""
-        fd, origin = -1, 0
+        fd, origin, lost_at = -1, 0, 0
         watch = handle = columns_from = None
         held: list[Any] = []  # files stay open until the row is read, whatever the pool forgets
         values = self._values_file
@@ -311,11 +311,13 @@ class _RowReader:
                 watch = Watch()
                 fd, origin, *columns_from = open_files(matrix, opened, held, watch)
             else:
-                handle = cache.files.get(values.path)
+                handle = cache.files.held(values.path) or cache.files.get(values.path)
                 now = time.monotonic()
                 if now - opened.checked > TRUST_SECONDS:
                     watch = Watch()
                     fd, origin = source_of(handle, values, cache.files, opened, watch)
+                    if origin and isinstance(handle, MappedFile):
+                        lost_at = handle.lost_at
                     opened.checked = now
                 elif (
                     opened.mappable
@@ -323,19 +325,20 @@ class _RowReader:
                     and handle.ready
                     and handle.stamp == values.stamp
                 ):
-                    origin = handle.address
+                    origin, lost_at = handle.address, handle.lost_at
                 else:
                     fd = handle.fd
         try:
             descriptor = self._free.pop()
         except IndexError:
             descriptor = self._new()
-        numbers, place, fd_before, origin_before = descriptor
-        if fd != fd_before or origin != origin_before or columns_from is not None:
-            descriptor[2:] = fd, origin
+        numbers, place, before = descriptor
+        # Another mapping may come to be at the same address: its flag is its own.
+        source = fd, origin, lost_at
+        if source != before or columns_from is not None:
+            descriptor[2] = source
             numbers[SOURCES : SOURCES + 4] = (fd, origin, *(columns_from or (fd, origin)))
-        # Another mapping may come to lie at the same address: its flag is its own.
-        numbers[LOST_AT] = handle.lost_at if origin and isinstance(handle, MappedFile) else 0
+            numbers[LOST_AT] = lost_at
         numbers[ROW] = row
         numbers[OUT] = addressof(byte_of(out))
         code = self._call(place)

@@ -43,8 +43,20 @@ def test_every_difference_names_a_test(differences):
     assert [row[0] for row in differences if not TEST_NAME.search(row[-1])] == []
 
 
-def test_every_test_that_is_named_exists(differences, repository):
-    named = [match for row in differences for match in TEST_NAME.findall(row[-1])]
+def test_every_promise_names_a_test(repository):
+    page = (repository / "docs" / "promises.md").read_text(encoding="utf-8")
+    rows = page[: page.index("What is **not** noticed")].splitlines()
+    rows = [
+        row for row in rows if row.startswith("| ") and not row.endswith(("measured |", "by |"))
+    ]
+    assert len(rows) > 20
+    assert [row for row in rows if not TEST_NAME.search(row)] == []
+
+
+@pytest.mark.parametrize("page", ["coming_from_lamindb", "promises"])
+def test_every_test_that_is_named_exists(repository, page):
+    text = (repository / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    named = TEST_NAME.findall(text)
     files = {file: set(names_in(repository / file)) for file, _ in named}
     assert [f"{file}::{name}" for file, name in named if name not in files[file]] == []
 
