@@ -116,6 +116,7 @@ def audit(
     wants = Wants(
         columns=_columns(recipe, [label, batch, group, split]),
         matrices=recipe.layers_keys,
+        obsm=recipe.obsm_keys,
         rows=SAMPLED_ROWS,
         deep=deep,
     )

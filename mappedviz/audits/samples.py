@@ -159,6 +159,28 @@ def _rows_of(matrix: Matrix, rows: Array) -> tuple[Array, Array]:
     return indptr, data
 
 
+def all_finite(element: Matrix | Array, rows: int) -> bool:
+    """Return True if no value of about `rows` sampled rows is NaN or infinite.
+
+    Parameters
+    ----------
+    element
+        An open matrix, or an array in memory whose rows are observations.
+    rows
+        As of :func:`sample_of`.
+    """
+    in_memory = isinstance(element, np.ndarray)
+    dtype = element.dtype if in_memory else element.facts.dtype
+    if dtype.kind not in "fc":
+        return True
+    n_obs = len(element) if in_memory else element.facts.shape[0]
+    for block in spread_rows(n_obs, rows):
+        values = element[block] if in_memory else _rows_of(element, block)[1]
+        if not np.isfinite(values).all():
+            return False
+    return True
+
+
 def hash_rows(matrix: Matrix, genes: Array, stop: Callable[[], None]) -> Array:
     """A hash of each row: which genes have which values, in whatever order the genes are.
 

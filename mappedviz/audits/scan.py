@@ -17,6 +17,7 @@ from mappedviz.audits.columns import ObsFacts, obs_facts
 from mappedviz.audits.samples import (
     SAMPLED_ROWS,
     MatrixSample,
+    all_finite,
     hash_rows,
     hash_texts,
     sample_of,
@@ -53,6 +54,8 @@ class Wants:
         Obs columns whose rows are kept; of others only counts are.
     matrices
         Matrices that are sampled.
+    obsm
+        Elements of obsm that are sampled.
     rows
         Rows to sample of each; 0 for none.
     obs_names
@@ -63,6 +66,7 @@ class Wants:
 
     columns: frozenset[str] = frozenset()
     matrices: tuple[str, ...] = ("X",)
+    obsm: tuple[str, ...] = ()
     rows: int = SAMPLED_ROWS
     obs_names: bool = True
     deep: bool = False
@@ -88,6 +92,10 @@ class Scan:
         The obs columns.
     samples
         Samples of matrices.
+    obsm_finite
+        Elements of obsm -> whether no sampled value of them is NaN or infinite.
+    raw_genes
+        Digest of the names of the variables of raw, if raw.X was asked for.
     obs_hashes
         uint64 (n_obs,) of the names of the observations.
     row_hashes
@@ -108,6 +116,8 @@ class Scan:
     names: dict[str | None, Names] = field(default_factory=dict)
     obs: dict[str, ObsFacts] = field(default_factory=dict)
     samples: dict[str, MatrixSample] = field(default_factory=dict)
+    obsm_finite: dict[str, bool] = field(default_factory=dict)
+    raw_genes: bytes | None = None
     obs_hashes: Array | None = None
     row_hashes: Array | None = None
     source: tuple[str, ...] = ()
@@ -146,7 +156,10 @@ class Scan:
         """The scan as it would be if nothing but this had ever been asked for, under this path."""
         read = wants.matrices if wants.rows else ()
         matrices = (*read, "X") if wants.deep else read
-        elements = (*_ELEMENTS, *matrices)
+        obsm = wants.obsm if wants.rows else ()
+        elements = (*_ELEMENTS, *matrices, *(f"obsm/{key}" for key in obsm))
+        if RAW in wants.matrices:
+            elements = (*elements, "raw/var")
         if not wants.obs_names:
             elements = tuple(key for key in elements if key != "obs_names")
         rank = {key: i for i, key in enumerate(elements)}
@@ -156,12 +169,16 @@ class Scan:
             path=path,
             names=dict(self.names),
             samples={key: self.samples[key] for key in read if key in self.samples},
+            obsm_finite={key: self.obsm_finite[key] for key in obsm if key in self.obsm_finite},
+            raw_genes=self.raw_genes if RAW in wants.matrices else None,
             obs_hashes=self.obs_hashes if wants.obs_names else None,
             row_hashes=self.row_hashes if wants.deep else None,
             broken={key: error for key, error in found if _kind(key) in rank},
         )
 
 
+#: The matrix that has variables of its own.
+RAW = "raw.X"
 _ELEMENTS = ("var", "obs", "obs_names", "uns")
 
 
@@ -212,7 +229,9 @@ def read_store(path: str, wants: Wants, stop: Callable[[], None] = lambda: None)
             _read_obs(scan, known, root, wants, stop)
             scan.source = _source(scan, root)
             scan.contradictions = tuple(_kept(scan, "uns", partial(contradictions, root)) or ())
+            _read_raw_genes(scan, wants)
             matrices = _open(scan, store, _to_open(scan, wants))
+            _read_obsm(scan, wants, stop)
     # Rows need no open file: HDF5 is free for others meanwhile.
     _read_rows(scan, matrices, wants, stop)
     scan.nbytes = _size(store)
@@ -221,7 +240,12 @@ def read_store(path: str, wants: Wants, stop: Callable[[], None] = lambda: None)
 
 def is_complete(scan: Scan, wants: Wants) -> bool:
     """Return True if a scan has all that is wanted, apart from columns, which are read on demand."""
-    return not _to_open(scan, wants) and not (wants.obs_names and _lacks_obs_names(scan))
+    return not (
+        _to_open(scan, wants)
+        or _obsm_to_read(scan, wants)
+        or _lacks_raw_genes(scan, wants)
+        or (wants.obs_names and _lacks_obs_names(scan))
+    )
 
 
 def complete(scan: Scan, wants: Wants, stop: Callable[[], None]) -> None:
@@ -232,7 +256,9 @@ def complete(scan: Scan, wants: Wants, stop: Callable[[], None]) -> None:
     with store.session() as root:
         if wants.obs_names and _lacks_obs_names(scan):
             _read_obs_names(scan, root)
+        _read_raw_genes(scan, wants)
         matrices = _open(scan, store, _to_open(scan, wants))
+        _read_obsm(scan, wants, stop)
     _read_rows(scan, matrices, wants, stop)
 
 
@@ -318,6 +344,21 @@ def _read_obs_names(scan: Scan, root: GroupNode) -> None:
     scan.obs_hashes = _kept(scan, "obs_names", lambda: hash_texts(read_index(root["obs"])))
 
 
+def _lacks_raw_genes(scan: Scan, wants: Wants) -> bool:
+    if RAW not in wants.matrices or scan.raw_genes is not None or "raw/var" in scan.broken:
+        return False
+    return scan.known is not None and RAW in scan.known.store.facts.matrices
+
+
+def _read_raw_genes(scan: Scan, wants: Wants) -> None:
+    if _lacks_raw_genes(scan, wants):
+        assert scan.known is not None
+        store = scan.known.store
+        scan.raw_genes = _kept(
+            scan, "raw/var", lambda: Names.of(store.read_var_names(raw=True)).key
+        )
+
+
 # --- rows -----------------------------------------------------------------------------------
 
 
@@ -346,6 +387,32 @@ def _open(scan: Scan, store: Store, keys: Iterable[str]) -> dict[str, Matrix]:
     cache = ChunkCache(64 << 20, FilePool())
     opened = {key: _kept(scan, key, partial(store.open_matrix, key, cache)) for key in keys}
     return {key: matrix for key, matrix in opened.items() if matrix is not None}
+
+
+def _obsm_to_read(scan: Scan, wants: Wants) -> list[str]:
+    if scan.known is None or not wants.rows:
+        return []
+    there = scan.known.store.facts.obsm
+    return [
+        key
+        for key in wants.obsm
+        if key in there and key not in scan.obsm_finite and f"obsm/{key}" not in scan.broken
+    ]
+
+
+def _read_obsm(scan: Scan, wants: Wants, stop: Callable[[], None]) -> None:
+    cache = ChunkCache(64 << 20, FilePool())
+    for key in _obsm_to_read(scan, wants):
+        stop()
+        assert scan.known is not None
+        store = scan.known.store
+        finite = _kept(
+            scan,
+            f"obsm/{key}",
+            lambda store=store, key=key: all_finite(store.open_obsm(key, cache), wants.rows),  # type: ignore[misc]
+        )
+        if finite is not None:
+            scan.obsm_finite = {**scan.obsm_finite, key: finite}
 
 
 def _read_rows(

@@ -32,7 +32,13 @@ def test_a_good_collection_passes_and_nothing_passes_by_not_applying(tmp_path):
         "panel-absent",
     }
     not_asked |= {"panel-spelling", "panel-unknown", "panel-few-stores", "dtype-loses", "dtype-nan"}
-    not_asked |= {"dtype-may-lose", "batch-lists", "gene-order", "recipe-matches-nothing"}
+    not_asked |= {
+        "dtype-may-lose",
+        "batch-lists",
+        "gene-order",
+        "raw-genes",
+        "recipe-matches-nothing",
+    }
     assert {one.id for one in audit.not_applicable} == not_asked
     assert set(audit.passed) | {one.id for one in audit.not_applicable} == set(CHECKS)
     assert audit.split == "split"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mappedviz.audits.findings import Found, NotApplicableError, check
+from mappedviz.audits.scan import RAW
 
 if TYPE_CHECKING:
     from mappedviz.audits.evidence import Evidence
@@ -157,8 +158,9 @@ def dtype_nan(e: Evidence) -> Iterator[Found]:
     if dtype.kind == "f":
         raise NotApplicableError("the recipe converts values to numbers that may be NaN")
     found: dict[str, list[str]] = {}
-    for store, key, _, sample, _ in _matrices(e):
-        if sample is not None and not sample.finite:
+    for store, key, _, sample, scan in _matrices(e):
+        finite = scan.obsm_finite.get(key, True) if sample is None else sample.finite
+        if not finite:
             found.setdefault(key, []).append(store)
     for key, stores in found.items():
         yield Found(
@@ -177,7 +179,7 @@ def _widths(e: Evidence) -> dict[str, dict[int, list[str]]]:
         facts = scan.store.facts
         shapes = {f"obsm[{key!r}]": facts.obsm.get(key) for key in e.recipe.obsm_keys}
         for key in e.recipe.layers_keys:
-            if key == "raw.X" or e.recipe.join is None:
+            if key == RAW or e.recipe.join is None:
                 shapes[key] = facts.matrices.get(key)  # type: ignore[assignment]
         for key, one in shapes.items():
             if one is not None and len(one.shape) > 1:
@@ -236,4 +238,31 @@ def gene_order(e: Evidence) -> Iterator[Found]:
                 {"n": sum(map(len, stores.values())), "width": width},
                 stores=[store for key, some in stores.items() if key != common for store in some],
                 number=len(stores),
+            )
+
+
+@check("raw-genes", "error", "Read X or a layer, which are joined, or leave the others out.")
+def raw_genes(e: Evidence) -> Iterator[Found]:
+    """raw.X is not joined, and the {n} stores with {width:,} genes in raw have different ones, or another
+    order: a column of a batch is not one gene.
+    """
+    if RAW not in e.recipe.layers_keys:
+        raise NotApplicableError("raw.X is not read")
+    lists: dict[int, dict[bytes, list[str]]] = {}
+    for store, scan in e.used:
+        if scan.store is not None and scan.raw_genes is not None:
+            width = scan.store.facts.matrices[RAW].shape[1]
+            lists.setdefault(width, {}).setdefault(scan.raw_genes, []).append(store)
+    if len(lists) != 1:  # batch-lists says so
+        raise NotApplicableError("the stores have different numbers of genes in raw")
+    for width, stores in lists.items():
+        if len(stores) > 1 and width:
+            common = max(stores, key=lambda key: len(stores[key]))
+            others = [store for key, some in stores.items() if key != common for store in some]
+            paths = [str(e.stores.loc[store, "path"]) for store in others]
+            yield Found(
+                {"n": sum(map(len, stores.values())), "width": width},
+                stores=others,
+                number=len(stores),
+                change={"drop": paths},
             )

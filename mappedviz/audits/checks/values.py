@@ -163,12 +163,21 @@ def value_normalised(e: Evidence) -> Iterator[Found]:
 @check("value-finite", "error", "Mend the stores, or leave them out.")
 def value_finite(e: Evidence) -> Iterator[Found]:
     """{key} has NaN or infinite values in {n} of {all} stores (by sampled rows)."""
-    for key, samples in _samples(e).items():
-        bad = [store for store, sample in samples.items() if not sample.finite]
+    found: dict[str, dict[str, bool]] = {}
+    for store, scan in e.readable:
+        for key in e.recipe.layers_keys:
+            if key in scan.samples and scan.samples[key].scale != "empty":
+                found.setdefault(key, {})[store] = scan.samples[key].finite
+        for key, finite in scan.obsm_finite.items():
+            found.setdefault(f"obsm[{key!r}]", {})[store] = finite
+    if not found:
+        raise NotApplicableError("no rows could be sampled")
+    for key, stores in found.items():
+        bad = [store for store, finite in stores.items() if not finite]
         if bad:
             paths = [str(e.stores.loc[store, "path"]) for store in bad]
             yield Found(
-                {"key": key, "n": len(bad), "all": len(samples)},
+                {"key": key, "n": len(bad), "all": len(stores)},
                 stores=bad,
                 number=len(bad),
                 change={"drop": paths} if len(bad) < len(e.paths) else {},

@@ -1,5 +1,6 @@
 """Per check a collection in which it finds something."""
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 from scipy import sparse
@@ -14,6 +15,11 @@ def with_zeros():
     x = sparse.csr_matrix(counts(3))
     x.data[::7] = 0
     return x
+
+
+def raw(genes):
+    """Counts of genes that X need not have."""
+    return ad.AnnData(counts(1), var=pd.DataFrame(index=genes))
 
 
 # Check -> per store what `write` takes, and what is asked.
@@ -51,6 +57,8 @@ FINDS = {
     "batch-lists": (
         [{"obsm": {"p": counts(1)[:, :k]}} for k in (2, 2, 3)], {"obsm_keys": "p"}),
     "gene-order": ([{"genes": symbols()}, {"genes": symbols()[::-1]}], {"join": None}),
+    "raw-genes": (
+        [{"raw": raw(symbols())}, {"raw": raw(symbols()[::-1])}], {"layers_keys": "raw.X"}),
     "recipe-matches-nothing": (
         [{"obs": {"ct": LABELS}}], {"label": "ct", "relabel": {"ct": {"T cells": "T"}}}),
     "value-normalised": ([{"X": norm()}], {}),

@@ -2,8 +2,11 @@
 
 import warnings
 
+import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import sparse
 
 from mappedviz.audits.checks import batch
 from tests.audits import counts, found, ids, made, norm, quiet
@@ -84,9 +87,42 @@ def test_genes_without_a_join(tmp_path):
     assert "gene-order" not in ids(quiet(made(tmp_path, [{}, {}]), join=None))
 
 
-def test_widths_of_raw(tmp_path):
-    import anndata as ad
+@pytest.mark.parametrize("kind", ["dense", "csr", "frame"])
+def test_embeddings_that_are_not_finite(tmp_path, kind):
+    values = np.ones((24, 2), np.float32)
+    values[7, 1] = np.nan
+    element = {"dense": values, "csr": sparse.csr_matrix(values)}.get(kind)
+    if element is None:
+        element = pd.DataFrame(values, columns=["x", "y"], index=[f"c{i}" for i in range(24)])
+    names = [f"c{i}" for i in range(24)]
+    paths = made(
+        tmp_path, [{"obsm": {"p": element}, "obs_names": names}, {"obsm": {"p": np.ones((24, 2))}}]
+    )
+    audit = quiet(paths, obsm_keys="p")
+    (finding,) = found(audit, "value-finite")
+    assert "obsm['p'] has NaN or infinite values in 1 of 2" in finding.message
+    assert len(finding.fix.paths) == 1
+    assert "dtype-nan" in ids(quiet(paths, obsm_keys="p", dtype="int32"))
+    assert "value-finite" not in ids(quiet(paths))  # as if it had not been read before
 
+
+def test_genes_of_raw(tmp_path):
+    def stores(*lists):
+        return [{"raw": ad.AnnData(counts(1), var=pd.DataFrame(index=one))} for one in lists]
+
+    names = [f"r{i}" for i in range(12)]
+    other, same = tmp_path / "other", tmp_path / "same"
+    other.mkdir()
+    same.mkdir()
+    audit = quiet(made(other, stores(names, names[::-1], names)), layers_keys="raw.X")
+    (finding,) = found(audit, "raw-genes")
+    assert "the 3 stores with 12 genes in raw have different ones" in finding.message
+    assert [len(finding.stores), len(finding.fix.paths)] == [1, 2]
+    assert "raw-genes" not in ids(quiet(made(same, stores(names, names)), layers_keys="raw.X"))
+    assert "raw-genes" not in ids(quiet(made(other, stores(names, names[::-1]))))
+
+
+def test_widths_of_raw(tmp_path):
     stores = []
     for k in (3, 4):
         raw = ad.AnnData(counts(1)[:, :k])
