@@ -1,0 +1,131 @@
+"""Figures of labels: by store, and two of them against each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.patches import Patch
+
+from mappedviz.plots.drawing import (
+    MOST_STORES,
+    NAME_LENGTH,
+    PLAIN,
+    ThemeName,
+    bar_values,
+    drawable,
+    finish,
+    legend,
+    name_rows,
+    start,
+    store_style,
+)
+from mappedviz.text.colours import ink_on
+from mappedviz.text.display import names, quantity, share
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from mappedviz.audits.tables.labels import LabelTable
+
+
+def plot_categories(
+    labels: LabelTable,
+    ax: Axes | None = None,
+    *,
+    top_n: int = 25,
+    shares: bool = False,
+    theme: ThemeName = "auto",
+) -> Axes:
+    """Draw cells of each label, stacked by store.
+
+    Parameters
+    ----------
+    labels
+        ``audit.labels(key)``: its ``counts``, ``missing`` and ``absent`` are drawn.
+    ax, top_n, theme
+        As for :func:`plot_shapes`; the most frequent labels come first, all others are one bar.
+    shares
+        Draw the share of every store in each label, instead of numbers of cells.
+
+    Returns
+    -------
+    Axes
+        One bar per label and one segment per store: eight colours, the same eight hatched for
+        the next stores, grey for all others together.
+    """
+    bars = labels.bars(top_n)
+    counts = np.array([of_stores for _, of_stores in bars], dtype=np.float64)
+    counts = counts.reshape(len(bars), len(labels.stores))
+    sums = counts.sum(axis=1)
+    order = np.argsort(-counts.sum(axis=0), kind="stable")
+    plain = len(labels.stores) <= MOST_STORES
+    # In the order of the table, so that a store has the same colour wherever it is drawn.
+    own = np.sort(order if plain else order[: MOST_STORES - 1])
+    ax, look = start(ax, rows=len(counts), theme=theme)
+    scale = np.where(sums > 0, sums, 1.0) if shares else np.ones(len(sums))
+    left = np.zeros(len(counts))
+    titles = names([labels.stores[i] for i in own], NAME_LENGTH)
+    styles = [store_style(place, look) for place in range(len(own))]
+    segments = list(zip(counts[:, own].T, styles, titles, strict=True))
+    if not plain:
+        others = counts[:, order[MOST_STORES - 1 :]]
+        style: dict[str, Any] = {"facecolor": look.nothing, "edgecolor": look.paper}
+        segments.append((others.sum(axis=1), style, f"other ({others.shape[1]:,} stores)"))
+    for values, style, _ in segments:
+        ax.barh(np.arange(len(bars)), values / scale, left=left, height=0.72, linewidth=0, **style)
+        left += values / scale
+    bar_values(ax, left if shares else sums, [quantity(value) for value in sums], look)
+    name_rows(ax, [name for name, _ in bars], look)
+    what, unit = ("share of each store", share) if shares else ("cells", PLAIN)
+    finish(ax, look, title=f"{what} by {names([labels.key], 40)[0]}", unit=unit)
+    if shares:
+        ax.set_xlim(0, 1.15)
+    if len(segments) > 1:
+        legend(ax, [Patch(label=title, **style) for _, style, title in segments], look)
+    return ax
+
+
+def plot_batch_by_label(
+    crosstab: pd.DataFrame, ax: Axes | None = None, *, top_n: int = 30, theme: ThemeName = "auto"
+) -> Axes:
+    """Draw labels by batch: where the two are confounded, one colour fills a row.
+
+    Parameters
+    ----------
+    crosstab
+        Cells by label (rows) and batch or store (columns).
+    ax, top_n, theme
+        As for :func:`plot_shapes`; of labels and of batches the most frequent are shown.
+
+    Returns
+    -------
+    Axes
+        An image of the share of each batch in each label; numbers of cells where they fit.
+    """
+    by_row = crosstab.sum(axis=1).to_numpy(dtype=np.float64)
+    by_column = crosstab.sum(axis=0).to_numpy(dtype=np.float64)
+    rows = np.argsort(-by_row, kind="stable")[:top_n]
+    columns = np.argsort(-by_column, kind="stable")[:top_n]
+    counts = crosstab.iloc[rows, columns].to_numpy(dtype=np.float64)
+    fractions = counts / np.where(by_row[rows] > 0, by_row[rows], 1.0)[:, None]
+    ax, look = start(ax, rows=1.15 * len(rows) + 2, theme=theme)
+    ramp = LinearSegmentedColormap.from_list("share", [look.paper, look.accent])
+    ax.imshow(fractions, cmap=ramp, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    for (i, j), n in np.ndenumerate(counts):
+        if n and counts.size <= 300:
+            ink = ink_on(to_rgb(ramp(float(fractions[i, j]))))
+            ax.text(j, i, quantity(n), ha="center", va="center", fontsize=8, color=ink)
+    left = {"labels": len(by_row) - len(rows), "batches": len(by_column) - len(columns)}
+    hidden = [f"{n:,} {what}" for what, n in left.items() if n]
+    title = "cells by label and batch; colour: share of the label"
+    title += f" (not shown: {' and '.join(hidden)})" if hidden else ""
+    finish(ax, look, title=title, grid=None)
+    name_rows(ax, crosstab.index[rows], look, image=True)
+    ax.set_xticks(np.arange(len(columns)))
+    style: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+    texts = drawable(names(crosstab.columns[columns], 24))
+    ax.set_xticklabels(texts, color=look.ink, parse_math=False, **style)
+    return ax
