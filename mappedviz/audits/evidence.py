@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mappedviz._types import Array, lazy
+from mappedviz.audits.cells.drawn import StoreCells
+from mappedviz.audits.cells.reader import CellReader
 from mappedviz.audits.judge import judge
 from mappedviz.audits.tables.crosstabs import crosstab
 from mappedviz.audits.tables.genes import Coverage, coverage_of
@@ -129,6 +131,17 @@ class Evidence:
     def library_sizes(self, key: str = "X") -> pd.DataFrame:
         """See :func:`~mappedviz.audits.tables.stores.library_sizes`."""
         return library_sizes(self.scans, key, self.names)
+
+    @lazy
+    def cells(self) -> CellReader:
+        """Tables of cells, of which some are read again."""
+        stores = [
+            StoreCells(name, scan, kept)
+            for (name, scan), kept in zip(self.used, self.rows.kept, strict=True)
+        ]
+        # A label that no store has is a finding; cells are shown without it.
+        has_label = self.label is not None and self.has(self.label)
+        return CellReader(stores, self.recipe, self.label if has_label else None)
 
     @lazy
     def rows(self) -> RowMap:

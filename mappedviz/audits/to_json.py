@@ -16,6 +16,7 @@ from mappedviz.recipe.weights import scheme_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mappedviz.audits.cells.reader import CellReader
     from mappedviz.audits.evidence import Evidence
     from mappedviz.audits.tables.weights import WeightTable
     from mappedviz.recipe.recipe import Recipe
@@ -112,6 +113,11 @@ class SavedEvidence:
     def library_sizes(self, key: str = "X") -> pd.DataFrame:
         """Needs the sampled rows, which are not saved."""
         self._not_saved(f"the sampled rows of {key!r}")
+
+    @property
+    def cells(self) -> CellReader:
+        """Needs the stores, which are not opened."""
+        self._not_saved("cells")
 
     def _not_saved(self, what: str) -> NoReturn:
         raise RecipeError(
