@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mappedviz._types import Array, lazy
-from mappedviz.audits.cells.drawn import StoreCells
+from mappedviz.audits.cells.drawn import STORE, StoreCells
 from mappedviz.audits.cells.reader import CellReader
 from mappedviz.audits.judge import judge
 from mappedviz.audits.tables.crosstabs import crosstab
@@ -315,9 +315,17 @@ class Evidence:
 
         return parts_by_recipe(recipe, len(self.rows), self.merged, chances)
 
-    def crosstab(self, rows: str, columns: str) -> pd.DataFrame:
-        """Rows with each pair of labels of two obs keys: DataFrame of int."""
-        return crosstab(self.merged(rows), self.merged(columns), (rows, columns))
+    def crosstab(
+        self, rows: str, columns: str, top_n: int | None = None, *, missing: bool = False
+    ) -> pd.DataFrame:
+        """Rows with each pair of labels of two obs keys, or of one and ``"store"``: DataFrame of int."""
+        sides = [self.store_labels if key == STORE else self.merged(key) for key in (rows, columns)]
+        return crosstab(sides[0], sides[1], (rows, columns), top_n=top_n, missing=missing)
+
+    @lazy
+    def store_labels(self) -> Labels:
+        """The names of the used stores as labels of all rows."""
+        return Labels(self.rows.store_of_rows(), tuple(name for name, _ in self.used))
 
     @lazy
     def shared_cells(self) -> pd.DataFrame:

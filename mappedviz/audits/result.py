@@ -160,9 +160,29 @@ class Audit:
         """The schemes side by side: see :func:`mappedviz.audits.compare_schemes`."""
         return compare_schemes(self.weights(keys).table["n"].to_numpy(), scaler)
 
-    def crosstab(self, rows: str, columns: str) -> pd.DataFrame:
-        """Rows with each pair of labels of two obs keys: DataFrame of int."""
-        return self._tables.crosstab(rows, columns)
+    def crosstab(
+        self, rows: str, columns: str, top_n: int | None = None, *, missing: bool = False
+    ) -> pd.DataFrame:
+        """Rows with each pair of labels of two obs keys: DataFrame of int.
+
+        Parameters
+        ----------
+        rows, columns
+            Obs keys; ``"store"`` is the store.
+        top_n
+            Most labels per side, the most frequent first; all others are summed up as "other".
+            Default: all labels, sorted.
+        missing
+            Count rows without a label, too, as the last row and the last column.
+
+        Examples
+        --------
+        >>> import mappedviz as mv
+        >>> audit = mv.audit("notebooks/data/*.h5ad", label="cell_type", progress=False)
+        >>> audit.crosstab("cell_type", "store", missing=True).sum(axis=1).to_dict()
+        {'CD4_T': 250, 'CD8_T': 250, '(missing)': 1700}
+        """
+        return self._tables.crosstab(rows, columns, top_n, missing=missing)
 
     def library_sizes(self, key: str = "X") -> pd.DataFrame:
         """Depth of sampled rows: DataFrame store, total, genes."""

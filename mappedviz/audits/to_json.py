@@ -106,7 +106,9 @@ class SavedEvidence:
         """Needs the names of the genes, which are not saved."""
         self._not_saved("the genes of each store")
 
-    def crosstab(self, rows: str, columns: str) -> pd.DataFrame:
+    def crosstab(
+        self, rows: str, columns: str, top_n: int | None = None, *, missing: bool = False
+    ) -> pd.DataFrame:
         """Needs the rows, which are not saved."""
         self._not_saved(f"{rows!r} by {columns!r}")
 
