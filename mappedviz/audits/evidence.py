@@ -14,6 +14,7 @@ from mappedviz.audits.judge import judge
 from mappedviz.audits.tables.crosstabs import crosstab
 from mappedviz.audits.tables.genes import Coverage, coverage_of
 from mappedviz.audits.tables.labels import LabelTable, column_labels, label_table
+from mappedviz.audits.tables.samples import obs_browser, sample_columns, sample_sheet
 from mappedviz.audits.tables.stores import display_names, library_sizes, obs_schema, stores_table
 from mappedviz.audits.tables.transposed import transposed_stores
 from mappedviz.audits.tables.weights import WeightTable, weights_of
@@ -127,6 +128,33 @@ class Evidence:
     def obs_schema(self) -> pd.DataFrame:
         """See :func:`~mappedviz.audits.tables.stores.obs_schema`."""
         return obs_schema(self.scans, self.names)
+
+    @lazy
+    def obs_browser(self) -> pd.DataFrame:
+        """See :func:`~mappedviz.audits.tables.samples.obs_browser`."""
+        return obs_browser(self.scans, self.names)
+
+    def sample_sheet(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """See :func:`~mappedviz.audits.tables.samples.sample_sheet`.
+
+        Raises
+        ------
+        MissingKeyError
+            No store has one of the columns.
+        """
+        if columns is None:
+            columns = sample_columns([scan for _, scan in self.used])
+        for key in columns:
+            self._check_key(key)
+        return sample_sheet(self.names, columns, self.labels)
+
+    def _check_key(self, key: str) -> None:
+        if not self.has(key):
+            raise MissingKeyError(
+                f"none of the {len(self.readable)} stores has this obs column",
+                key=key,
+                remedy="See audit.obs_schema for what there is.",
+            )
 
     def library_sizes(self, key: str = "X") -> pd.DataFrame:
         """See :func:`~mappedviz.audits.tables.stores.library_sizes`."""
@@ -242,12 +270,7 @@ class Evidence:
         several = [self._key(keys)] if keys is None or isinstance(keys, str) else list(keys)
         chosen = scheme_of(scheme, scaler)
         for key in several:
-            if not self.has(key):
-                raise MissingKeyError(
-                    f"none of the {len(self.readable)} stores has this obs column",
-                    key=key,
-                    remedy="See audit.obs_schema for what there is.",
-                )
+            self._check_key(key)
         if len(several) == 1:
             return weights_of(self.labels(several[0]), self.recipe, chosen, scaler)
         merged = Labels.combine(

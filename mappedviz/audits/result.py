@@ -125,6 +125,44 @@ class Audit:
         """The obs columns of each store: see :func:`mappedviz.audits.obs_schema`."""
         return self._tables.obs_schema
 
+    @property
+    def obs_browser(self) -> pd.DataFrame:
+        """The obs columns of all stores, with numbers of values and examples.
+
+        One row per column: ``n_stores``, ``stores``, ``dtypes``, ``missing`` (per cent), ``fewest`` and ``most``
+        values in a store, ``examples``. Columns that most stores have come first.
+        """
+        return self._tables.obs_browser
+
+    def sample_sheet(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """One row per store and one column per obs key: its value there, or how many it has.
+
+        Parameters
+        ----------
+        columns
+            Obs keys; default: those that have few values in each store, such as donor, tissue,
+            assay, sex, disease.
+
+        Returns
+        -------
+        DataFrame
+            The value if all cells of a store have the same one, words such as ``"3 values"``, None where
+            the store has none.
+
+        Raises
+        ------
+        MissingKeyError
+            No store has one of the columns.
+
+        Examples
+        --------
+        >>> import mappedviz as mv
+        >>> audit = mv.audit("notebooks/data/*.h5ad", progress=False)
+        >>> audit.sample_sheet(["cell_type"])["cell_type"].tolist()
+        [None, '2 values', None]
+        """
+        return self._tables.sample_sheet(columns)
+
     def labels(self, key: str | None = None) -> LabelTable:
         """Rows per class and store: see :class:`mappedviz.audits.LabelTable`.
 

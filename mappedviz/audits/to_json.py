@@ -9,6 +9,7 @@ import numpy as np
 
 from mappedviz.audits.tables.genes import Coverage
 from mappedviz.audits.tables.labels import LabelTable
+from mappedviz.audits.tables.samples import sample_sheet
 from mappedviz.audits.tables.weights import weights_of
 from mappedviz.errors import MissingKeyError, RecipeError
 from mappedviz.recipe.weights import scheme_of
@@ -115,6 +116,16 @@ class SavedEvidence:
     def library_sizes(self, key: str = "X") -> pd.DataFrame:
         """Needs the sampled rows, which are not saved."""
         self._not_saved(f"the sampled rows of {key!r}")
+
+    @property
+    def obs_browser(self) -> pd.DataFrame:
+        """Needs the values of obs, which are not saved."""
+        self._not_saved("the values of obs columns")
+
+    def sample_sheet(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """As :meth:`Evidence.sample_sheet`, for the keys of the audit."""
+        keys = list(self._labels) if columns is None else columns
+        return sample_sheet([str(name) for name in self.stores.index], keys, self.labels)
 
     @property
     def cells(self) -> CellReader:
