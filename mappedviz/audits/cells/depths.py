@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -58,7 +58,7 @@ class CellStats:
     def quantiles(self) -> pd.DataFrame:
         """DataFrame store × (measure, quantile): 0.05, 0.25, 0.5, 0.75 and 0.95; NaN where not known."""
         grouped = self.table.groupby("store", observed=False, sort=False)[list(MEASURES)]
-        found: pd.DataFrame = grouped.quantile(list(QUANTILES)).unstack()
+        found = cast("pd.DataFrame", grouped.quantile(np.array(QUANTILES)).unstack())
         found.columns.names = ["measure", "quantile"]
         return found
 

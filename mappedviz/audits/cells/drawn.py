@@ -24,14 +24,17 @@ if TYPE_CHECKING:
 
 #: The key that stands for the store itself.
 STORE = "store"
-BLOCK = 8  # neighbouring cells that are drawn together: a chunk holds many
+_SPOTS = 150  # where cells are drawn together with their neighbours: a chunk holds many
+_BLOCK = (8, 32)  # cells, at least and at most
 _FEW_NUMBERS = 50  # distinct ones, which are labels rather than a scale
 
 
-def drawn_rows(n_rows: int, n: int, seed: int = 0, block: int = BLOCK) -> Array:
+def drawn_rows(n_rows: int, n: int, seed: int = 0, block: int | None = None) -> Array:
     """Numbers of about `n` rows at most, ascending: neighbours by the block, spread evenly.
 
-    Which ones depends on the number of rows and on the seed only.
+    A block has 8 to 32 rows, the more the more rows are drawn.
+
+    Which ones they are depends on the number of rows and on the seed only.
 
     Examples
     --------
@@ -44,7 +47,7 @@ def drawn_rows(n_rows: int, n: int, seed: int = 0, block: int = BLOCK) -> Array:
         return np.arange(n_rows)
     if n < 1:
         return np.empty(0, dtype=np.int64)
-    block = min(block, n)
+    block = min(n, min(max(n // _SPOTS, _BLOCK[0]), _BLOCK[1]) if block is None else block)
     bounds = np.linspace(0, n_rows, n // block + 1).astype(np.int64)
     free = np.maximum(np.diff(bounds) - block, 0)
     starts = bounds[:-1] + np.random.default_rng(seed).integers(0, free + 1)
@@ -107,7 +110,7 @@ def store_column(stores: Sequence[StoreCells], rows: Sequence[Array]) -> pd.Cate
     import pandas as pd
 
     codes = np.repeat(np.arange(len(stores)), [len(some) for some in rows])
-    return pd.Categorical.from_codes(codes, [one.name for one in stores])  # type: ignore[arg-type]
+    return pd.Categorical.from_codes(codes, pd.Index([one.name for one in stores], dtype=object))
 
 
 def values_of(
