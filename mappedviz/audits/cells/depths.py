@@ -57,9 +57,14 @@ class CellStats:
     @property
     def quantiles(self) -> pd.DataFrame:
         """DataFrame store × (measure, quantile): 0.05, 0.25, 0.5, 0.75 and 0.95; NaN where not known."""
-        grouped = self.table.groupby("store", observed=False, sort=False)[list(MEASURES)]
+        import pandas as pd
+
+        # By number: pandas cannot hash every name that a file may have.
+        grouped = self.table[list(MEASURES)].groupby(self.table["store"].cat.codes.to_numpy())
         found = cast("pd.DataFrame", grouped.quantile(np.array(QUANTILES)).unstack())
-        found.columns.names = ["measure", "quantile"]
+        columns = pd.MultiIndex.from_product([MEASURES, QUANTILES], names=["measure", "quantile"])
+        found = found.reindex(range(len(self.stores))).reindex(columns=columns)
+        found.index = self.stores.index
         return found
 
     @property

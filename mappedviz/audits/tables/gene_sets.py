@@ -147,7 +147,8 @@ def histogram_of(at_least: Array, most: int) -> pd.DataFrame:
     at_least
         Genes that at least 1, 2, … stores have.
     most
-        Number of bins. Genes of one store and genes of all stores always have a bin of their own.
+        Number of bins. They begin at the least number that any gene has; that one and the number of
+        all stores always have a bin of their own.
 
     Returns
     -------
@@ -163,13 +164,13 @@ def histogram_of(at_least: Array, most: int) -> pd.DataFrame:
     """
     import pandas as pd
 
-    n = len(at_least)
-    if n <= max(most, 3):
-        edges = np.arange(1, n + 2)
-    else:
-        inner = np.linspace(2, n, max(most - 2, 1) + 1)
-        edges = np.unique(np.concatenate([[1], np.ceil(inner).astype(np.int64), [n + 1]]))
     reached = np.append(np.asarray(at_least, dtype=np.int64), 0)
+    n = len(at_least)
+    first = 1 + int(np.argmax(reached[:-1] > reached[1:])) if n else 1
+    if n - first < max(most, 3):
+        edges = np.arange(first, n + 2)
+    else:
+        inner = np.linspace(first + 1, n, max(most - 2, 1) + 1)
+        edges = np.unique(np.concatenate([[first], np.ceil(inner).astype(np.int64), [n + 1]]))
     low, high = edges[:-1], edges[1:] - 1
-    counts = reached[low - 1] - reached[high]
-    return pd.DataFrame({"low": low, "high": high, "n_genes": counts})
+    return pd.DataFrame({"low": low, "high": high, "n_genes": reached[low - 1] - reached[high]})

@@ -301,7 +301,8 @@ class Coverage:
         Parameters
         ----------
         most
-            Number of bins. Genes of one store and genes of all stores always have a bin of their own.
+            Number of bins. They begin at the least number that any gene has; that one and the number
+            of all stores always have a bin of their own.
 
         Returns
         -------

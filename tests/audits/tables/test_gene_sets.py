@@ -85,7 +85,8 @@ def test_a_histogram_has_all_genes(exactly, most):
     at_least = np.cumsum(exactly[::-1])[::-1]
     table = histogram_of(at_least, most)
     assert table["n_genes"].sum() == sum(exactly)
-    assert table["low"].tolist() == [1, *(table["high"][:-1] + 1)][: len(table)]
+    first = next((k for k, n in enumerate(exactly, 1) if n), 1)
+    assert table["low"].tolist() == [first, *(table["high"][:-1] + 1)][: len(table)]
     assert len(table) <= max(most, 3)
     for row in table.itertuples():
         assert row.n_genes == sum(exactly[row.low - 1 : row.high])
