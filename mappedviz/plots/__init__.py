@@ -12,15 +12,17 @@ in the module of its subject, a line below, and a block in the gallery; what fig
 
 from __future__ import annotations
 
-from mappedviz.plots.depth import plot_library_sizes
+from mappedviz.plots.cells import plot_embedding, plot_expression
+from mappedviz.plots.depth import plot_cell_stats, plot_library_sizes
 from mappedviz.plots.drawing import MOST_STORES, contrast
 from mappedviz.plots.genes import (
     plot_coverage_curve,
+    plot_intersections,
     plot_leave_one_out,
     plot_measured,
     plot_patterns,
 )
-from mappedviz.plots.labels import plot_batch_by_label, plot_categories
+from mappedviz.plots.labels import plot_batch_by_label, plot_categories, plot_crosstab
 from mappedviz.plots.pictures import AxesInNotebook, render
 from mappedviz.plots.stores import plot_shapes
 from mappedviz.plots.weights import plot_drawn, plot_weights
@@ -35,8 +37,13 @@ __all__ = [
     "contrast",
     "plot_batch_by_label",
     "plot_categories",
+    "plot_cell_stats",
     "plot_coverage_curve",
+    "plot_crosstab",
     "plot_drawn",
+    "plot_embedding",
+    "plot_expression",
+    "plot_intersections",
     "plot_leave_one_out",
     "plot_library_sizes",
     "plot_measured",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb, to_rgba
+from matplotlib.colors import to_hex, to_rgb, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Rectangle
@@ -19,7 +19,7 @@ from mappedviz._types import Array
 from mappedviz.plots.pictures import AxesInNotebook
 from mappedviz.text import colours
 from mappedviz.text.colours import DARK, LIGHT, OKABE_ITO, Theme, ink_on, theme_on
-from mappedviz.text.display import names
+from mappedviz.text.display import differing, names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,12 +67,19 @@ def contrast(one: Any, other: Any) -> float:
 
 
 def draw_bars(
-    ax: Axes, look: Theme, rows: Iterable[Any], values: Array, texts: Iterable[str], **style: Any
+    ax: Axes,
+    look: Theme,
+    rows: Iterable[Any],
+    values: Array,
+    texts: Iterable[str],
+    *,
+    stores: bool = False,
+    **style: Any,
 ) -> None:
     """Draw one bar per row, its name before and its number behind it."""
     bars = ax.barh(np.arange(len(values)), values, height=0.72, linewidth=0, **style)
     bar_values(ax, np.array([bar.get_x() + bar.get_width() for bar in bars]), texts, look)
-    name_rows(ax, rows, look)
+    name_rows(ax, rows, look, stores=stores)
 
 
 def bar_values(ax: Axes, ends: Array, texts: Iterable[str], look: Theme, dy: float = 0) -> None:
@@ -86,9 +93,11 @@ def bar_values(ax: Axes, ends: Array, texts: Iterable[str], look: Theme, dy: flo
     ax.set_xlim(0, top * (1.12 + 0.012 * longest) or 1.0)
 
 
-def name_rows(ax: Axes, rows: Iterable[Any], look: Theme, *, image: bool = False) -> None:
-    """Name the rows, first row on top."""
-    texts = names(rows, NAME_LENGTH)
+def name_rows(
+    ax: Axes, rows: Iterable[Any], look: Theme, *, image: bool = False, stores: bool = False
+) -> None:
+    """Name the rows, first row on top; names of stores without what all of them share."""
+    texts = differing(list(rows), NAME_LENGTH) if stores else names(rows, NAME_LENGTH)
     ax.set_yticks(np.arange(len(texts)))
     ax.set_yticklabels(drawable(texts), color=look.ink, parse_math=False)
     if not image:
@@ -119,10 +128,10 @@ def write(ax: Axes, text: str, at: Any, offset: tuple[float, float], **style: An
     ax.annotate(text, at, xytext=offset, textcoords="offset points", parse_math=False, **style)
 
 
-def note(ax: Axes, text: str, look: Theme) -> None:
-    """Write a remark below an axes."""
+def note(ax: Axes, text: str, look: Theme, below: float = 24) -> None:
+    """Write a remark below an axes, so many points."""
     style: dict[str, Any] = {"va": "top", "fontsize": 8, "color": look.muted}
-    write(ax, text, (0, 0), (0, -24), xycoords="axes fraction", **style)
+    write(ax, text, (0, 0), (0, -below), xycoords="axes fraction", **style)
 
 
 def legend(ax: Axes, handles: Sequence[Any], look: Theme) -> None:
@@ -142,6 +151,38 @@ def store_style(place: int, look: Theme) -> dict[str, Any]:
     if place < len(OKABE_ITO):
         return {"facecolor": colour, "edgecolor": look.paper}
     return {"facecolor": colour, "edgecolor": ink_on(to_rgb(colour)), "hatch": HATCH}
+
+
+def label_colours(n: int) -> list[str]:
+    """Return colours of the first labels: the eight but grey, then the same ones darker.
+
+    Examples
+    --------
+    >>> label_colours(2), len(set(label_colours(30)))
+    (['#0072b2', '#e69f00'], 14)
+    """
+    plain = OKABE_ITO[:-1]
+    darker = [to_hex(0.55 * np.array(to_rgb(colour))) for colour in plain]
+    return [*plain, *darker][:n]
+
+
+def boxes(ax: Axes, look: Theme, quantiles: Array, colours: Sequence[str]) -> None:
+    """Draw one box per row: a line between the ends, a box between the quartiles, a mark at the median.
+
+    Parameters
+    ----------
+    ax, look
+        The axes and its theme.
+    quantiles
+        float64 (n_rows, 5), ascending; NaN for no box.
+    colours
+        Of each row.
+    """
+    y = np.arange(len(quantiles))
+    low, q1, median, q3, high = quantiles.reshape(-1, 5).T
+    ax.hlines(y, low, high, color=look.muted, linewidth=1)
+    ax.barh(y, q3 - q1, left=q1, height=0.6, color=list(colours), alpha=0.85)
+    ax.plot(median, y, linestyle="none", marker="|", markersize=11, color=look.ink)
 
 
 def drawable(texts: Sequence[str]) -> list[str]:

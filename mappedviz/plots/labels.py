@@ -22,13 +22,17 @@ from mappedviz.plots.drawing import (
     store_style,
 )
 from mappedviz.text.colours import ink_on
-from mappedviz.text.display import names, quantity, share
+from mappedviz.text.display import Words, differing, names, quantity, share
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from mappedviz._types import Array
     from mappedviz.audits.tables.labels import LabelTable
+
+_MOST_NUMBERS = 300
+_MOST_NUMBERS_PER_ROW = 15
 
 
 def plot_categories(
@@ -67,7 +71,7 @@ def plot_categories(
     ax, look = start(ax, rows=len(counts), theme=theme)
     scale = np.where(sums > 0, sums, 1.0) if shares else np.ones(len(sums))
     left = np.zeros(len(counts))
-    titles = names([labels.stores[i] for i in own], NAME_LENGTH)
+    titles = differing([labels.stores[i] for i in own], NAME_LENGTH)
     styles = [store_style(place, look) for place in range(len(own))]
     segments = list(zip(counts[:, own].T, styles, titles, strict=True))
     if not plain:
@@ -109,23 +113,80 @@ def plot_batch_by_label(
     by_column = crosstab.sum(axis=0).to_numpy(dtype=np.float64)
     rows = np.argsort(-by_row, kind="stable")[:top_n]
     columns = np.argsort(-by_column, kind="stable")[:top_n]
-    counts = crosstab.iloc[rows, columns].to_numpy(dtype=np.float64)
-    fractions = counts / np.where(by_row[rows] > 0, by_row[rows], 1.0)[:, None]
-    ax, look = start(ax, rows=1.15 * len(rows) + 2, theme=theme)
-    ramp = LinearSegmentedColormap.from_list("share", [look.paper, look.accent])
-    ax.imshow(fractions, cmap=ramp, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    for (i, j), n in np.ndenumerate(counts):
-        if n and counts.size <= 300:
-            ink = ink_on(to_rgb(ramp(float(fractions[i, j]))))
-            ax.text(j, i, quantity(n), ha="center", va="center", fontsize=8, color=ink)
     left = {"labels": len(by_row) - len(rows), "batches": len(by_column) - len(columns)}
     hidden = [f"{n:,} {what}" for what, n in left.items() if n]
     title = "cells by label and batch; colour: share of the label"
     title += f" (not shown: {' and '.join(hidden)})" if hidden else ""
+    return _matrix(crosstab.iloc[rows, columns], by_row[rows], title, ax, theme)
+
+
+def plot_crosstab(
+    crosstab: pd.DataFrame, ax: Axes | None = None, *, top_n: int = 30, theme: ThemeName = "auto"
+) -> Axes:
+    """Draw the numbers of cells of two keys: where they are confounded, one colour fills a row.
+
+    Parameters
+    ----------
+    crosstab
+        ``audit.crosstab(a, b, top_n=…, missing=True)``, or any table of numbers of cells.
+    ax, theme
+        As for :func:`plot_shapes`.
+    top_n
+        Most rows and columns to show: the first ones, and those for other and missing labels.
+
+    Returns
+    -------
+    Axes
+        An image of the share of each column in each row; numbers of cells where they fit. Rows and columns for
+        other and missing labels are behind a line.
+    """
+    (rows, n_rows), (columns, n_columns) = (
+        _first(axis, top_n) for axis in (crosstab.index, crosstab.columns)
+    )
+    by_row = crosstab.sum(axis=1).to_numpy(dtype=np.float64)[rows]
+    keys = names([crosstab.index.name or "rows", crosstab.columns.name or "columns"], 24)
+    title = f"cells by {keys[0]} and {keys[1]}; colour: share of the row"
+    left = (len(crosstab.index) - len(rows), len(crosstab.columns) - len(columns))
+    hidden = [f"{n:,} {what}" for n, what in zip(left, ("rows", "columns"), strict=True) if n]
+    title += f" (not shown: {' and '.join(hidden)})" if hidden else ""
+    ax = _matrix(crosstab.iloc[rows, columns], by_row, title, ax, theme)
+    line = {"color": ax.yaxis.get_ticklabels()[0].get_color() if len(rows) else "k", "linewidth": 1}
+    if 0 < n_rows < len(rows):
+        ax.axhline(n_rows - 0.5, **line)
+    if 0 < n_columns < len(columns):
+        ax.axvline(n_columns - 0.5, **line)
+    return ax
+
+
+def _first(axis: pd.Index[Any], top_n: int) -> tuple[Array, int]:
+    """Places of the first labels and of what is no label; how many labels these are."""
+    own = np.array([not isinstance(one, Words) for one in axis], dtype=bool)
+    labels = np.flatnonzero(own)[:top_n]
+    return np.concatenate([labels, np.flatnonzero(~own)]), len(labels)
+
+
+def _matrix(
+    table: pd.DataFrame, by_row: Array, title: str, ax: Axes | None, theme: ThemeName
+) -> Axes:
+    """Draw the share of each column in each row, with the numbers where they fit."""
+    counts = table.to_numpy(dtype=np.float64)
+    fractions = counts / np.where(by_row > 0, by_row, 1.0)[:, None]
+    ax, look = start(ax, rows=1.15 * len(table) + 2, theme=theme)
+    ramp = LinearSegmentedColormap.from_list("share", [look.paper, look.accent])
+    if counts.size:  # there is no image of nothing
+        ax.imshow(fractions, cmap=ramp, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    if counts.size <= _MOST_NUMBERS and table.shape[1] <= _MOST_NUMBERS_PER_ROW:
+        for (i, j), n in np.ndenumerate(counts):
+            if n:
+                ink = ink_on(to_rgb(ramp(float(fractions[i, j]))))
+                ax.text(j, i, quantity(n), ha="center", va="center", fontsize=8, color=ink)
     finish(ax, look, title=title, grid=None)
-    name_rows(ax, crosstab.index[rows], look, image=True)
-    ax.set_xticks(np.arange(len(columns)))
+    name_rows(ax, table.index, look, image=True, stores=table.index.name == "store")
+    ax.set_xticks(np.arange(table.shape[1]))
     style: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
-    texts = drawable(names(crosstab.columns[columns], 24))
+    if table.shape[1] > _MOST_NUMBERS_PER_ROW:
+        style |= {"rotation": 90, "va": "center"}
+    shorten = differing if table.columns.name == "store" else names
+    texts = drawable(shorten(list(table.columns), 24))
     ax.set_xticklabels(texts, color=look.ink, parse_math=False, **style)
     return ax

@@ -56,7 +56,7 @@ def plot_shapes(
     ):
         values = pd.to_numeric(some[column], errors="coerce").to_numpy(np.float64, na_value=np.nan)
         texts = ["cannot be read" if np.isnan(n) else quantity(n) for n in values]
-        draw_bars(one, look, some.index, np.nan_to_num(values), texts, color=colour)
+        draw_bars(one, look, some.index, np.nan_to_num(values), texts, color=colour, stores=True)
         finish(one, look, title=title)
     genes.tick_params(labelleft=False)
     if hidden := len(stores) - len(some):

@@ -7,9 +7,12 @@ from matplotlib.text import Text
 from mappedviz import plots
 from tests.hostile import (
     HOSTILE,
+    cell_stats_table,
     coverage_table,
     crossed,
     depths,
+    embedding_table,
+    expression_table,
     label_counts,
     stores_table,
     weight_table,
@@ -38,6 +41,17 @@ DRAWINGS = {
     ),
     "weights": lambda names, **o: plots.plot_weights(weight_table([*HOSTILE, *CLASSES]), **o),
     "batches": lambda names, **o: plots.plot_batch_by_label(crossed(names, HOSTILE), **o),
+    "crosstab": lambda names, **o: plots.plot_crosstab(crossed(names, HOSTILE), **o),
+    "intersections": lambda names, **o: plots.plot_intersections(coverage_table(names), **o),
+    "histogram": lambda names, **o: plots.plot_intersections(
+        coverage_table([*names, *(f"s{i}" for i in range(20))]), **o
+    ),
+    "embedding": lambda names, **o: plots.plot_embedding(embedding_table(names, HOSTILE), **o),
+    "cell_stats": lambda names, **o: plots.plot_cell_stats(cell_stats_table(names), **o),
+    "expression": lambda names, **o: plots.plot_expression(expression_table(names, HOSTILE), **o),
+    "expression_by_store": lambda names, **o: plots.plot_expression(
+        expression_table(names, HOSTILE), by="store", **o
+    ),
     "library_sizes": lambda names, **o: plots.plot_library_sizes(depths(names), **o),
 }
 

@@ -1,5 +1,6 @@
 """Figures of genes."""
 
+import numpy as np
 import pytest
 
 from mappedviz import plots
@@ -53,3 +54,35 @@ def test_patterns_and_the_rest_are_all_genes():
     assert rows_of(ax)[-1] == f"other ({coverage.n_patterns - 3} more patterns)"
     everything = plots.plot_patterns(coverage, top_n=1000)
     assert len(widths(everything)) == coverage.n_patterns
+
+
+def test_intersections_are_a_matrix_of_patterns():
+    coverage = coverage_table(STORES)
+    ax = plots.plot_intersections(coverage, top_n=5)
+    bars = ax.get_figure(root=True).axes[-1]
+    assert [bar.get_height() for bar in bars.patches] == coverage.patterns["n_genes"].tolist()[:5]
+    sizes = coverage.table["n_vars"].tolist()
+    assert rows_of(ax) == [f"{name} ({n})" for name, n in zip(STORES, sizes, strict=True)]
+    rows = {name: i for i, name in enumerate(STORES)}
+    dots = [np.asarray(one.get_offsets()) for one in ax.collections[1:]]
+    for place, pattern in enumerate(coverage.patterns["pattern"][:5]):
+        assert dots[place].tolist() == [
+            [place, row] for row in sorted(rows[one] for one in pattern)
+        ]
+    assert ax.texts[-1].get_text().startswith("not shown: ")
+
+
+def test_intersections_of_many_stores_are_a_histogram():
+    coverage = coverage_table([f"s{i}" for i in range(60)])
+    ax = plots.plot_intersections(coverage)
+    heights = [bar.get_height() for bar in ax.patches]
+    assert heights == coverage.histogram()["n_genes"].tolist()
+    assert sum(heights) == coverage.outer
+    assert ax.get_xticklabels()[-1].get_text() == "60"
+
+
+@pytest.mark.parametrize("stores", [[], ["only one"]], ids=["no store", "one store"])
+def test_intersections_of_few_stores(stores):
+    coverage = Coverage.of({name: ["A", "B"] for name in stores})
+    assert plots.render(plots.plot_intersections(coverage), "png")
+    assert plots.render(plots.plot_intersections(coverage, most_stores=0), "png")

@@ -7,6 +7,8 @@ from matplotlib.colors import to_hex
 
 from mappedviz import plots
 from mappedviz.audits import LabelTable
+from mappedviz.audits.tables.crosstabs import crosstab
+from mappedviz.recipe.labels import Labels
 from tests.hostile import crossed, label_counts
 from tests.plots import CLASSES, STORES, rows_of, widths
 
@@ -80,3 +82,30 @@ def test_batch_by_label_says_what_it_leaves_out():
     assert "not shown: 36 labels and 2 batches" in ax.get_title(loc="left")
     many = plots.plot_batch_by_label(crossed([f"b{i}" for i in range(20)], CLASSES))
     assert not many.texts  # 600 numbers are no picture
+
+
+def test_crosstab_has_a_line_before_what_is_no_label():
+    a = Labels(np.array([0, 0, 1, 2, -1, 3]), ("T", "B", "NK", "DC"))
+    b = Labels(np.array([0, 1, 1, 1, 0, 0]), ("x", "y"))
+    table = crosstab(a, b, ("cell_type", "donor"), top_n=2, missing=True)
+    ax = plots.plot_crosstab(table)
+    assert rows_of(ax) == ["T", "B", "other (2 more)", "(missing)"]
+    assert [line.get_ydata()[0] for line in ax.lines] == [1.5]
+    np.testing.assert_allclose(ax.images[0].get_array()[:, 0], [0.5, 0, 0.5, 1])
+    assert "cell_type and donor" in ax.get_title(loc="left")
+
+
+def test_crosstab_shows_the_first_rows_and_counts_the_others():
+    ax = plots.plot_crosstab(crossed(STORES, CLASSES), top_n=4)
+    assert ax.images[0].get_array().shape == (4, 4)
+    assert "not shown: 36 rows and 2 columns" in ax.get_title(loc="left")
+    assert plots.render(plots.plot_crosstab(crossed(STORES, CLASSES).iloc[:0]), "png")
+
+
+def test_crosstab_with_the_store_names_what_differs():
+    stores = [f"a_long_name_that_all_of_them_share_{i}.h5ad" for i in range(3)]
+    table = pd.DataFrame(
+        np.ones((2, 3), int), index=["T", "B"], columns=pd.Index(stores, name="store")
+    )
+    ax = plots.plot_crosstab(table)
+    assert [label.get_text() for label in ax.get_xticklabels()] == [f"…share_{i}" for i in range(3)]

@@ -42,8 +42,8 @@ def test_any_name_can_be_drawn(drawing, format):
 @pytest.mark.parametrize("drawing", DRAWINGS)
 def test_names_are_told_apart_and_short(drawing):
     ax = DRAWINGS[drawing](HOSTILE)
-    if drawing == "curve":
-        pytest.skip("names no store")
+    if drawing in ("curve", "histogram", "embedding"):
+        pytest.skip("names no store in rows")
     rows = rows_of(ax)
     assert len(set(rows)) == len(rows)
     assert all(0 < len(row) < 90 and "\n" not in row for row in rows)
