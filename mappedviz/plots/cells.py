@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize, to_rgba_array
+from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize, to_hex, to_rgba_array
 from matplotlib.patches import Patch
 from mpl_toolkits.axes_grid1 import make_axes_locatable  # type: ignore[import-untyped]
 
@@ -149,7 +149,7 @@ def _panels(ax: Axes, figure: Figure, n: int, n_columns: int) -> list[Axes]:
 def _scatter(panel: Axes, xy: Array, colours: Array, look: Theme) -> None:
     size = float(np.clip(3_000 / max(len(xy), 1), 0.6, 7))
     # As pixels also in SVG: ten thousands of circles are no picture but a data set.
-    panel.scatter(*xy.T, s=size, c=colours, linewidths=0, rasterized=True)
+    panel.scatter(xy[:, 0], xy[:, 1], s=size, c=colours, linewidths=0, rasterized=True)
     panel.set_facecolor("none")
     panel.set_xticks([])
     panel.set_yticks([])
@@ -187,7 +187,7 @@ def _paints(embedding: Embedding, look: Theme) -> tuple[Array, list[Patch], Scal
     palette[named, :4] = to_rgba_array(label_colours(len(named)) or [look.accent])[: len(named)]
     palette[named, 4] = 1
     handles = [
-        Patch(label=title, facecolor=palette[i, :4])
+        Patch(label=title, facecolor=to_hex(tuple(palette[i, :3].tolist())))
         for i, title in zip(named, names([categories[i] for i in named], 30), strict=True)
     ]
     if more := len(order) - len(named):
@@ -221,7 +221,7 @@ def _colour_bar(ax: Axes, scale: ScalarMappable, look: Theme) -> None:
     figure = ax.get_figure(root=True)
     assert figure is not None
     bar = figure.colorbar(scale, cax=ax.inset_axes((1.02, 0.25, 0.025, 0.5)))
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.ax.tick_params(length=0, labelsize=8, labelcolor=look.muted)
     bar.ax.yaxis.set_major_formatter(lambda value, _: PLAIN(value))
 
@@ -251,7 +251,7 @@ def plot_expression(
     by
         ``"store"``, or ``"label"`` (default, if there is one of few values).
     top_n
-        Rows to show: those with most drawn cells, by their mean.
+        Rows to show: those with most drawn cells; labels come in the order of their share.
 
     Returns
     -------
@@ -259,22 +259,14 @@ def plot_expression(
         The axes with the shares; its figure's last axes has a box per row: the line goes from the
         5th to the 95th percentile, the box has half of the cells, the mark is at the median.
     """
-    table, said = expression.table, list[str]()
-    every = list(expression.stores.index)
+    table, every = expression.table, list(expression.stores.index)
     grouped = "label" in table and table["label"].dtype.kind != "f" and by != "store"
-    scales = expression.stores["scale"].reindex(table["store"].cat.categories)
-    of_cell = scales.to_numpy()[table["store"].cat.codes.to_numpy()]
-    values, scaled = table["value"].to_numpy(np.float64), of_cell == "scaled"
-    several = [str(one) for one in dict.fromkeys(scales.dropna())]
-    if len(several) > 1:
-        said.append(f"values are on different scales: {listed(several, most=6)}")
-        if _RAW & set(several):
-            values = np.where(np.isin(of_cell, list(_RAW)), np.log1p(values), values)
-            said.append("counts are drawn as log(1 + x)")
+    values, scaled, said = _on_one_axis(expression)
     codes, rows = _groups(table["label"] if grouped else table["store"])
     if grouped and scaled.any() and not scaled.all():
         # What is not 0 is not known of z-scores, and they are not on an axis with other values.
-        left_out = [str(name) for name in scales.index[scales == "scaled"]]
+        is_scaled = (expression.stores["scale"] == "scaled").tolist()
+        left_out = [name for name, one in zip(every, is_scaled, strict=True) if one]
         said.append(f"left out, because scaled: {_listed(left_out, every)}")
         codes, values, scaled = codes[~scaled], values[~scaled], scaled[~scaled]
     n = np.bincount(codes, minlength=len(rows))
@@ -314,6 +306,23 @@ def plot_expression(
     for line, words in enumerate(said):
         note(ax, words, look, below=24 + 12 * line)
     return ax
+
+
+def _on_one_axis(expression: Expression) -> tuple[Array, Array, list[str]]:
+    """Values that may be drawn on one axis; whether they are z-scores; and what is to be said of them."""
+    scale_of = dict(zip(expression.stores.index, expression.stores["scale"], strict=True))
+    store = expression.table["store"].cat
+    scales = np.array([scale_of[name] for name in store.categories], dtype=object)
+    of_cell = scales[store.codes.to_numpy()]
+    values = expression.table["value"].to_numpy(np.float64)
+    several = [str(one) for one in dict.fromkeys(scales.tolist()) if isinstance(one, str)]
+    if len(several) < 2:
+        return values, of_cell == "scaled", []
+    said = [f"values are on different scales: {listed(several, most=6)}"]
+    if _RAW & set(several):
+        values = np.where(np.isin(of_cell.astype(str), list(_RAW)), np.log1p(values), values)
+        said.append("counts are drawn as log(1 + x)")
+    return values, of_cell == "scaled", said
 
 
 def _groups(column: pd.Series[Any]) -> tuple[Array, list[Any]]:

@@ -162,7 +162,8 @@ def label_colours(n: int) -> list[str]:
     (['#0072b2', '#e69f00'], 14)
     """
     plain = OKABE_ITO[:-1]
-    darker = [to_hex(0.55 * np.array(to_rgb(colour))) for colour in plain]
+    rgb = [to_rgb(colour) for colour in plain]
+    darker = [to_hex((0.55 * red, 0.55 * green, 0.55 * blue)) for red, green, blue in rgb]
     return [*plain, *darker][:n]
 
 

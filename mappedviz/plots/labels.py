@@ -144,17 +144,17 @@ def plot_crosstab(
         _first(axis, top_n) for axis in (crosstab.index, crosstab.columns)
     )
     by_row = crosstab.sum(axis=1).to_numpy(dtype=np.float64)[rows]
-    keys = names([crosstab.index.name or "rows", crosstab.columns.name or "columns"], 24)
+    of_axes = ((crosstab.index.name, "rows"), (crosstab.columns.name, "columns"))
+    keys = names([words if name is None else name for name, words in of_axes], 24)
     title = f"cells by {keys[0]} and {keys[1]}; colour: share of the row"
     left = (len(crosstab.index) - len(rows), len(crosstab.columns) - len(columns))
     hidden = [f"{n:,} {what}" for n, what in zip(left, ("rows", "columns"), strict=True) if n]
     title += f" (not shown: {' and '.join(hidden)})" if hidden else ""
     ax = _matrix(crosstab.iloc[rows, columns], by_row, title, ax, theme)
-    line = {"color": ax.yaxis.get_ticklabels()[0].get_color() if len(rows) else "k", "linewidth": 1}
     if 0 < n_rows < len(rows):
-        ax.axhline(n_rows - 0.5, **line)
+        ax.axhline(n_rows - 0.5, color=ax.title.get_color(), linewidth=1)
     if 0 < n_columns < len(columns):
-        ax.axvline(n_columns - 0.5, **line)
+        ax.axvline(n_columns - 0.5, color=ax.title.get_color(), linewidth=1)
     return ax
 
 
