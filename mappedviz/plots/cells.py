@@ -169,12 +169,12 @@ def _paints(embedding: Embedding, look: Theme) -> tuple[Array, list[Patch], Scal
     codes = table["label"].cat.codes.to_numpy().astype(np.int64)
     categories = list(table["label"].cat.categories)
     if embedding.by == "store":
-        colours = label_colours(len(categories))
+        colours = label_colours(len(categories), look)
         paints = np.array([to_rgba_array(colours[i % len(colours)])[0] for i in codes])
         return np.column_stack([paints.reshape(len(table), 4), np.ones(len(table))]), [], None
     times = np.bincount(codes[codes >= 0], minlength=len(categories))
     order = np.argsort(-times, kind="stable")
-    named = order[: len(label_colours(len(order)))]
+    named = order[: len(label_colours(len(order), look))]
     if len(order) == len(named) + 1:  # "other" would be a single one
         named = named[:-1]
     # The last two rows: other labels, and none; code -1 picks the last one.
@@ -184,7 +184,9 @@ def _paints(embedding: Embedding, look: Theme) -> tuple[Array, list[Patch], Scal
     palette[:, :4] = pale[np.arange(len(palette)) % len(pale)]
     palette[:, 4] = 0
     palette[-1] = np.append(to_rgba_array(look.grid)[0], -1)
-    palette[named, :4] = to_rgba_array(label_colours(len(named)) or [look.accent])[: len(named)]
+    palette[named, :4] = to_rgba_array(label_colours(len(named), look) or [look.accent])[
+        : len(named)
+    ]
     palette[named, 4] = 1
     handles = [
         Patch(label=title, facecolor=to_hex(tuple(palette[i, :3].tolist())))

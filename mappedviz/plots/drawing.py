@@ -153,8 +153,8 @@ def store_style(place: int, look: Theme) -> dict[str, Any]:
     return {"facecolor": colour, "edgecolor": ink_on(to_rgb(colour)), "hatch": HATCH}
 
 
-def label_colours(n: int) -> list[str]:
-    """Return colours of the first labels: the eight but grey, then the same ones darker.
+def label_colours(n: int, look: Theme = LIGHT) -> list[str]:
+    """Return colours of the first labels: the eight but grey, then the same ones nearer to the ink.
 
     Examples
     --------
@@ -162,9 +162,12 @@ def label_colours(n: int) -> list[str]:
     (['#0072b2', '#e69f00'], 14)
     """
     plain = OKABE_ITO[:-1]
-    rgb = [to_rgb(colour) for colour in plain]
-    darker = [to_hex((0.55 * red, 0.55 * green, 0.55 * blue)) for red, green, blue in rgb]
-    return [*plain, *darker][:n]
+    ink = to_rgb(look.ink)
+    mixed = [
+        to_hex((0.5 * red + 0.5 * ink[0], 0.5 * green + 0.5 * ink[1], 0.5 * blue + 0.5 * ink[2]))
+        for red, green, blue in map(to_rgb, plain)
+    ]
+    return [*plain, *mixed][:n]
 
 
 def boxes(ax: Axes, look: Theme, quantiles: Array, colours: Sequence[str]) -> None:

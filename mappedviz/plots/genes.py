@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.axes_grid1 import make_axes_locatable  # type: ignore[import-untyped]
 
+from mappedviz.errors import RecipeError
 from mappedviz.plots.drawing import (
     NAME_LENGTH,
     ThemeName,
@@ -18,13 +19,18 @@ from mappedviz.plots.drawing import (
     start,
     write,
 )
-from mappedviz.text.display import Words, compact, differing, quantity
+from mappedviz.text.display import Words, compact, differing, listed, quantity
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
     from mappedviz.audits.tables.genes import Coverage
+
+_FEW_STORES = 10
+_MOST_TRIED = 200  # stores among which those that win together are looked for
+_NO_CHANGE = "without which nothing changes"
+_NO_MORE = "that cost no more than these"
 
 
 def plot_coverage_curve(
@@ -82,6 +88,9 @@ def plot_leave_one_out(
     gains = coverage.table["gain_without"].dropna().astype("float64")
     gains = gains.sort_values(ascending=False, kind="stable")
     some = gains.iloc[:top_n]
+    changed = int((some > 0).sum())
+    if len(gains) > _FEW_STORES:  # rows that all say "no change" say nothing
+        some = some.iloc[: max(changed, 1)]
     ax, look = start(ax, rows=len(some), theme=theme)
     inner = float(coverage.inner)
     values = some.to_numpy()
@@ -90,9 +99,32 @@ def plot_leave_one_out(
     finish(ax, look, title=f"genes of the inner join without … (with all: {quantity(inner)})")
     ax.set_xlim(0, (inner + float(values.max(initial=0.0))) * 1.35 or 1.0)
     ax.axvline(inner, color=look.muted, linewidth=1, linestyle=(0, (4, 3)))
+    said = _together(coverage)
     if hidden := len(gains) - len(some):
-        note(ax, f"and {hidden:,} stores that cost no more than these", look)
+        none = changed < len(some) or float(gains.iloc[len(some)]) == 0
+        said.insert(0, f"and {hidden:,} stores {_NO_CHANGE if none else _NO_MORE}")
+    for line, words in enumerate(said):
+        note(ax, words, look, below=24 + 12 * line)
     return ax
+
+
+def _together(coverage: Coverage) -> list[str]:
+    """Stores that win much more together than each by itself, in words."""
+    if len(coverage.stores) > _MOST_TRIED:
+        return []
+    try:
+        table = coverage.leave_out()
+    except RecipeError:  # there are no names of genes to look for them
+        return []
+    by_itself = dict(zip(coverage.stores, coverage.table["gain_without"].tolist(), strict=True))
+    alone = np.array([sum(by_itself[name] for name in some) for some in table["stores"]], float)
+    table = table[table["gain"].to_numpy(np.float64) > 2 * alone]
+    if not len(table):
+        return []
+    best = table.loc[(table["gain"] / table["n_stores"]).idxmax()]
+    name_of = dict(zip(coverage.stores, differing(coverage.stores, 28), strict=True))
+    stores = listed([name_of[name] for name in best["stores"]])
+    return [f"together without {stores}: {quantity(best['inner'])} (+{quantity(best['gain'])})"]
 
 
 def plot_measured(

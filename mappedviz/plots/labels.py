@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 
 from mappedviz.plots.drawing import (
     MOST_STORES,
@@ -25,14 +25,19 @@ from mappedviz.text.colours import ink_on
 from mappedviz.text.display import Words, differing, names, quantity, share
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from matplotlib.axes import Axes
 
     from mappedviz._types import Array
     from mappedviz.audits.tables.labels import LabelTable
+    from mappedviz.recipe.labels import Label
+    from mappedviz.text.colours import Theme
 
 _MOST_NUMBERS = 300
 _MOST_NUMBERS_PER_ROW = 15
+_PALEST = 0.1  # share of a row that is in full colour, at least
 
 
 def plot_categories(
@@ -58,7 +63,8 @@ def plot_categories(
     -------
     Axes
         One bar per label and one segment per store: eight colours, the same eight hatched for
-        the next stores, grey for all others together.
+        the next stores, grey for all others together. Bars of other and of missing labels are cut
+        where they are longer than all others.
     """
     bars = labels.bars(top_n)
     counts = np.array([of_stores for _, of_stores in bars], dtype=np.float64)
@@ -81,8 +87,10 @@ def plot_categories(
     for values, style, _ in segments:
         ax.barh(np.arange(len(bars)), values / scale, left=left, height=0.72, linewidth=0, **style)
         left += values / scale
-    bar_values(ax, left if shares else sums, [quantity(value) for value in sums], look)
-    name_rows(ax, [name for name, _ in bars], look)
+    rows = [name for name, _ in bars]
+    ends = left if shares else _cut_others(ax, rows, sums, look)
+    bar_values(ax, ends, [quantity(value) for value in sums], look)
+    name_rows(ax, rows, look)
     what, unit = ("share of each store", share) if shares else ("cells", PLAIN)
     finish(ax, look, title=f"{what} by {names([labels.key], 40)[0]}", unit=unit)
     if shares:
@@ -90,6 +98,29 @@ def plot_categories(
     if len(segments) > 1:
         legend(ax, [Patch(label=title, **style) for _, style, title in segments], look)
     return ax
+
+
+def _cut_others(ax: Axes, rows: Sequence[Label | Words], sums: Array, look: Theme) -> Array:
+    """The ends of the bars as they are drawn: those of no label never set the axis, and are cut."""
+    own = np.array([not isinstance(row, Words) for row in rows], dtype=bool)
+    longest = float(sums[own].max(initial=0.0))
+    if not own.any() or own.all() or longest <= 0:
+        return sums
+    ax.axhline(int(own.sum()) - 0.5, color=look.muted, linewidth=0.8)
+    limit = 1.1 * longest
+    long = ~own & (sums > limit)
+    for bar in ax.patches:
+        if isinstance(bar, Rectangle) and long[round(bar.get_y() + bar.get_height() / 2)]:
+            window = Rectangle((0, bar.get_y()), limit, bar.get_height(), transform=ax.transData)
+            bar.set_clip_path(window)
+            bar.set(
+                facecolor=look.nothing, hatch=None
+            )  # its stores would be those of its beginning
+    for y in np.flatnonzero(long):
+        for at in (0.95, 0.97):
+            x = [at * limit - 0.004 * limit, at * limit + 0.004 * limit]
+            ax.plot(x, [y + 0.45, y - 0.45], color=look.paper, linewidth=2, solid_capstyle="butt")
+    return np.where(long, limit, sums)
 
 
 def plot_batch_by_label(
@@ -117,7 +148,7 @@ def plot_batch_by_label(
     hidden = [f"{n:,} {what}" for what, n in left.items() if n]
     title = "cells by label and batch; colour: share of the label"
     title += f" (not shown: {' and '.join(hidden)})" if hidden else ""
-    return _matrix(crosstab.iloc[rows, columns], by_row[rows], title, ax, theme)
+    return _matrix(crosstab.iloc[rows, columns], by_row[rows], title, ax, theme)[0]
 
 
 def plot_crosstab(
@@ -144,17 +175,20 @@ def plot_crosstab(
         _first(axis, top_n) for axis in (crosstab.index, crosstab.columns)
     )
     by_row = crosstab.sum(axis=1).to_numpy(dtype=np.float64)[rows]
+    table = crosstab.iloc[rows, columns]
+    shares = table.to_numpy(np.float64)[:n_rows, :n_columns] / np.maximum(by_row[:n_rows, None], 1)
+    top = max(float(shares.max(initial=0.0)), _PALEST)
     of_axes = ((crosstab.index.name, "rows"), (crosstab.columns.name, "columns"))
     keys = names([words if name is None else name for name, words in of_axes], 24)
-    title = f"cells by {keys[0]} and {keys[1]}; colour: share of the row"
+    title = f"cells by {keys[0]} and {keys[1]}; colour: share of the row, up to {share(top)}"
     left = (len(crosstab.index) - len(rows), len(crosstab.columns) - len(columns))
     hidden = [f"{n:,} {what}" for n, what in zip(left, ("rows", "columns"), strict=True) if n]
     title += f" (not shown: {' and '.join(hidden)})" if hidden else ""
-    ax = _matrix(crosstab.iloc[rows, columns], by_row, title, ax, theme)
+    ax, look = _matrix(table, by_row, title, ax, theme, top)
     if 0 < n_rows < len(rows):
-        ax.axhline(n_rows - 0.5, color=ax.title.get_color(), linewidth=1)
+        ax.axhline(n_rows - 0.5, color=look.ink, linewidth=1)
     if 0 < n_columns < len(columns):
-        ax.axvline(n_columns - 0.5, color=ax.title.get_color(), linewidth=1)
+        ax.axvline(n_columns - 0.5, color=look.ink, linewidth=1)
     return ax
 
 
@@ -166,19 +200,24 @@ def _first(axis: pd.Index[Any], top_n: int) -> tuple[Array, int]:
 
 
 def _matrix(
-    table: pd.DataFrame, by_row: Array, title: str, ax: Axes | None, theme: ThemeName
-) -> Axes:
+    table: pd.DataFrame,
+    by_row: Array,
+    title: str,
+    ax: Axes | None,
+    theme: ThemeName,
+    top: float = 1.0,
+) -> tuple[Axes, Theme]:
     """Draw the share of each column in each row, with the numbers where they fit."""
     counts = table.to_numpy(dtype=np.float64)
     fractions = counts / np.where(by_row > 0, by_row, 1.0)[:, None]
     ax, look = start(ax, rows=1.15 * len(table) + 2, theme=theme)
     ramp = LinearSegmentedColormap.from_list("share", [look.paper, look.accent])
     if counts.size:  # there is no image of nothing
-        ax.imshow(fractions, cmap=ramp, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+        ax.imshow(fractions, cmap=ramp, vmin=0, vmax=top, aspect="auto", interpolation="nearest")
     if counts.size <= _MOST_NUMBERS and table.shape[1] <= _MOST_NUMBERS_PER_ROW:
         for (i, j), n in np.ndenumerate(counts):
             if n:
-                ink = ink_on(to_rgb(ramp(float(fractions[i, j]))))
+                ink = ink_on(to_rgb(ramp(float(fractions[i, j] / top))))
                 ax.text(j, i, quantity(n), ha="center", va="center", fontsize=8, color=ink)
     finish(ax, look, title=title, grid=None)
     name_rows(ax, table.index, look, image=True, stores=table.index.name == "store")
@@ -189,4 +228,4 @@ def _matrix(
     shorten = differing if table.columns.name == "store" else names
     texts = drawable(shorten(list(table.columns), 24))
     ax.set_xticklabels(texts, color=look.ink, parse_math=False, **style)
-    return ax
+    return ax, look

@@ -45,6 +45,17 @@ def test_leave_one_out_says_where_nothing_changes():
     assert {text.get_text() for text in ax.texts} == {"no change"}
 
 
+def test_leave_one_out_of_many_stores_shows_those_that_change_something():
+    common = [f"g{i}" for i in range(50)]
+    stores = {f"s{i}": common[:20] if i in (2, 5) else common for i in range(12)}
+    ax = plots.plot_leave_one_out(Coverage.of({**stores, "odd": common[1:]}))
+    assert rows_of(ax) == ["odd"]
+    assert [text.get_text() for text in ax.texts][1:] == [
+        "and 12 stores without which nothing changes",
+        "together without s2, s5: 49 (+30)",
+    ]
+
+
 def test_patterns_and_the_rest_are_all_genes():
     coverage = coverage_table(STORES)
     ax = plots.plot_patterns(coverage, top_n=3)

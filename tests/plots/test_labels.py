@@ -45,6 +45,18 @@ def test_a_store_has_one_colour_however_many_cells_it_has():
     assert widths(ax) == [1, 9]
 
 
+def test_other_labels_do_not_set_the_axis():
+    table = LabelTable.of("k", ["a"], [([f"c{i}" for i in range(200)], np.full(200, 10), 5)])
+    ax = plots.plot_categories(table, top_n=5)
+    assert widths(ax) == [10] * 5 + [1950, 5]
+    assert ax.get_xlim()[1] < 20
+    long = ax.patches[5]
+    end = ax.transData.inverted().transform(long.get_clip_box().get_points())[1, 0]
+    assert end == pytest.approx(11)
+    assert [text.get_text() for text in ax.texts][5:] == ["1,950", "5"]
+    assert len(plots.plot_categories(table, top_n=5, shares=True).lines) == 0
+
+
 def test_categories_as_shares_end_at_one():
     table = label_counts(STORES, CLASSES[:5])
     ax = plots.plot_categories(table, shares=True)
