@@ -117,14 +117,17 @@ def _together(coverage: Coverage) -> list[str]:
     except RecipeError:  # there are no names of genes to look for them
         return []
     by_itself = dict(zip(coverage.stores, coverage.table["gain_without"].tolist(), strict=True))
-    alone = np.array([sum(by_itself[name] for name in some) for some in table["stores"]], float)
-    table = table[table["gain"].to_numpy(np.float64) > 2 * alone]
-    if not len(table):
+    better = [
+        (float(gain) / len(stores), stores, int(inner), int(gain))
+        for stores, inner, gain in zip(table["stores"], table["inner"], table["gain"], strict=True)
+        if gain > 2 * sum(by_itself[name] for name in stores)
+    ]
+    if not better:
         return []
-    best = table.loc[(table["gain"] / table["n_stores"]).idxmax()]
+    _, best, inner, gain = max(better, key=lambda one: one[0])
     name_of = dict(zip(coverage.stores, differing(coverage.stores, 28), strict=True))
-    stores = listed([name_of[name] for name in best["stores"]])
-    return [f"together without {stores}: {quantity(best['inner'])} (+{quantity(best['gain'])})"]
+    words = listed([name_of[name] for name in best])
+    return [f"together without {words}: {quantity(inner)} (+{quantity(gain)})"]
 
 
 def plot_measured(

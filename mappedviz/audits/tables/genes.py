@@ -286,8 +286,10 @@ class Coverage:
         import pandas as pd
 
         some = self.patterns.iloc[:most]
-        has = [[store in set(pattern) for store in self.stores] for pattern in some["pattern"]]
-        columns = np.array(has, dtype=bool).reshape(len(some), len(self.stores)).T
+        place = {store: i for i, store in enumerate(self.stores)}
+        columns = np.zeros((len(self.stores), len(some)), dtype=bool)
+        for i, pattern in enumerate(some["pattern"]):
+            columns[[place[store] for store in pattern], i] = True
         index = (
             pd.MultiIndex.from_arrays(list(columns), names=self.stores)
             if len(columns)
