@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mappedviz.audits.tables.genes import Coverage
 
 _FEW_STORES = 10
-_MOST_TRIED = 200  # stores among which those that win together are looked for
+_MOST_TRIED = 1_000  # stores among which those that win together are looked for
 _NO_CHANGE = "without which nothing changes"
 _NO_MORE = "that cost no more than these"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,46 +17,104 @@ _MOST_SETS = 2_000  # by which sets are chosen; what they win is counted by all
 _MOST_OF_A_SIZE = 60
 
 
-def lacking_sets(lists: Sequence[Array], times: Array, n: int, most: int) -> tuple[Array, Array]:
-    """The sets of lists that lack a gene, and the number of genes that these lists lack and no other.
+@dataclass(frozen=True, eq=False)
+class LackingSets:
+    """Sets of lists of genes: the genes of a set are those that these lists lack, and no other.
 
-    Parameters
+    Attributes
     ----------
-    lists
-        Per distinct list the codes of its genes.
+    members
+        int64: the lists of all sets, one set after the other.
+    starts
+        int64 (n_sets,): where each set begins there.
+    counts
+        int64 (n_sets,): genes of each set, most first.
     times
-        Number of stores that have each list.
-    n
-        Number of genes.
-    most
-        Only sets of at most so many stores.
+        int64 (n_lists,): stores that have each list.
 
-    Returns
-    -------
-    ndarray, ndarray
-        bool (n_sets, n_lists), without the empty set; and int64 (n_sets,), most genes first.
+    Examples
+    --------
+    >>> lists = [np.array([0, 1, 2]), np.array([0, 1]), np.array([0])]
+    >>> sets = LackingSets.of(lists, np.ones(3, int), 3, most=2)
+    >>> sets.counts.tolist(), sets.won(np.array([False, True, True]))
+    ([1, 1], 2)
     """
-    stores_with = np.zeros(n, dtype=np.int64)
-    for codes, k in zip(lists, times.tolist(), strict=True):
-        stores_with[codes] += k
-    lacking = times.sum() - stores_with
-    genes = np.flatnonzero((lacking > 0) & (lacking <= most))
-    if not len(genes):
-        return np.zeros((0, len(lists)), dtype=bool), np.zeros(0, dtype=np.int64)
-    place = np.full(n, -1, dtype=np.int64)
-    place[genes] = np.arange(len(genes))
-    lacks = np.ones((len(genes), len(lists)), dtype=bool)
-    for i, codes in enumerate(lists):
-        at = place[codes]
-        lacks[at[at >= 0], i] = False
-    packed = np.packbits(lacks, axis=1)
-    whole = np.ascontiguousarray(packed).view([("", packed.dtype)] * packed.shape[1])
-    _, first, counts = np.unique(whole, return_index=True, return_counts=True)
-    order = np.lexsort((first, -counts))
-    return lacks[first[order]], counts[order].astype(np.int64)
+
+    members: Array
+    starts: Array
+    counts: Array
+    times: Array
+
+    @classmethod
+    def of(cls, lists: Sequence[Array], times: Array, n: int, most: int) -> LackingSets:
+        """The sets of at most so many stores.
+
+        Parameters
+        ----------
+        lists
+            Per distinct list the codes of its genes.
+        times
+            Number of stores that have each list.
+        n
+            Number of genes.
+        most
+            Greatest number of stores in a set.
+        """
+        stores_with = np.zeros(n, dtype=np.int64)
+        for codes, k in zip(lists, times.tolist(), strict=True):
+            stores_with[codes] += k
+        lacking = times.sum() - stores_with
+        wanted = (lacking > 0) & (lacking <= most)
+        pairs = []
+        mark = np.empty(n, dtype=bool)
+        for codes in lists:
+            mark[:] = wanted
+            mark[codes] = False
+            pairs.append(np.flatnonzero(mark))
+        gene = np.concatenate([*pairs, np.empty(0, np.int64)])
+        of_list = np.repeat(np.arange(len(lists)), [len(some) for some in pairs])
+        order = np.argsort(gene, kind="stable")
+        gene, of_list = gene[order], of_list[order]
+        starts = np.flatnonzero(np.diff(gene, prepend=-1))
+        if not len(starts):
+            nothing = np.empty(0, dtype=np.int64)
+            return cls(nothing, nothing, nothing, times)
+        # A set is known by the sum of numbers that are drawn for its lists.
+        drawn = np.random.default_rng(0).integers(0, 2**64, len(lists), dtype=np.uint64)
+        key = np.add.reduceat(drawn[of_list], starts)
+        _, first, counts = np.unique(key, return_index=True, return_counts=True)
+        by_count = np.lexsort((first, -counts))
+        first, counts = first[by_count], counts[by_count]
+        sizes = np.diff(starts, append=len(gene))[first]
+        ends = np.cumsum(sizes)
+        at = np.repeat(starts[first] - (ends - sizes), sizes) + np.arange(int(ends[-1]))
+        return cls(of_list[at], ends - sizes, counts.astype(np.int64), times)
+
+    def sizes(self) -> Array:
+        """Number of stores in each set: int64 (n_sets,)."""
+        return self._sums(self.times)
+
+    def won(self, chosen: Array) -> int:
+        """Number of genes that only the chosen lists lack: bool (n_lists,)."""
+        outside = self._sums((~chosen).astype(np.int64))
+        return int(self.counts[outside == 0].sum())
+
+    def _sums(self, values: Array) -> Array:
+        if not len(self.starts):
+            return np.empty(0, dtype=np.int64)
+        sums: Array = np.add.reduceat(values[self.members], self.starts)
+        return sums
+
+    def dense(self, which: Array) -> Array:
+        """Members of some sets: bool (k, n_lists)."""
+        found = np.zeros((len(which), len(self.times)), dtype=bool)
+        ends = np.append(self.starts, len(self.members))
+        for row, i in enumerate(which.tolist()):
+            found[row, self.members[ends[i] : ends[i + 1]]] = True
+        return found
 
 
-def best_to_leave_out(sets: Array, counts: Array, times: Array, most: int) -> list[Array]:
+def best_to_leave_out(sets: LackingSets, most: int) -> list[Array]:
     """For each number of stores the lists that win most genes when left out together.
 
     Sets are joined that win most genes per store, beginning with the one of these, or with the one
@@ -63,10 +122,8 @@ def best_to_leave_out(sets: Array, counts: Array, times: Array, most: int) -> li
 
     Parameters
     ----------
-    sets, counts
-        As of :func:`lacking_sets`.
-    times
-        Number of stores that have each list.
+    sets
+        Sets of lists that lack genes.
     most
         Greatest number of stores to leave out.
 
@@ -77,66 +134,69 @@ def best_to_leave_out(sets: Array, counts: Array, times: Array, most: int) -> li
 
     Examples
     --------
-    >>> sets = np.array([[True, True, False], [False, False, True]])
-    >>> [one.tolist() for one in best_to_leave_out(sets, np.array([9, 2]), np.ones(3, int), 2)]
+    >>> lists = [np.array([9]), np.array([9]), np.arange(9)]
+    >>> sets = LackingSets.of(lists, np.ones(3, int), 10, most=2)
+    >>> [one.tolist() for one in best_to_leave_out(sets, 2)]
     [[False, False, True], [True, True, False]]
     """
-    some, n_genes, sizes = sets[:_MOST_SETS], counts[:_MOST_SETS], sets @ times
+    sizes = sets.sizes()
     alike = [np.flatnonzero(sizes == n)[:_MOST_OF_A_SIZE] for n in range(1, most + 1)]
-    candidates = sets[np.concatenate([*alike, np.empty(0, np.intp)])]
+    candidates = sets.dense(np.concatenate([*alike, np.empty(0, np.intp)]))
+    search = _Search(sets, candidates)
     found: list[Array] = []
     best = 0
     for budget in range(1, most + 1):
-        nothing = np.zeros(sets.shape[1], dtype=bool)
-        for first in (nothing, _best_set(some, n_genes, candidates, times, budget)):
-            chosen = _joined(some, n_genes, candidates, times, budget, first)
-            gain = genes_won(sets, counts, chosen)
+        nothing = np.zeros(len(sets.times), dtype=bool)
+        for first in (nothing, search.best_set(budget)):
+            chosen = search.joined(budget, first)
+            gain = sets.won(chosen)
             if gain > best:
                 best = gain
-                found = [one for one in found if one @ times < chosen @ times]
+                found = [one for one in found if one @ sets.times < chosen @ sets.times]
                 found.append(chosen)
     return found
 
 
-def _best_set(sets: Array, counts: Array, candidates: Array, times: Array, budget: int) -> Array:
-    """The set that wins most genes of those that fit."""
-    fitting = candidates[candidates @ times <= budget]
-    if not len(fitting):
-        return np.zeros(sets.shape[1], dtype=bool)
-    best: Array = fitting[int(np.argmax(_gains(sets, counts, fitting)))]
-    return best
+class _Search:
+    """Choices among candidates, by what the most frequent sets win."""
 
+    def __init__(self, sets: LackingSets, candidates: Array) -> None:
+        some = np.arange(min(len(sets.starts), _MOST_SETS))
+        self.members = sets.dense(some).astype(np.float32)
+        self.counts = sets.counts[some]
+        self.times = sets.times
+        self.candidates = candidates
 
-def _joined(
-    sets: Array, counts: Array, candidates: Array, times: Array, budget: int, chosen: Array
-) -> Array:
-    """The choice with further sets, each time the one that wins most genes per store."""
-    won = genes_won(sets, counts, chosen)
-    while True:
-        unions = candidates | chosen
-        sizes = unions @ times
-        before = int(chosen @ times)
-        fitting = np.flatnonzero((sizes <= budget) & (sizes > before))
+    def gains(self, unions: Array) -> Array:
+        """Number of genes that each union wins: those of the sets of which nothing is outside of it."""
+        outside = self.members @ (~unions).T.astype(np.float32)
+        gains: Array = self.counts @ (outside == 0)
+        return gains
+
+    def best_set(self, budget: int) -> Array:
+        """The candidate that wins most genes of those that fit."""
+        fitting = self.candidates[self.candidates @ self.times <= budget]
         if not len(fitting):
-            return chosen
-        gains = _gains(sets, counts, unions[fitting])
-        rate = (gains - won) / (sizes[fitting] - before)
-        at = int(np.lexsort((sizes[fitting], -rate))[0])
-        if rate[at] <= 0:
-            return chosen
-        chosen, won = unions[fitting[at]], int(gains[at])
+            return np.zeros(len(self.times), dtype=bool)
+        best: Array = fitting[int(np.argmax(self.gains(fitting)))]
+        return best
 
-
-def _gains(sets: Array, counts: Array, unions: Array) -> Array:
-    """Number of genes that each union wins: those of the sets of which nothing is outside of it."""
-    outside = sets.astype(np.float32) @ (~unions).T.astype(np.float32)
-    gains: Array = counts @ (outside == 0)
-    return gains
-
-
-def genes_won(sets: Array, counts: Array, chosen: Array) -> int:
-    """Number of genes that only the chosen lists lack."""
-    return int(counts[~(sets & ~chosen).any(axis=1)].sum())
+    def joined(self, budget: int, chosen: Array) -> Array:
+        """The choice with further sets, each time the one that wins most genes per store."""
+        won = int(self.gains(chosen[None])[0])
+        while True:
+            unions = self.candidates | chosen
+            sizes = unions @ self.times
+            before = int(chosen @ self.times)
+            fitting = np.flatnonzero((sizes <= budget) & (sizes > before))
+            if not len(fitting):
+                return chosen
+            gains = self.gains(unions[fitting])
+            rate = (gains - won) / (sizes[fitting] - before)
+            at = int(np.lexsort((sizes[fitting], -rate))[0])
+            if rate[at] <= 0:
+                return chosen
+            chosen, won = unions[fitting[at]], int(gains[at])
 
 
 def histogram_of(at_least: Array, most: int) -> pd.DataFrame:

@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mappedviz._types import Array, lazy
-from mappedviz.audits.tables.gene_sets import (
-    best_to_leave_out,
-    genes_won,
-    histogram_of,
-    lacking_sets,
-)
+from mappedviz.audits.tables.gene_sets import LackingSets, best_to_leave_out, histogram_of
 from mappedviz.audits.tables.identifiers import id_kind
 from mappedviz.audits.tables.stores import display_names
 from mappedviz.audits.tables.what_if import Harmonised, no_what_if, what_if_table
@@ -255,13 +250,13 @@ class Coverage:
         of = np.empty(0, np.intp) if self._list_of is None else self._list_of
         times = np.bincount(of, minlength=len(self._lists))
         most = min(most, len(self.stores) - 1)
-        sets, counts = lacking_sets(self._lists, times, n, most)
+        sets = LackingSets.of(self._lists, times, n, most)
         rows = []
-        for chosen in best_to_leave_out(sets, counts, times, most):
+        for chosen in best_to_leave_out(sets, most):
             stores = tuple(
                 name for name, i in zip(self.stores, of.tolist(), strict=True) if chosen[i]
             )
-            gain = genes_won(sets, counts, chosen)
+            gain = sets.won(chosen)
             rows.append((stores, len(stores), self.inner + gain, gain))
         return pd.DataFrame(rows, columns=["stores", "n_stores", "inner", "gain"])
 
