@@ -307,6 +307,86 @@ class PlanDataset:
         reader = self._reader or self._open_reader()
         return reader.window(rows, sparse=sparse, batch_size=batch_size)
 
+    def obs_names(self, rows: slice | Sequence[int] | Array | None = None) -> Array:
+        """Return the names of rows as their stores have them, read when they are asked for.
+
+        Parameters
+        ----------
+        rows
+            As for :meth:`read_rows`. Default: all rows.
+
+        Returns
+        -------
+        ndarray
+            Objects (n,) of type str. Stores may share names: :meth:`to_anndata` makes them unique.
+
+        Raises
+        ------
+        IndexError
+            A row is out of range, or the rows are not integers.
+        StoreError
+            A store was removed, replaced or truncated since it was opened.
+        ClosedError
+            The collection was closed.
+
+        Examples
+        --------
+        >>> from mappedviz import MappedCollection
+        >>> ds = MappedCollection("notebooks/data/pbmc3k_processed.v3sharded.zarr")
+        >>> ds.obs_names([0, -1])
+        array(['AAACATACAACCAC-1', 'TTTGCATGCCTCAC-1'], dtype=object)
+        """
+        from mappedviz.collection.observations import names_of
+
+        self._reader or self._open_reader()  # refuses if it was closed
+        return names_of(self._plan, as_rows(slice(None) if rows is None else rows, len(self)))
+
+    def obs(
+        self,
+        rows: slice | Sequence[int] | Array | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Return obs of rows as a DataFrame: any columns of the stores, joined.
+
+        Parameters
+        ----------
+        rows
+            As for :meth:`read_rows`. Default: all rows.
+        columns
+            Obs columns, also such as the recipe does not ask for; aliases and new names of the
+            recipe apply. Default: its ``obs_keys``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            In the order of the rows, under their :meth:`obs_names`. Text as categoricals with the
+            categories of the whole collection, numbers as they are, NaN or NA where a row has no
+            value. Labels are not encoded. The type of a column does not depend on the rows.
+
+        Raises
+        ------
+        MissingKeyError
+            No store has a column.
+        RecipeError
+            A column is named twice.
+        IndexError, StoreError, ClosedError
+            As for :meth:`obs_names`.
+
+        Examples
+        --------
+        >>> from mappedviz import MappedCollection
+        >>> ds = MappedCollection("notebooks/data/pbmc3k_processed.v3sharded.zarr")
+        >>> ds.obs([0, 1], columns=["louvain", "n_genes"])
+                              louvain  n_genes
+        AAACATACAACCAC-1  CD4 T cells      781
+        AAACATTGAGCTAC-1      B cells     1352
+        """
+        from mappedviz.collection.observations import obs_of
+
+        self._reader or self._open_reader()  # refuses if it was closed
+        chosen = as_rows(slice(None) if rows is None else rows, len(self))
+        return obs_of(self._plan, chosen, columns)
+
     def _open_reader(self) -> Reader:
         if self._closed and not self.parallel:
             raise ClosedError(

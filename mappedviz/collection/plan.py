@@ -146,6 +146,7 @@ class Plan:
     described: bool = True
     _sources: tuple[GivenStore, ...] = field(default=(), repr=False)
     _other_labels: dict[str, Labels] = field(default_factory=dict, repr=False)
+    _other_keys: dict[str, ObsKey] = field(default_factory=dict, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         # Thousands of stores have facts that are nearly the same: to a worker they go compressed.
@@ -180,6 +181,7 @@ class Plan:
                 key: replace(labels, codes=labels.codes[rows])
                 for key, labels in self._other_labels.items()
             },
+            _other_keys={key: column.take(rows) for key, column in self._other_keys.items()},
         )
 
     def whole(self) -> Plan:
@@ -205,6 +207,23 @@ class Plan:
             check_found(self.recipe, key, columns, self.stores)
             self.keep_labels({key: columns})
         return self._other_labels[key]
+
+    def obs_key(self, key: str) -> ObsKey:
+        """Any obs key of all rows, alias and relabelling applied; read if the recipe has it not.
+
+        Raises
+        ------
+        MissingKeyError
+            No store has the key.
+        """
+        if key in self.obs:
+            return self.obs[key]
+        if key not in self._other_keys:
+            sources = self._sources or [GivenStore(store) for store in self.stores]
+            columns = [obs_columns(self.recipe, [key], source)[key] for source in sources]
+            check_found(self.recipe, key, columns, self.stores)
+            self._other_keys[key] = _obs_key(self.recipe, key, columns, self.rows, self.stores)
+        return self._other_keys[key]
 
     def keep_labels(self, columns: Mapping[str, Sequence[Column | None]]) -> None:
         """Keep the labels of keys whose columns were read, for :meth:`labels_of`."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mappedviz._types import Array
-from mappedviz.collection.plan import NumericKey, ObsKey, Plan, harmonised, identifier_of
+from mappedviz.collection.observations import as_column, names_of
+from mappedviz.collection.plan import Plan, harmonised, identifier_of
 from mappedviz.collection.reader import Reader
 from mappedviz.collection.sources import GivenStore
 from mappedviz.errors import JoinError, RecipeError
@@ -48,10 +49,10 @@ def to_anndata(plan: Plan, reader: Reader, rows: Array, store_key: str | None) -
     import pandas as pd
     from anndata import AnnData
 
-    store, local = plan.rows.locate(rows)
+    store, _ = plan.rows.locate(rows)
     names = _names_of_stores(plan.stores)
     obs = _obs(plan, rows, store, names, store_key)
-    obs.index = _obs_names(plan, store, local, names)
+    obs.index = _unique(names_of(plan, rows), store, names)
     used = [plan.stores[s] for s in (np.unique(store) if len(store) else range(len(plan.stores)))]
     variables = _variables(plan, used)
     columns = _read(plan, reader, rows)
@@ -179,7 +180,7 @@ def _obs(
 ) -> pd.DataFrame:
     import pandas as pd
 
-    columns: dict[str, Any] = {key: _decoded(column, rows) for key, column in plan.obs.items()}
+    columns: dict[str, Any] = {key: as_column(column, rows) for key, column in plan.obs.items()}
     if store_key is not None:
         if store_key in columns:
             raise RecipeError(
@@ -191,25 +192,6 @@ def _obs(
     return pd.DataFrame(columns, index=range(len(rows)))
 
 
-def _decoded(column: ObsKey, rows: Array) -> Any:
-    """The labels of rows as a column of obs, of a type that does not depend on the rows."""
-    import pandas as pd
-
-    if isinstance(column, NumericKey):
-        if column.values.dtype.kind != "b" or column.missing is None:
-            return column.batch(rows)
-        return pd.arrays.BooleanArray(column.values[rows], column.missing[rows])
-    labels, codes = column.labels, column.labels.codes[rows]
-    kinds = {type(label) for label in labels.categories}
-    if kinds == {bool}:
-        values = np.array([*labels.categories, False])[codes]  # the last entry: no label
-        return pd.arrays.BooleanArray(values, codes < 0) if labels.n_missing else values
-    if kinds and kinds <= {int, float}:
-        return labels.values()[rows]
-    categories = pd.Index(list(labels.categories), dtype=object)
-    return pd.Categorical.from_codes(codes, categories=categories)
-
-
 def _names_of_stores(stores: Sequence[Store]) -> list[str]:
     """Short names that tell the stores apart: file names, with suffix or path where that is needed."""
     for stem in (2, 1, 0):
@@ -219,16 +201,11 @@ def _names_of_stores(stores: Sequence[Store]) -> list[str]:
     return [f"{store.path} ({i})" for i, store in enumerate(stores)]
 
 
-def _obs_names(plan: Plan, store: Array, local: Array, names: Sequence[str]) -> pd.Index:
-    """Names of the observations, made unique; read only of the stores that occur."""
+def _unique(found: Array, store: Array, names: Sequence[str]) -> pd.Index:
+    """Names of the observations, made unique."""
     import pandas as pd
     from anndata.utils import make_index_unique  # type: ignore[import-untyped]
 
-    found = np.empty(len(store), dtype=object)
-    for s in np.unique(store).tolist():
-        here = store == s
-        plan.stores[s].check_unchanged()
-        found[here] = plan.stores[s].obs_names[local[here]]
     pairs = pd.DataFrame({"name": found, "store": store}).drop_duplicates()
     in_several = pairs["name"][pairs["name"].duplicated()]
     for k in np.flatnonzero(pd.Index(found).isin(in_several)).tolist():

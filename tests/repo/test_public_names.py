@@ -48,8 +48,8 @@ PUBLIC = {
 MEMBERS = {
     "MappedCollection": """
         check_vars_non_aligned check_vars_sorted close closed encoders from_recipe get_label_weights
-        get_merged_categories get_merged_labels indices layers_keys n_obs n_obs_list n_vars obs_keys
-        obsm_keys original_shapes part_of path_list read_rows read_window recipe shape split
+        get_merged_categories get_merged_labels indices layers_keys n_obs n_obs_list n_vars obs obs_keys
+        obs_names obsm_keys original_shapes part_of path_list read_rows read_window recipe shape split
         storage_idx stored_plainly stores subset to_anndata torch_worker_init_fn var_indices
         var_joint var_list var_measured
     """,
