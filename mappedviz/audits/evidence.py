@@ -18,7 +18,8 @@ from mappedviz.audits.tables.samples import obs_browser, sample_columns, sample_
 from mappedviz.audits.tables.stores import display_names, library_sizes, obs_schema, stores_table
 from mappedviz.audits.tables.transposed import transposed_stores
 from mappedviz.audits.tables.weights import WeightTable, weights_of
-from mappedviz.collection.plan import filter_masks, merged_labels
+from mappedviz.collection.filters import filter_masks
+from mappedviz.collection.plan import merged_labels
 from mappedviz.errors import MissingKeyError, RecipeError
 from mappedviz.recipe.joins import RowMap
 from mappedviz.recipe.labels import Labels
@@ -177,11 +178,11 @@ class Evidence:
         if self.plan is not None:
             return self.plan.rows
         rows = RowMap.from_counts([scan.n_obs for _, scan in self.used])
-        if not self.recipe.obs_filter:
+        if not self.recipe.filter_keys:
             return rows
         columns = {
             key: [self._column(scan, key) for _, scan in self.used]
-            for key in self.recipe.obs_filter
+            for key in self.recipe.filter_keys
         }
         stores = [scan.store for _, scan in self.used if scan.store is not None]
         return rows.select(filter_masks(self.recipe, columns, stores))

@@ -197,7 +197,7 @@ def _columns(recipe: Recipe, keys: Iterable[str | None]) -> frozenset[str]:
     names: set[str] = set()
     for key in {
         *recipe.obs_keys,
-        *recipe.obs_filter,
+        *recipe.filter_keys,
         *recipe.weights_keys,
         *recipe.keys_of_split(),
         *(key for step in recipe.splits for key in step.keys_of_split()),

@@ -68,6 +68,12 @@ class MappedCollection(PlanDataset):
         ``{column: value or list of values}``: only rows that meet all conditions. NaN or None among
         the values selects rows without a label; a store without the column contributes nothing.
         Lengths, labels, weights and shapes speak of the filtered rows.
+    obs_query
+        A condition on obs as text, beside `obs_filter`: ``"n_genes > 200 and tissue not in
+        ['blood'] and not is_doublet"``. Comparisons, ``and``, ``or``, ``not``, ``in``, arithmetic and
+        values; names that are no identifiers in backticks. Values are compared as pandas does it:
+        a missing one is unequal to all; ``x == None`` asks for it. In a store without the
+        column all values are missing. Aliases and new names apply; nothing of it is executed.
     var_key
         What identifies a variable: None for the index, a column of var such as
         ``"gene_ids"``, or a dict store -> column or None.
@@ -154,6 +160,7 @@ class MappedCollection(PlanDataset):
         dtype: Any = None,
         *,
         obs_filter: Mapping[str, Any] | None = None,
+        obs_query: str | None = None,
         var_key: str | Mapping[str, str | None] | None = None,
         strip_version: bool = False,
         duplicates: Literal["error", "first", "sum"] = "error",
@@ -177,6 +184,7 @@ class MappedCollection(PlanDataset):
             "unknown_label": unknown_label,
             "dtype": dtype,
             "obs_filter": obs_filter,
+            "obs_query": obs_query,
             "var_key": var_key,
             "strip_version": strip_version,
             "duplicates": duplicates,

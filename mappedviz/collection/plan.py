@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from mappedviz._types import Array
+from mappedviz.collection.filters import filter_masks
 from mappedviz.collection.sources import GivenStore, StoreSource, sources_of
 from mappedviz.collection.split import described_rows
 from mappedviz.errors import MissingKeyError, RecipeError, StoreError, StoreWarning
@@ -281,7 +282,7 @@ def make_plan(
         )
     check_store_names(recipe, [source.path for source in sources])
     splits = [key for step in recipe.splits for key in step.keys_of_split()]
-    keys = list(dict.fromkeys([*recipe.obs_keys, *recipe.obs_filter, *splits]))
+    keys = list(dict.fromkeys([*recipe.obs_keys, *recipe.filter_keys, *splits]))
     lists = _NameLists(recipe)
     read, left_out = _read_all(recipe, sources, keys, lists)
     if left_out and stores is None:
@@ -299,7 +300,7 @@ def make_plan(
         check_found(recipe, key, columns[key], kept)
     check_matrices(recipe, kept)
     rows = RowMap.from_counts([store.facts.n_obs for store in kept])
-    if recipe.obs_filter:
+    if recipe.filter_keys:
         rows = rows.select(filter_masks(recipe, columns, kept))
     obs = {key: _obs_key(recipe, key, columns[key], rows, kept) for key in recipe.obs_keys}
     join = None
@@ -464,34 +465,6 @@ def _some(names: Sequence[str], n: int = 20) -> str:
     return f"{shown} and {len(names) - n} more" if len(names) > n else shown or "none"
 
 
-def _renames(recipe: Recipe, key: str) -> dict[Label, Label | None]:
-    return dict(recipe.relabel.get(key, ()))
-
-
-def filter_masks(
-    recipe: Recipe, columns: Mapping[str, Sequence[Column | None]], stores: Sequence[Store]
-) -> list[Array]:
-    """Per store a boolean mask (n_obs,) of the rows that pass ``obs_filter``."""
-    masks = [np.ones(store.facts.n_obs, dtype=bool) for store in stores]
-    for key, wanted in recipe.obs_filter.items():
-        renames = _renames(recipe, key)
-        accepted = set(wanted)
-        for mask, column in zip(masks, columns[key], strict=True):
-            if column is None:
-                mask[:] = False
-                continue
-            codes, categories = column.factorized()
-            labels = [
-                renames.get(label, label)
-                for label in map(as_label, categories)
-                if label is not None
-            ]
-            # One more entry than categories: code -1, a missing label, picks the last one.
-            passes = np.array([label in accepted for label in labels] + [None in accepted])
-            mask &= passes[codes]
-    return masks
-
-
 def merged_labels(
     recipe: Recipe, key: str, columns: Sequence[Column | None], rows: RowMap
 ) -> Labels:
@@ -517,7 +490,7 @@ def merged_labels(
             codes, categories = column.factorized()
             parts.append((codes if kept is None else codes[kept], categories.tolist()))
     labels = Labels.merge(parts)
-    renames = _renames(recipe, key)
+    renames = recipe.renames_of(key)
     return labels.relabel(renames) if renames else labels
 
 
@@ -533,7 +506,7 @@ def _obs_key(
     numeric = all(
         column is None or column.kind in ("integer", "float", "boolean") for column in columns
     )
-    if numeric and not encoded and not _renames(recipe, key):
+    if numeric and not encoded and not recipe.renames_of(key):
         return _numeric_key(columns, rows, present)
     labels = merged_labels(recipe, key, columns, rows)
     if not encoded:
@@ -547,7 +520,7 @@ def _obs_key(
     try:
         table = encoder.table(labels.categories, unseen=recipe.unseen, key=key)
     except MissingKeyError as error:
-        error.store = _store_with(columns, encoder, stores, _renames(recipe, key))
+        error.store = _store_with(columns, encoder, stores, recipe.renames_of(key))
         raise
     return CodedKey(labels, present, encoder, table)
 

@@ -39,6 +39,7 @@ from mappedviz.recipe.fields import (
 )
 from mappedviz.recipe.frozen import FrozenDict
 from mappedviz.recipe.labels import Encoder, Label, as_label, number_of_json
+from mappedviz.recipe.query import Query
 from mappedviz.recipe.weights import Scheme, scheme_of
 from mappedviz.text.files import write_text
 
@@ -146,6 +147,7 @@ class Recipe:
     unknown_label: Label | FrozenDict[Label | None] | None = None
     dtype: str | None = None
     obs_filter: FrozenDict[tuple[Label | None, ...]] = _NOTHING
+    obs_query: str | None = None
     var_key: str | FrozenDict[str | None] | None = None
     strip_version: bool = False
     duplicates: Duplicates = "error"
@@ -185,6 +187,8 @@ class Recipe:
         self._check_unknown_label()
         self._check_dtype()
         put(self, "obs_filter", filter_of(self.obs_filter))
+        if self.obs_query is not None:
+            Query(self.obs_query)  # refuses what is no condition
         put(self, "var_key", var_key_of(self.var_key))
         put(self, "obs_alias", alias_of(self.obs_alias))
         put(self, "relabel", relabel_of(self.relabel))
@@ -407,11 +411,21 @@ class Recipe:
         return self.replace(within=(*self.within, self._split()), **{**fresh, **changes})
 
     @property
+    def filter_keys(self) -> tuple[str, ...]:
+        """The obs keys that decide which rows are kept: of ``obs_filter`` and ``obs_query``."""
+        named = () if self.obs_query is None else Query(self.obs_query).columns
+        return tuple(dict.fromkeys([*self.obs_filter, *named]))
+
+    @property
     def encoded_keys(self) -> tuple[str, ...]:
         """The obs keys whose labels become integers."""
         if self.encode_labels is True:
             return self.obs_keys
         return self.encode_labels or ()
+
+    def renames_of(self, key: str) -> dict[Label, Label | None]:
+        """The new names of the labels of ``key``, by the old ones."""
+        return dict(self.relabel.get(key, ()))
 
     def unknown_label_of(self, key: str) -> Label | None:
         """The label of ``key`` that is encoded as -1, if there is one."""

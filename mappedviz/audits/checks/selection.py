@@ -41,10 +41,12 @@ def _why(e: Evidence) -> str:
         f"and the stores have {some_of(e.every_label(key)) or 'no such column'}"
         for key, wanted in e.recipe.obs_filter.items()
     ]
+    if e.recipe.obs_query is not None:
+        asked.append(f"obs_query is {e.recipe.obs_query!r}")
     return "; ".join(asked)
 
 
-@check("no-cells", "error", "Change obs_filter=, or add stores.")
+@check("no-cells", "error", "Change obs_filter= or obs_query=, or add stores.")
 def no_cells(e: Evidence) -> Iterator[Found]:
     """No cell is left to train on: {why}."""
     _read(e)
@@ -58,16 +60,16 @@ def no_cells(e: Evidence) -> Iterator[Found]:
             if not set(wanted) & set(e.every_label(key))
         }
         why = _why(e) + "".join(f"; {key}: {words}" for key, words in nothing.items() if words)
-        change = {"obs_filter": {}}
+        change = {"obs_filter": {}, "obs_query": None}
     else:
         why = f"the {len(e.used)} stores have none"
     yield Found({"why": why}, stores=[name for name, _ in e.used], number=0, change=change)
 
 
-@check("store-left-out", "info", "Change obs_filter=, or leave these stores out.")
+@check("store-left-out", "info", "Change the filter, or leave these stores out.")
 def store_left_out(e: Evidence) -> Iterator[Found]:
-    """obs_filter leaves no cell of {n} of {all} stores{why}."""
-    if not e.recipe.obs_filter:
+    """The filter leaves no cell of {n} of {all} stores{why}."""
+    if not e.recipe.filter_keys:
         raise NotApplicableError("the recipe filters no cells")
     _rows(e)
     kept = [
@@ -80,7 +82,7 @@ def store_left_out(e: Evidence) -> Iterator[Found]:
         return
     lacking = {
         key: [name for name in empty if e.all_labels(key).absent.get(name, 0)]
-        for key in e.recipe.obs_filter
+        for key in e.recipe.filter_keys
     }
     words = [f"{len(some)} have no obs column {key!r}" for key, some in lacking.items() if some]
     paths = [str(e.stores.loc[name, "path"]) for name in empty]
@@ -112,7 +114,7 @@ def _lost(e: Evidence, key: str) -> str:
     """Words on what the recipe does to the labels of a key, as a sentence; nothing if it does not."""
     recipe = e.recipe
     words = []
-    if recipe.obs_filter:
+    if recipe.filter_keys:
         words.append(_why(e))
     if key in recipe.obs_alias:
         words.append(f"obs_alias takes {recipe.obs_alias[key]!r} for it")
