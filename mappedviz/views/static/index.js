@@ -1,0 +1,43 @@
+// The widget: draws the tree of nodes that Python sends, and sends back what people do.
+import { tree } from "./app.js";
+import { make } from "./dom.js";
+import { guardKeys } from "./keys.js";
+import { KINDS } from "./kinds.js";
+import { toasts } from "./page.js";
+import { followTheme } from "./theme.js";
+
+// What is seen until the first message comes.
+const skeleton = () => make("div", { class: "mv-skeleton", role: "status", "aria-label": "Waiting for Python" },
+  make("i"), make("i"), make("i"), make("i"));
+
+const render = ({ model, el }) => {
+  const root = make("div", { class: "mv" }), body = make("div", { class: "mv-root" }, skeleton());
+  const ui = { send: (id, event, value) => model.send({ id, event, value }), root };
+  root.append(body);
+  ui.toast = toasts(root);
+  const nodes = tree(KINDS, ui);
+  const free = guardKeys(root);
+  const theme = followTheme(root, () => ui.props("page").theme);
+
+  const hear = (message, buffers) => {
+    if (message.full || message.patch || message.gone) {
+      nodes.receive(message, root);
+      ui.fill(body, ["page"]);
+      theme.look();
+    }
+    if (message.toast) ui.toast(message.toast.text, message.toast.mood);
+    if (message.clip) ui.clip?.(message.clip, buffers);
+  };
+  model.on("msg:custom", hear);
+  el.append(root);
+  model.send({ event: "ready" });
+  return () => {
+    model.off("msg:custom", hear);
+    nodes.free();
+    theme.free();
+    free();
+    root.remove();
+  };
+};
+
+export default { render };
