@@ -74,7 +74,9 @@ export const tree = (kinds, ui) => {
       }
       if (!node) nodes.set(id, { props: { ...props }, changed: null });
       else {
+        // null takes a property back: then it has its default.
         node.props = full ? { ...props } : { ...node.props, ...props };
+        for (const [name, value] of Object.entries(node.props)) if (value === null) delete node.props[name];
         node.changed = new Set([...(node.changed ?? []), ...Object.keys(props)]);
       }
     }

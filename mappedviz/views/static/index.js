@@ -1,10 +1,12 @@
 // The widget: draws the tree of nodes that Python sends, and sends back what people do.
 import { tree } from "./app.js";
+import { takeClip } from "./charts/frame.js";
 import { make } from "./dom.js";
 import { guardKeys } from "./keys.js";
 import { KINDS } from "./kinds.js";
 import { toasts } from "./page.js";
 import { followTheme } from "./theme.js";
+import { tooltip } from "./tooltip.js";
 
 // What is seen until the first message comes.
 const skeleton = () => make("div", { class: "mv-skeleton", role: "status", "aria-label": "Waiting for Python" },
@@ -15,6 +17,8 @@ const render = ({ model, el }) => {
   const ui = { send: (id, event, value) => model.send({ id, event, value }), root };
   root.append(body);
   ui.toast = toasts(root);
+  ui.tip = tooltip(root);
+  const clip = takeClip(ui);
   const nodes = tree(KINDS, ui);
   const free = guardKeys(root);
   const theme = followTheme(root, () => ui.props("page").theme);
@@ -26,8 +30,14 @@ const render = ({ model, el }) => {
       theme.look();
     }
     if (message.toast) ui.toast(message.toast.text, message.toast.mood);
-    if (message.clip) ui.clip?.(message.clip, buffers);
+    if (message.clip) clip(message.clip, buffers);
   };
+  // What cannot be pressed now is no button to press, though it keeps the focus.
+  root.addEventListener("click", (event) => {
+    if (!event.target.closest?.("[aria-disabled='true']")) return;
+    event.stopPropagation();
+    event.preventDefault();
+  }, true);
   model.on("msg:custom", hear);
   el.append(root);
   model.send({ event: "ready" });
@@ -35,6 +45,7 @@ const render = ({ model, el }) => {
     model.off("msg:custom", hear);
     nodes.free();
     theme.free();
+    ui.tip.free();
     free();
     root.remove();
   };

@@ -3,6 +3,7 @@
 // status: text, mood ("ok", "busy", "error"), done, total, can_undo, can_redo. Its buttons send
 // `press` from status.undo, status.redo, status.cancel and status.again.
 import { arrange, button, fresh, make, set, show, words, write } from "./dom.js";
+import { enable } from "./controls/field.js";
 
 export const pageKind = (ui, id) => {
   const list = make("div", { class: "mv-tabs", role: "tablist", "aria-label": "Views" });
@@ -37,6 +38,7 @@ export const pageKind = (ui, id) => {
     arrange(list, tabs.map((one) => {
       const { node, label, badge } = tabOf(one.id), on = one.id === props.tab;
       write(label, one.title);
+      label.dataset.text = one.title;
       write(badge, one.badge == null ? "" : String(one.badge));
       set(node, { title: one.title_text || null, "aria-selected": String(on), tabindex: on ? 0 : -1 });
       return node;
@@ -82,9 +84,9 @@ export const statusKind = (ui, id) => {
     if (props.total) set(bar, { max: props.total, value: props.done ?? 0 });
     else set(bar, { value: null });
     show(cancel, busy);
-    undo.disabled = !props.can_undo;
-    redo.disabled = !props.can_redo;
-    again.disabled = busy;
+    enable(undo, props.can_undo);
+    enable(redo, props.can_redo);
+    enable(again, !busy);
   };
   return { el, update };
 };
