@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -86,6 +87,9 @@ class Session(traitlets.HasTraits):
     classes = Several()
     can_undo = traitlets.Bool(False)
     can_redo = traitlets.Bool(False)
+
+    _depth = 0
+    _later: tuple[Callable[[], None], ...] = ()
 
     def __init__(self, recipe: Recipe, known: Audit | None = None, **options: Any) -> None:
         self.lock = threading.RLock()
@@ -234,11 +238,45 @@ class Session(traitlets.HasTraits):
                 self._travelling = False
             return True
 
+    # --- several changes as one ---------------------------------------------------------
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Hold back what is to be done :meth:`later` until all changes in here are made.
+
+        Nobody else changes anything meanwhile.
+        """
+        with self.lock:
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+                self._catch_up()
+
+    def later(self, callback: Callable[[], None]) -> None:
+        """Call something once the changes that are being made are made; several times as once."""
+        with self.lock:
+            if callback not in self._later:
+                self._later = (*self._later, callback)
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        while self._later and not self._depth:
+            callback, *rest = self._later
+            self._later = tuple(rest)
+            callback()
+
+    def notify_change(self, change: Any) -> None:
+        """Tell all who observe a trait; what they do of it is one change."""
+        with self.together():
+            super().notify_change(change)
+
     # --- the audit ----------------------------------------------------------------------
 
     def refresh(self) -> None:
         """Audit the stores of the recipe; returns at once."""
-        with self.lock:
+        with self.together():
             recipe = self.recipe
             options = dict(self._options)
             if len(recipe.split_keys) == 1:
@@ -264,25 +302,27 @@ class Session(traitlets.HasTraits):
         self.tell(f"Read {done:,} of {total:,} stores ({rate:,.0f} a second{rest})", "busy")
 
     def _audited(self, found: Audit) -> None:
-        self.busy = False
-        stores = set(found.stores.index)
-        self.stores = tuple(name for name in self.stores if name in stores)
-        self.audit = found
-        self._tell(found)
+        with self.together():
+            self.busy = False
+            stores = set(found.stores.index)
+            self.stores = tuple(name for name in self.stores if name in stores)
+            self.audit = found
+            self._tell(found)
 
     def _failed(self, error: Exception) -> None:
-        self.busy = False
-        if isinstance(error, ScanCancelledError):
-            self.tell("Cancelled.", "ok")
-        else:
-            self.tell(f"{type(error).__name__}: {error}", "error")
+        with self.together():
+            self.busy = False
+            if isinstance(error, ScanCancelledError):
+                self.tell("Cancelled.", "ok")
+            else:
+                self.tell(f"{type(error).__name__}: {error}", "error")
 
     def _tell(self, found: Audit) -> None:
         self.tell(found.verdict, "error" if found.fatal else "ok")
 
     def tell(self, text: str, kind: str = "ok") -> None:
         """Put a text into the status line."""
-        with self.lock:
+        with self.together():
             self.status = shown(text, 600)
             self.status_kind = kind
 

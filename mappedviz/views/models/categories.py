@@ -1,0 +1,382 @@
+"""The labels: bars by store, spellings side by side, stores without the column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from mappedviz.text.display import MISSING, listed, names, quantity, shown
+from mappedviz.views import nodes, pictures
+from mappedviz.views.models.tables import UNSORTED, Arrangement, count, cut, things
+from mappedviz.views.series import Ids, of_series, series_of
+
+if TYPE_CHECKING:
+    from mappedviz.audits.findings import Finding
+    from mappedviz.audits.result import Audit
+    from mappedviz.audits.tables.labels import LabelTable
+    from mappedviz.recipe.recipe import Recipe
+    from mappedviz.views.nodes import Node
+
+SCALES = ("cells", "shares", "logarithm")
+SORTS = {"count": "cells", "name": "name", "stores": "number of stores"}
+_MOST_GROUPS = 60
+_MOST_KEYS = 190
+
+
+@dataclass(frozen=True)
+class State:
+    """The state of the view: its traits, the recipe, and what is in focus.
+
+    Attributes
+    ----------
+    name
+        What is typed into the field for a new name.
+    column
+        The column that is chosen to be read in place of the key.
+    fix
+        The finding that knows what the key is called in the other stores.
+    """
+
+    recipe: Recipe
+    key: str = ""
+    top_n: int = 25
+    sort: str = "count"
+    search: str = ""
+    shares: bool = False
+    logarithmic: bool = False
+    classes: tuple[Any, ...] = ()
+    ticked: tuple[Any, ...] = ()
+    name: str = ""
+    column: str = ""
+    fix: Finding | None = None
+    arrangement: Arrangement = UNSORTED
+
+    @property
+    def scale(self) -> str:
+        """The scale of the bars."""
+        return "shares" if self.shares else "logarithm" if self.logarithmic else "cells"
+
+
+def body(audit: Audit, state: State) -> list[Node]:
+    """Return the tab."""
+    if not state.key:
+        ask = "Choose the obs column that holds the class of each cell."
+        return [nodes.note("message", ask, "hint"), nodes.row("asked", [_key(audit, state)])]
+    labels = audit.labels(state.key)
+    missing, absent = int(labels.missing.sum()), int(labels.absent.sum())
+    n_labels = len(labels.classes)
+    numbers = [
+        (quantity(n_labels), "label" if n_labels == 1 else "labels"),
+        (quantity(labels.n_rows - missing - absent), "labelled cells"),
+        (quantity(missing), "without a label"),
+        (quantity(absent), "in stores without this column"),
+    ]
+    said = [] if labels.classes else [f"No cell has a label in {shown(state.key)!r}."]
+    return [
+        *(nodes.note("message", text, "warning") for text in said),
+        nodes.numbers("numbers", numbers),
+        nodes.row("asked", _asked(audit, state)),
+        *_absent(audit, labels, state),
+        _bars(labels, state),
+        nodes.row("deciding", _deciding(state)),
+        *_variants(labels, state),
+    ]
+
+
+def _asked(audit: Audit, state: State) -> list[Node]:
+    return [
+        _key(audit, state),
+        nodes.text_field("search", "search", state.search, placeholder="part of a label"),
+        nodes.number_field("top_n", "show", state.top_n, low=1, high=150),
+        nodes.select("sort", "sort by", state.sort, list(SORTS.items()), title="order of the bars"),
+        nodes.segments("scale", "scale", state.scale, [(one, one) for one in SCALES]),
+    ]
+
+
+# ------------------------------------------------------------------------ the key
+
+
+def keys(audit: Audit) -> list[tuple[str, str]]:
+    """Return obs columns that may hold a label, and a remark; labels first, then whole numbers."""
+    schema = audit.obs_schema
+    if not len(schema.columns):
+        return []
+    dtypes = schema.xs("dtype", axis=1, level="what")
+    n_stores = dtypes.shape[1]
+    found: list[tuple[int, int, int, str]] = []
+    for place, (column, of_stores) in enumerate(dtypes.iterrows()):
+        there = [str(dtype) for dtype in of_stores if dtype is not None]
+        kind = min((_kind(dtype) for dtype in there), default=9)
+        if kind < 9:
+            found.append((kind, -len(there), place, str(column)))
+    return [
+        (column, "" if -n == n_stores else f"in {-n:,} of {n_stores:,} stores")
+        for _, n, _, column in sorted(found)[:_MOST_KEYS]
+    ]
+
+
+def key_ids(audit: Audit) -> Ids:
+    """Return the ids of these columns."""
+    return Ids((key for key, _ in keys(audit)), "k")
+
+
+def _key(audit: Audit, state: State) -> Node:
+    found, named = keys(audit), key_ids(audit)
+    options: list[Node] = [] if state.key else [{"id": "", "text": "choose a column"}]
+    options += [{"id": named.of(key), "text": shown(key, 40), "note": note} for key, note in found]
+    known = named.known([state.key])
+    value = known[0] if known else shown(state.key, 40) if state.key else ""
+    return nodes.select("key", "label", value, options, title="the obs column of the class")
+
+
+def _kind(dtype: str) -> Literal[0, 1, 9]:
+    """0 for labels, 1 for whole numbers, 9 for what is no label."""
+    if dtype.startswith(("category", "string", "str", "object", "bool")):
+        return 0
+    return 1 if dtype.startswith(("int", "uint")) else 9
+
+
+# ------------------------------------------------------------------------ bars
+
+
+def class_ids(labels: LabelTable, state: State) -> Ids:
+    """Return the ids of the classes that have a bar."""
+    return Ids(labels.top(state.top_n, by=state.sort, search=state.search)[0].index, "c")
+
+
+def _bars(labels: LabelTable, state: State) -> Node:
+    top, other, n_other = labels.top(state.top_n, by=state.sort, search=state.search)
+    series = series_of(labels.stores)
+    if state.logarithmic:
+        series = [{"name": "cells", "colour": series_of(["x"])[0]["colour"]}]
+    named = Ids(top.index, "c")
+
+    def values(counts: Any) -> list[Any]:
+        if state.logarithmic:
+            return [int(counts.sum())]
+        return of_series(counts.tolist(), len(series))
+
+    def line(name: str, label: str, counts: Any) -> Node:
+        return {
+            "id": name,
+            "label": label,
+            "values": values(counts),
+            "text": quantity(counts.sum()),
+        }
+
+    rows = [
+        line(named.of(label), text, counts)
+        for (label, counts), text in zip(top.iterrows(), names(top.index), strict=True)
+    ]
+    below = []
+    nothing = labels.missing + labels.absent
+    if n_other and not state.search:
+        below.append(line("c.other", f"other ({n_other:,} more)", other))
+    if int(nothing.sum()) and not state.search:
+        below.append(line("c.missing", MISSING, nothing))
+    return pictures.bars(
+        "bars",
+        "Cells of each label",
+        rows,
+        series,
+        below=below,
+        mode="share" if state.shares else "stacked",
+        log=state.logarithmic,
+        unit="cells",
+        selected=named.known(state.classes),
+        selectable="many",
+    )
+
+
+def _deciding(state: State) -> list[Node]:
+    nothing = not state.classes
+    made = [
+        nodes.button(
+            "keep_selected",
+            "Keep only selected",
+            "train on the selected labels",
+            icon="filter",
+            disabled=nothing,
+        ),
+        nodes.button(
+            "leave_selected_out",
+            "Leave selected out",
+            "train without them",
+            icon="minus",
+            disabled=nothing,
+        ),
+    ]
+    if state.key in state.recipe.obs_filter:
+        made.append(nodes.button("keep_all", "All labels again", "forget the filter", icon="times"))
+    made += [
+        nodes.text_field("name", "new name", state.name, placeholder="one name for them"),
+        nodes.button(
+            "rename_selected",
+            "Rename selected",
+            "read all of them as this label",
+            icon="pencil",
+            disabled=nothing,
+        ),
+    ]
+    if state.key in state.recipe.relabel:
+        made.append(
+            nodes.button(
+                "forget_names", "Original names again", "forget all new names", icon="times"
+            )
+        )
+    return made
+
+
+# ------------------------------------------------------------------------ spellings
+
+
+def group_ids(labels: LabelTable) -> Ids:
+    """Return the ids of the groups of spellings that are shown."""
+    return Ids(list(dict.fromkeys(labels.variants["group"]))[:_MOST_GROUPS], "v")
+
+
+def _variants(labels: LabelTable, state: State) -> list[Node]:
+    variants = labels.variants
+    n = variants["group"].nunique()
+    if not n:
+        return []
+    named = group_ids(labels)
+    facts: list[tuple[str, list[str], str, int, list[str]]] = []
+    for name, some in variants.groupby("group", sort=False):
+        if not (known := named.known([name])):
+            continue
+        stores = list(dict.fromkeys(s for of_label in some["stores"] for s in of_label))
+        texts = [
+            f"{shown(label, 40)} ({n_cells:,})"
+            for label, n_cells in zip(some["label"], some["n"], strict=True)
+        ]
+        becomes = shown(some["label"].iloc[0], 40)
+        facts.append((known[0], texts, becomes, int(some["n"].sum()), stores))
+    keys_: dict[str, list[Any]] = {
+        "spellings": [one[1][0] for one in facts],
+        "becomes": [one[2] for one in facts],
+        "cells": [one[3] for one in facts],
+    }
+    page = cut(range(len(facts)), keys_, state.arrangement, _MOST_GROUPS)
+    lines = []
+    for group, texts, becomes, cells, stores in (facts[i] for i in page.rows):
+        whole = " · ".join(texts)
+        lines.append(
+            {
+                "id": group,
+                "cells": [
+                    {"text": " · ".join(texts[:6]), "title": whole if len(texts) > 6 else ""},
+                    {"text": becomes},
+                    count(cells),
+                    {"text": listed(stores, most=2, limit=24)},
+                ],
+            }
+        )
+    columns: list[Node] = [
+        {"id": "spellings", "label": "spellings", "sticky": True},
+        {"id": "becomes", "label": "would become"},
+        {"id": "cells", "label": "cells", "align": "right"},
+        {"id": "stores", "label": "stores"},
+    ]
+    said = f"{things(n, 'group')} of labels may be spellings of one. Tick those that are."
+    grid = pictures.table(
+        "grid",
+        "Spellings that may mean the same",
+        columns,
+        lines,
+        **page.node,
+        selected=named.known(state.ticked),
+        selectable="many",
+        copies=(),
+    )
+    merge = nodes.button(
+        "merge_ticked",
+        "Merge ticked",
+        "read the ticked spellings as the most frequent one",
+        icon="compress",
+        disabled=not state.ticked,
+    )
+    return [
+        nodes.panel("variants", [grid, nodes.row("merging", [merge])], title="Spellings", hint=said)
+    ]
+
+
+# ------------------------------------------------------------------------ stores without it
+
+
+def without(labels: LabelTable) -> list[str]:
+    """Return the stores that have no such column."""
+    return [str(store) for store, n in labels.absent.items() if n]
+
+
+def columns_of(audit: Audit, stores: list[str]) -> dict[str, int]:
+    """Return columns of labels that some stores have, and how many of them do; most first."""
+    schema = audit.obs_schema
+    counts: dict[str, int] = {}
+    for store in stores:
+        if (store, "dtype") not in schema:
+            continue
+        for column, dtype in schema[(store, "dtype")].items():
+            if dtype is not None and _kind(str(dtype)) == 0:
+                counts[str(column)] = counts.get(str(column), 0) + 1
+    ranked = sorted(counts.items(), key=lambda pair: -pair[1])
+    return dict(ranked[:_MOST_KEYS])
+
+
+def column_ids(audit: Audit, labels: LabelTable) -> Ids:
+    """Return the ids of the columns that may be read in place of the key."""
+    return Ids(columns_of(audit, without(labels)), "a")
+
+
+def suggested(state: State) -> list[str]:
+    """Return the columns that the audit suggests."""
+    if state.fix is None:
+        return []
+    return list(dict.fromkeys(state.fix.change["obs_alias"][state.key].values()))
+
+
+def chosen_column(audit: Audit, labels: LabelTable, state: State) -> str | None:
+    """Return the column that is chosen, else what the audit suggests, else the most frequent one."""
+    known = columns_of(audit, without(labels))
+    for column in (state.column, *suggested(state), *known):
+        if column in known:
+            return column
+    return None
+
+
+def _absent(audit: Audit, labels: LabelTable, state: State) -> list[Node]:
+    lacking = without(labels)
+    if not lacking:
+        return []
+    n, of = len(lacking), len(labels.stores)
+    has = "has" if n == 1 else "have"
+    said = (
+        f"{n:,} of {of:,} stores {has} no obs column {shown(state.key, 30)!r}: "
+        f"{listed(lacking, most=3)}. Is it called differently there?"
+    )
+    tools = []
+    if state.fix is not None:
+        some = listed(suggested(state), most=3, limit=24)
+        tools.append(
+            nodes.button("use_suggestion", f"Use {some}", "what the audit suggests", icon="magic")
+        )
+    counts, named = columns_of(audit, lacking), column_ids(audit, labels)
+    chosen = chosen_column(audit, labels, state)
+    if chosen is not None:
+        options = [
+            {"id": named.of(column), "text": shown(column, 40), "note": f"in {k:,} of them"}
+            for column, k in counts.items()
+        ]
+        tools += [
+            nodes.select(
+                "column",
+                "read it from",
+                named.of(chosen),
+                options,
+                title="an obs column of those stores",
+            ),
+            nodes.button(
+                "use_column", "Use this column", "the same key under another name", icon="link"
+            ),
+        ]
+    return [nodes.panel("absent", [nodes.row("reading", tools)], hint=said)]

@@ -1,0 +1,197 @@
+"""The findings, those of one check together: what was found, what to do, and what that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mappedviz.text.display import listed, shown
+from mappedviz.views import nodes, pictures
+from mappedviz.views.models.tables import UNSORTED, Arrangement, cut, things
+from mappedviz.views.series import Ids
+
+if TYPE_CHECKING:
+    from mappedviz.audits.findings import Finding
+    from mappedviz.audits.result import Audit
+    from mappedviz.views.nodes import Node
+
+_ORDER = {"fatal": 0, "error": 1, "warning": 2, "info": 3}
+_SIGNS = {"fatal": "✕ fatal", "error": "▲ error", "warning": "△ warning", "info": "○ info"}
+_MOODS = {"fatal": "error", "error": "error", "warning": "warning", "info": ""}
+_COLUMNS: list[Node] = [
+    {"id": "severity", "label": "severity"},
+    {"id": "n", "label": "times", "align": "right", "title": "findings of this check"},
+    {"id": "fix", "label": "fix", "title": "a recipe can put it right"},
+    {"id": "message", "label": "what was found"},
+]
+
+
+@dataclass(frozen=True)
+class State:
+    """The state of the view: the selected finding, and order and page of both tables."""
+
+    selected: int = -1
+    groups: Arrangement = UNSORTED
+    members: Arrangement = UNSORTED
+
+
+def grouped(audit: Audit) -> dict[tuple[str, str], list[int]]:
+    """Return the positions of the findings by check and severity, the worst first."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for i, one in enumerate(audit.findings):
+        groups.setdefault((one.id, one.severity), []).append(i)
+    return groups
+
+
+def group_ids(audit: Audit) -> Ids:
+    """Return the ids of the groups."""
+    return Ids((f"{name} {severity}" for name, severity in grouped(audit)), "g")
+
+
+def members(audit: Audit, group: str) -> list[int]:
+    """Return the positions of the findings of a group, by its id."""
+    wanted = group_ids(audit).value(group)
+    return next(
+        some for (name, severity), some in grouped(audit).items() if f"{name} {severity}" == wanted
+    )
+
+
+def group_of(audit: Audit, position: int) -> list[int]:
+    """Return the positions of all findings of a group, by that of one."""
+    for some in grouped(audit).values():
+        if position in some:
+            return some
+    return []
+
+
+def fixable(audit: Audit, some: Sequence[int]) -> list[Finding]:
+    """Return the findings of a group that can be put right at once; not those of alternatives."""
+    found = [audit.findings[i] for i in some]
+    return [one for one in found if one.fix is not None and not one.alternative]
+
+
+def body(audit: Audit, state: State) -> list[Node]:
+    """Return the tab."""
+    n, other = len(audit.passed), len(audit.not_applicable)
+    said = (
+        f"{things(n, 'check')} found nothing; {other:,} could not be made here, "
+        "which is not a pass."
+    )
+    made = [_groups(audit, state)] if audit.findings else []
+    if 0 <= state.selected < len(audit.findings):
+        made.append(_detail(audit, state))
+    return [*made, nodes.note("passed", said, "hint")]
+
+
+def _groups(audit: Audit, state: State) -> Node:
+    groups, named = grouped(audit), group_ids(audit)
+    facts = list(groups.items())
+    keys: dict[str, list[Any]] = {
+        "severity": [_ORDER[severity] for (_, severity), _ in facts],
+        "n": [len(some) for _, some in facts],
+        "fix": [bool(_fix_word(audit, some)) for _, some in facts],
+        "message": [audit.findings[some[0]].message for _, some in facts],
+    }
+    page = cut(range(len(facts)), keys, state.groups)
+    lines = []
+    for (name, severity), some in (facts[i] for i in page.rows):
+        stores = list(dict.fromkeys(s for i in some for s in audit.findings[i].stores))
+        more = f"  (and {len(some) - 1:,} more)" if len(some) > 1 else ""
+        lines.append(
+            {
+                "id": named.of(f"{name} {severity}"),
+                "cells": [
+                    {"text": _SIGNS[severity], "mood": _MOODS[severity]},
+                    {"text": f"{len(some):,}"},
+                    {"text": _fix_word(audit, some) or "–"},
+                    {
+                        "text": shown(audit.findings[some[0]].message, 300) + more,
+                        "title": f"{name}: {listed(stores, most=8)}",
+                    },
+                ],
+            }
+        )
+    chosen = [
+        named.of(f"{name} {severity}") for (name, severity), some in facts if state.selected in some
+    ]
+    return pictures.table(
+        "grid",
+        "Findings",
+        _COLUMNS,
+        lines,
+        **page.node,
+        selected=chosen,
+        selectable="one",
+    )
+
+
+def _fix_word(audit: Audit, some: Sequence[int]) -> str:
+    n = sum(audit.findings[i].fix is not None for i in some)
+    return "" if not n else "yes" if n == len(some) else f"{n:,} of {len(some):,}"
+
+
+def _detail(audit: Audit, state: State) -> Node:
+    one = audit.findings[state.selected]
+    some = group_of(audit, state.selected)
+    inner = [nodes.note("what", shown(one.message, 600), strong=True)]
+    if one.remedy:
+        inner.append(nodes.note("remedy", shown(one.remedy, 400)))
+    if one.code:
+        inner.append(nodes.code("change", one.code, title="The change of the recipe"))
+    inner.append(nodes.row("fixing", _fixing(audit, one, some)))
+    if len(some) > 1:
+        inner.append(_members(audit, state, some))
+    return nodes.panel("detail", inner, title=shown(one.id, 60), aside=True)
+
+
+def _fixing(audit: Audit, one: Finding, some: Sequence[int]) -> list[Node]:
+    made = []
+    if one.fix is not None:
+        made.append(
+            nodes.button(
+                "apply", "Apply this fix", "change the recipe so", icon="check", mood_="primary"
+            )
+        )
+    several = fixable(audit, some)
+    if len(several) > 1:
+        drops = all(set(each.change) == {"drop"} for each in several)
+        words = f"Leave all {len(several):,} out" if drops else f"Apply all {len(several):,} fixes"
+        made.append(
+            nodes.button("apply_all", words, "put all of these right at once", icon="check")
+        )
+    return made
+
+
+def member_ids(some: Sequence[int]) -> Ids:
+    """Return the ids of the findings of a group."""
+    return Ids(some, "f")
+
+
+def _members(audit: Audit, state: State, some: Sequence[int]) -> Node:
+    named = member_ids(some)
+    findings = [audit.findings[i] for i in some]
+    keys = {"message": [one.message for one in findings]}
+    page = cut(range(len(some)), keys, state.members)
+    lines = [
+        {
+            "id": named.of(some[i]),
+            "cells": [
+                {
+                    "text": shown(findings[i].message, 300),
+                    "title": listed(list(findings[i].stores), most=8),
+                }
+            ],
+        }
+        for i in page.rows
+    ]
+    return pictures.table(
+        "members",
+        "Each of them",
+        [{"id": "message", "label": things(len(some), "finding")}],
+        lines,
+        **page.node,
+        selected=named.known([state.selected]),
+        selectable="one",
+        copies=(),
+    )

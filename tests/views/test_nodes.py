@@ -1,0 +1,148 @@
+"""Nodes are checked where they are made: what travels can be drawn."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from mappedviz.text.colours import OKABE_ITO
+from mappedviz.text.display import shown
+from mappedviz.views import nodes, pictures
+from tests.hostile import HOSTILE
+
+SERIES = [{"name": "cells", "colour": "#0072b2"}]
+GRID = [{"id": "a", "label": "A"}, {"id": "b", "label": "B", "align": "right"}]
+
+
+def one_of_each():
+    """A node of each kind, with little in it."""
+    inner = nodes.note("inner", "text")
+    return [
+        nodes.page([{"id": "t", "title": "T"}], "t", [inner]),
+        nodes.status("fine"),
+        nodes.stack("s", [inner]),
+        nodes.row("r", [inner]),
+        nodes.panel("p", [inner], title="P"),
+        inner,
+        nodes.numbers("n", [("5", "stores")]),
+        nodes.disclosure("d", "more", []),
+        nodes.code("c", "x = 1"),
+        nodes.image("i", "<svg/>", "I"),
+        nodes.progress("g", 1, 2),
+        nodes.button("b", "Do", "do it"),
+        nodes.select("e", "which", "a", [("a", "A")]),
+        nodes.segments("m", "which", "a", [("a", "A")]),
+        nodes.check("h", "yes", True),
+        nodes.checks("k", "which", ["a"], [("a", "A")]),
+        nodes.chips("o", "only", [], [{"id": "a", "text": "A", "count": 5}]),
+        nodes.slider("l", "k", 2, low=1, high=5),
+        nodes.number_field("u", "n", 2, low=1, high=5),
+        nodes.text_field("x", "text", ""),
+        pictures.bars("1", "B", [], SERIES),
+        pictures.curve("2", "C", [[1, 2]], xlabel="x", ylabel="y"),
+        pictures.matrix("3", "M", [], [], []),
+        pictures.table("4", "T", GRID, []),
+        pictures.upset("5", "U", [], []),
+        pictures.histogram("6", "H", [], xlabel="x", ylabel="y"),
+        pictures.scatter("7", "S", []),
+        pictures.strips("8", "R", [], {"ticks": []}),
+    ]
+
+
+def test_every_kind_is_small_and_json():
+    kinds = set()
+    for one in one_of_each():
+        assert len(json.dumps(one, allow_nan=False)) < 400
+        kinds.add(one["kind"])
+    assert len(kinds) == 28
+
+
+def test_values_of_numpy_become_numbers_of_json():
+    rows = [{"id": "a", "label": "A", "values": np.array([1, 2.5, np.nan]), "marks": [3.0]}]
+    made = pictures.bars("bars", "B", rows, SERIES)
+    assert made["rows"] == [{"label": "A", "values": [1, 2.5, None], "marks": [3], "id": "a"}]
+    json.dumps(made, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["a"], "is not a dictionary"),
+        ([{"label": "A"}], "'id'.*is not text"),
+        ([{"id": 1, "label": "A"}], "'id'.*is not text"),
+        ([{"id": "a", "label": 3}], "'label'.*is not text"),
+        ([{"id": "a", "label": "A"}] * 2, "the id 'a' is there twice"),
+        ([{"id": "a", "label": "A", "value": 3}], r"has \['value'\]; known are"),
+        ([{"id": "a", "label": "A", "values": 3}], "is not a list of numbers"),
+        ([{"id": "a", "label": "A", "values": "12"}], "is not a list of numbers"),
+        ([{"id": "a", "label": "A", "values": ["1"]}], "is not a number"),
+        ([{"id": "a", "label": "A", "values": [True]}], "is not a number"),
+        ([{"id": "a", "label": "A", "values": [np.inf]}], "cannot be drawn"),
+        ([{"id": str(i)} for i in range(201)], "too many"),
+    ],
+)
+def test_rows_that_cannot_be_drawn_are_refused(rows, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        pictures.bars("bars", "B", rows, SERIES)
+
+
+@pytest.mark.parametrize("colour", ["red", "#fff", "url(http://evil)", "#0072b2;x", None, 3])
+def test_colours_are_colours(colour):
+    with pytest.raises(ValueError, match="is not a colour"):
+        pictures.bars("bars", "B", [], [{"name": "x", "colour": colour}])
+    with pytest.raises(ValueError, match="is not a colour"):
+        row = {"id": "r", "cells": [{"text": "x", "colour": colour or "red"}, {"text": ""}]}
+        pictures.table("t", "T", GRID, [row])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: pictures.table("t", "T", GRID, [{"id": "r", "cells": [{"text": "x"}]}]), "1 cells"),
+        (lambda: pictures.table("t", "T", GRID, [], sort=["a", "up"]), "sort"),
+        (lambda: pictures.table("t", "T", [{"id": "a", "align": "middle"}], []), "middle"),
+        (lambda: pictures.curve("c", "C", [[1]], xlabel="", ylabel=""), "x and y"),
+        (lambda: pictures.bars("b", "B", [], SERIES, mode="round"), "round"),
+        (lambda: pictures.bars("b", "B", [], SERIES, selectable="some"), "some"),
+        (lambda: pictures.bars("b", "B", [], SERIES, copies=["gif"]), "gif"),
+        (lambda: pictures.upset("u", "U", [], [{"id": "c", "members": ["z"]}]), "no sets"),
+        (lambda: pictures.scatter("s", "S", [{"id": "p", "x": [1], "y": [1, 2]}]), "lengths"),
+        (lambda: nodes.note("n", "text", "angry"), "no mood"),
+        (lambda: nodes.status("text", "warning"), "warning"),
+        (lambda: nodes.page([{"id": "a"}], "b", []), "tab"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(make, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        make()
+
+
+def test_what_is_chosen_is_among_the_options():
+    made = nodes.select("s", "which", "gone", [(str(i), str(i)) for i in range(300)])
+    assert made["options"][0] == {"id": "gone", "text": "gone"}
+    assert len(made["options"]) == nodes.MOST
+    assert made["search"]
+
+
+def test_a_change_of_25_categories_and_8_stores_is_small():
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "id": str(i),
+            "label": f"CD{i} positive, αβ T cell",
+            "values": row,
+            "text": f"{row.sum():,} (3.1 %)",
+            "title": "in all 8 stores",
+        }
+        for i, row in enumerate(rng.integers(1_000, 90_000, (25, 8)))
+    ]
+    series = [{"name": f"store_{i}.h5ad", "colour": OKABE_ITO[i]} for i in range(8)]
+    assert len(json.dumps(pictures.bars("bars", "Cells", rows, series))) < 10_000
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_any_name_is_a_label(name):
+    made = pictures.bars("bars", "B", [{"id": "0", "label": shown(name), "values": [1]}], SERIES)
+    json.dumps(made, ensure_ascii=False).encode()
