@@ -176,6 +176,8 @@ class Page(anywidget.AnyWidget):
                 self.session.tell(str(error), "error")
             except traitlets.TraitError as error:
                 self.session.tell(f"{name}: {error}", "error")
+            except KeyError:
+                self.session.tell(f"What was chosen is not there any more ({name}).", "error")
             except Exception as error:
                 self.session.tell(f"{type(error).__name__}: {error}", "error")
             self.refresh()

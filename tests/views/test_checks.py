@@ -1,19 +1,51 @@
 """The findings and the buttons that put them right."""
 
-from tests.views.looks import DEMO, settled
+import pytest
+
+import mappedviz as mv
+from tests.views.looks import DEMO, cells, node, settled, write
 
 
 def test_findings_and_their_fixes(ui):
     ui.tab = "checks"
-    assert [row["cells"][2]["text"] for row in ui.checks.grid.rows] == [
-        one.message for one in ui.audit.findings
-    ]
-    i = next(i for i, one in enumerate(ui.audit.findings) if one.id == "join-one-store")
-    ui.checks.grid.selected = [ui.checks.grid.rows[i]["id"]]
+    shown = set()
+    for row in node(ui, "grid")["rows"]:
+        ui.checks.event("grid", "selected", [row["id"]])
+        shown.update(cells(ui, 0, "members") or [node(ui, "what")["text"]])
+    assert shown == {one.message for one in ui.audit.findings}
+    assert sum(int(n) for n in cells(ui, 1)) == len(ui.audit.findings)
+    (one,) = (r["id"] for r in node(ui, "grid")["rows"] if r["id"].startswith("join-one-store "))
+    ui.checks.event("grid", "selected", [one])
     assert ui.checks.finding.id == "join-one-store"
     assert ui.session.stores == (DEMO[0],)
-    assert ui.checks.change.text == ui.checks.finding.code
-    ui.checks.fix.click()
+    assert node(ui, "change")["text"] == ui.checks.finding.code
+    ui.checks.event("apply", "press")
     assert len(settled(ui).paths) == 4
     assert ui.checks.selected == -1
-    assert ui.tabs.titles[4].startswith("Checks (")
+    assert ui.flat()["page"]["tabs"][4]["title"] == "Checks"
+    assert int(ui.flat()["page"]["tabs"][4]["badge"]) < 10
+
+
+def test_what_is_found_several_times_is_one_row(tmp_path):
+    good = write(tmp_path, "good", {"k": ["x", "y"] * 3})
+    for i in range(5):
+        (tmp_path / f"bad{i}.h5ad").write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 64)
+    bad = sorted(str(path) for path in tmp_path.glob("bad*"))
+    ui = mv.explore([good, *bad], label="k", workers=0)
+    assert ui.wait()
+    ui.tab = "checks"
+    (row,) = [row for row in node(ui, "grid")["rows"] if row["cells"][1]["text"] == "5"]
+    assert row["cells"][0]["text"].endswith("fatal")
+    ui.event("checks.grid", "selected", [row["id"]])
+    assert len(node(ui, "members")["rows"]) == 5
+    assert node(ui, "members")["selected"] == [node(ui, "members")["rows"][0]["id"]]
+    last = node(ui, "members")["rows"][-1]
+    ui.event("checks.members", "selected", [last["id"]])
+    assert ui.checks.finding.stores == ("bad4.h5ad",)
+    assert node(ui, "apply_all")["text"] == "Leave all 5 out"
+    ui.event("checks.apply_all", "press")
+    assert ui.wait()
+    assert not ui.audit.fatal
+    assert len(ui.recipe.paths) == 1
+    with pytest.raises(KeyError):
+        ui.checks.select("nothing-of-this-name")

@@ -100,7 +100,10 @@ def test_colours_are_colours(colour):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: pictures.table("t", "T", GRID, [{"id": "r", "cells": [{"text": "x"}]}]), "1 cells"),
+        (
+            lambda: pictures.table("t", "T", GRID, [{"id": "r", "cells": [{"text": "x"}]}]),
+            "1 cells",
+        ),
         (lambda: pictures.table("t", "T", GRID, [], sort=["a", "up"]), "sort"),
         (lambda: pictures.table("t", "T", [{"id": "a", "align": "middle"}], []), "middle"),
         (lambda: pictures.curve("c", "C", [[1]], xlabel="", ylabel=""), "x and y"),
