@@ -305,6 +305,8 @@ class View(Page):
     # --- events ---------------------------------------------------------------------------
 
     def _dispatch(self, name: str, event: str, value: Any) -> None:
+        if self.session.audit is None:
+            raise KeyError(name)  # nothing is shown yet, and waiting here would stop the audit
         if (name, event) in self.events:
             getattr(self, self.events[name, event])(value)
         elif event == "value" and name in self.controls:

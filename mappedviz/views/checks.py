@@ -71,7 +71,7 @@ class ChecksView(View):
     @traitlets.observe("selected")
     @handler
     def _selected(self, _: Any) -> None:
-        if self.finding is not None:
+        if self.session.audit is not None and self.finding is not None:
             self.session.stores = self.finding.stores
 
     def _group_clicked(self, value: Any) -> None:

@@ -92,8 +92,8 @@ def test_rows_that_cannot_be_drawn_are_refused(rows, message):
 def test_colours_are_colours(colour):
     with pytest.raises(ValueError, match="is not a colour"):
         pictures.bars("bars", "B", [], [{"name": "x", "colour": colour}])
+    row = {"id": "r", "cells": [{"text": "x", "colour": colour or "red"}, {"text": ""}]}
     with pytest.raises(ValueError, match="is not a colour"):
-        row = {"id": "r", "cells": [{"text": "x", "colour": colour or "red"}, {"text": ""}]}
         pictures.table("t", "T", GRID, [row])
 
 

@@ -266,3 +266,22 @@ def test_every_button_is_an_action_and_every_control_answers(ui):
 
 def test_nothing_that_a_node_lacks_breaks_a_page(ui):
     assert node(ui, "nowhere") == {}
+
+
+def test_an_event_while_the_first_audit_is_made_waits_for_nobody(paths, monkeypatch):
+    gate, real = threading.Event(), state.audit
+
+    def waits(**options):
+        assert gate.wait(120)
+        return real(**options)
+
+    monkeypatch.setattr(state, "audit", waits)
+    ui = mv.explore(paths, label="louvain", workers=0)
+    ui.event("shapes.grid", "selected", ["x"])
+    ui.event("checks.grid", "selected", ["x"])
+    ui.checks.selected = 3
+    ui.coverage.k = 2  # what a script decides is taken
+    assert ui.recipe.min_stores == 2
+    gate.set()
+    assert ui.wait()
+    assert ui.checks.selected == -1
