@@ -5,7 +5,7 @@
 import { fresh, make, set, show, words, write } from "./dom.js";
 
 // Children, those with `aside` in a pane of their own.
-const filled = (ui, main, side) => (ids = []) => {
+export const filled = (ui, main, side) => (ids = []) => {
   const aside = (child) => Boolean(ui.props(child).aside);
   ui.fill(main, ids.filter((child) => !aside(child)));
   ui.fill(side, ids.filter(aside));

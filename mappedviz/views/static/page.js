@@ -4,10 +4,14 @@
 // `press` from status.undo, status.redo, status.cancel and status.again.
 import { arrange, button, fresh, make, set, show, words, write } from "./dom.js";
 import { enable } from "./controls/field.js";
+import { filled } from "./layout.js";
 
 export const pageKind = (ui, id) => {
   const list = make("div", { class: "mv-tabs", role: "tablist", "aria-label": "Views" });
-  const head = make("div", { class: "mv-head" }), panel = make("div", { class: "mv-body" });
+  const head = make("div", { class: "mv-head" }), panel = make("div", { class: "mv-body mv-stack" });
+  const main = make("div", { class: "mv-main" }), side = make("div", { class: "mv-side", hidden: true });
+  panel.append(main, side);
+  const fill = filled(ui, main, side);
   const el = make("div", { class: "mv-page" }, list, head, panel);
   const names = new Map(), panelId = fresh("panel");
   let current;
@@ -46,7 +50,7 @@ export const pageKind = (ui, id) => {
     show(list, tabs.length > 1);
     const children = props.children ?? [], isHead = (child) => ui.props(child).kind === "status";
     ui.fill(head, children.filter(isHead));
-    ui.fill(panel, children.filter((child) => !isHead(child)));
+    fill(children.filter((child) => !isHead(child)));
     show(head, head.childElementCount);
     const on = names.get(props.tab)?.node;
     set(panel, tabs.length > 1 ? { role: "tabpanel", "aria-labelledby": on?.id, tabindex: -1 } : { role: null, "aria-labelledby": null });

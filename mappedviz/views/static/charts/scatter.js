@@ -112,6 +112,7 @@ export const scatterKind = (ui, id) => {
     });
     set(grid, { "aria-label": props.title });
     place(grid, { "--size": panels.length === 1 ? "420px" : panels.length <= 4 ? "240px" : panels.length <= 12 ? "176px" : "128px" });
+    place(grid, { "--many": Math.max(2, panels.length) });
     grid.classList.toggle("mv-single", panels.length === 1);
     pinned = faint = undefined;
     legend.replaceChildren(...(valued ? [] : keys.map((one, i) => make("button", { type: "button", class: "mv-pair mv-key", "data-i": i, "aria-pressed": "false" }, swatch(one), words(one.name)))));

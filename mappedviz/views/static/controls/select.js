@@ -9,8 +9,9 @@ const MANY = 12;
 
 export const selectKind = (ui, id) => {
   const native = make("select", { class: "mv-input" });
-  const shell = make("div", { class: "mv-select" }, native);
+  const shell = make("div", { class: "mv-select" });
   const { el, label, head } = field("select", native);
+  shell.append(native);
   el.append(shell);
   const send = (value) => ui.send(id, "value", value);
   native.addEventListener("change", () => send(native.value));
