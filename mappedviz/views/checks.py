@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
@@ -9,6 +11,8 @@ import traitlets
 from mappedviz.report.html import findings_html
 from mappedviz.views.base import View, handler
 from mappedviz.views.models import checks as model
+from mappedviz.views.outcome import Outcome, outcome_of
+from mappedviz.views.work import Report, Work
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +50,7 @@ class ChecksView(View):
 
     title = "Checks"
     sections: ClassVar = ()
-    actions: ClassVar = ("apply", "apply_all")
+    actions: ClassVar = ("apply", "apply_all", "show_me")
     events: ClassVar = {
         ("grid", "selected"): "_group_clicked",
         ("members", "selected"): "_member_clicked",
@@ -54,8 +58,17 @@ class ChecksView(View):
 
     selected = traitlets.Int(-1)
 
+    def _start(self) -> None:
+        #: Opens another tab, where there is one.
+        self.go: Callable[[str], None] | None = None
+        self._work = Work(self.session.lock)
+        self._outcome: Outcome | None = None
+
     def _body(self, audit: Audit) -> list[Node]:
         state = model.State(
+            outcome=self._outcome,
+            looking=self._work.running,
+            linked=self.go is not None,
             selected=self.selected,
             groups=self.arranged("grid"),
             members=self.arranged("members"),
@@ -66,11 +79,35 @@ class ChecksView(View):
         # The finding that was selected is another one now, or solved.
         with self.setting():
             self.selected = -1
+        self._work.cancel()
+        self._outcome = None
         super()._audit_changed(change)
+
+    def _look_ahead(self) -> None:
+        """See what the fix of the selected finding would change, on a thread."""
+        audit, finding = self.audit, self.finding
+        if finding is None or finding.fix is None:
+            return
+        fix = audit.recipe_with(finding)
+
+        def look(report: Report, cancel: threading.Event) -> Outcome:
+            return outcome_of(audit, self.session.audit_of(fix, report, cancel))
+
+        def done(found: Outcome) -> None:
+            self._outcome = found
+            self.changed()
+
+        self._work.start(look, done, lambda _: self.changed())
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._work.cancel()
 
     @traitlets.observe("selected")
     @handler
     def _selected(self, _: Any) -> None:
+        self._work.cancel()
+        self._outcome = None
         if self.session.audit is not None and self.finding is not None:
             self.session.stores = self.finding.stores
 
@@ -79,11 +116,13 @@ class ChecksView(View):
         some = model.members(audit, value[0]) if value else []
         self.arrange("members", page=0)
         self.selected = self._first(some) if some else -1
+        self._look_ahead()
 
     def _member_clicked(self, value: Any) -> None:
         chosen = model.member_ids(model.group_of(self.audit, self.selected)).values(value)
         if chosen:
             self.selected = chosen[0]
+            self._look_ahead()
 
     def _first(self, some: list[int]) -> int:
         """The first finding of some that has a fix, if there is any."""
@@ -126,6 +165,11 @@ class ChecksView(View):
         some = model.fixable(audit, model.group_of(audit, self.selected))
         if some:
             self.session.recipe = audit.recipe_with(some)
+
+    def show_me(self) -> None:
+        """Open the tab that shows what the selected finding is about."""
+        if self.finding is not None and self.go is not None:
+            self.go(model.tab_of(self.finding))
 
     def table(self) -> pd.DataFrame:
         """DataFrame: id, severity, message, stores, number, remedy, code."""

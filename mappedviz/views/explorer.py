@@ -129,6 +129,7 @@ class Explorer(Page):
         )
         for view in self.views.values():
             view.above = self
+        self.checks.go = self._go
 
     # --- drawing --------------------------------------------------------------------------
 
@@ -165,6 +166,9 @@ class Explorer(Page):
         """
         return self.views[self.tab].node(name)
 
+    def _go(self, tab: str) -> None:
+        self.tab = tab
+
     def _dispatch(self, name: str, event: str, value: Any) -> None:
         if (name, event) == ("page", "value"):
             self.tab = value
@@ -198,6 +202,8 @@ class Explorer(Page):
 
     def _forget(self) -> None:
         super()._forget()
+        if "checks" in self.__dict__:
+            self.checks.go = None
         for link in self.__dict__.get("_links", ()):
             link.unlink()
         if self._own_session:

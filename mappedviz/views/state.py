@@ -278,22 +278,26 @@ class Session(traitlets.HasTraits):
         """Audit the stores of the recipe; returns at once."""
         with self.together():
             recipe = self.recipe
-            options = dict(self._options)
-            if len(recipe.split_keys) == 1:
-                options["group"] = recipe.split_keys[0]
             self.busy, self.done, self.total = True, 0, 0
             self.tell("Reading the stores …", "busy")
 
             def look(report: Report, cancel: threading.Event) -> Audit:
-                return audit(
-                    recipe=recipe,
-                    label=recipe.obs_keys[0] if recipe.obs_keys else None,
-                    progress=report,
-                    cancel=cancel,
-                    **options,
-                )
+                return self.audit_of(recipe, report, cancel)
 
             self.work.start(look, self._audited, self._failed, self._progressed)
+
+    def audit_of(self, recipe: Recipe, report: Report, cancel: threading.Event) -> Audit:
+        """The audit of any recipe, with the options of this session; takes its time."""
+        options = dict(self._options)
+        if len(recipe.split_keys) == 1:
+            options["group"] = recipe.split_keys[0]
+        return audit(
+            recipe=recipe,
+            label=recipe.obs_keys[0] if recipe.obs_keys else None,
+            progress=report,
+            cancel=cancel,
+            **options,
+        )
 
     def _progressed(self, done: int, total: int, seconds: float) -> None:
         self.done, self.total = done, total

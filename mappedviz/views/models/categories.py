@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mappedviz.text.display import MISSING, listed, names, quantity, shown
 from mappedviz.views import nodes, pictures
+from mappedviz.views.models.memory import of_audit
 from mappedviz.views.models.tables import UNSORTED, Arrangement, count, cut, things
 from mappedviz.views.series import Ids, of_series, series_of
 
 if TYPE_CHECKING:
+    from mappedviz._types import Array
     from mappedviz.audits.findings import Finding
     from mappedviz.audits.result import Audit
     from mappedviz.audits.tables.labels import LabelTable
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 SCALES = ("cells", "shares", "logarithm")
 SORTS = {"count": "cells", "name": "name", "stores": "number of stores"}
 _MOST_GROUPS = 60
+_MEASURED, _NONE = 8, 9  # measurements; no such column
 _MOST_KEYS = 190
 
 
@@ -96,25 +101,23 @@ def _asked(audit: Audit, state: State) -> list[Node]:
 # ------------------------------------------------------------------------ the key
 
 
+@of_audit
 def keys(audit: Audit) -> list[tuple[str, str]]:
     """Return obs columns that may hold a label, and a remark; labels first, then whole numbers."""
-    schema = audit.obs_schema
-    if not len(schema.columns):
-        return []
-    dtypes = schema.xs("dtype", axis=1, level="what")
-    n_stores = dtypes.shape[1]
+    columns, kinds = _kinds(audit)
+    n_stores = kinds.shape[1]
     found: list[tuple[int, int, int, str]] = []
-    for place, (column, of_stores) in enumerate(dtypes.iterrows()):
-        there = [str(dtype) for dtype in of_stores if dtype is not None]
-        kind = min((_kind(dtype) for dtype in there), default=9)
-        if kind < 9:
-            found.append((kind, -len(there), place, str(column)))
+    for place, (column, of_stores) in enumerate(zip(columns, kinds, strict=True)):
+        kind = int(of_stores.min(initial=_NONE))
+        if kind < _MEASURED:
+            found.append((kind, -int((of_stores < _NONE).sum()), place, column))
     return [
         (column, "" if -n == n_stores else f"in {-n:,} of {n_stores:,} stores")
         for _, n, _, column in sorted(found)[:_MOST_KEYS]
     ]
 
 
+@of_audit
 def key_ids(audit: Audit) -> Ids:
     """Return the ids of these columns."""
     return Ids((key for key, _ in keys(audit)), "k")
@@ -129,11 +132,24 @@ def _key(audit: Audit, state: State) -> Node:
     return nodes.select("key", "label", value, options, title="the obs column of the class")
 
 
-def _kind(dtype: str) -> Literal[0, 1, 9]:
-    """0 for labels, 1 for whole numbers, 9 for what is no label."""
+@of_audit
+def _kinds(audit: Audit) -> tuple[list[str], Array]:
+    """The obs columns, and what each is in each store."""
+    schema = audit.obs_schema
+    columns = [str(column) for column in schema.index]
+    if not len(schema.columns):
+        return columns, np.empty((len(columns), 0), dtype=np.int64)
+    dtypes = schema.xs("dtype", axis=1, level="what").to_numpy(dtype=object)
+    known = {dtype: _NONE if dtype is None else _kind(str(dtype)) for dtype in set(dtypes.flat)}
+    kinds = [known[dtype] for dtype in dtypes.flat]
+    return columns, np.array(kinds, dtype=np.int64).reshape(dtypes.shape)
+
+
+def _kind(dtype: str) -> int:
+    """0 for labels, 1 for whole numbers, more for what is no label."""
     if dtype.startswith(("category", "string", "str", "object", "bool")):
         return 0
-    return 1 if dtype.startswith(("int", "uint")) else 9
+    return 1 if dtype.startswith(("int", "uint")) else _MEASURED
 
 
 # ------------------------------------------------------------------------ bars
@@ -304,23 +320,21 @@ def _variants(labels: LabelTable, state: State) -> list[Node]:
 # ------------------------------------------------------------------------ stores without it
 
 
-def without(labels: LabelTable) -> list[str]:
+def without(labels: LabelTable) -> tuple[str, ...]:
     """Return the stores that have no such column."""
-    return [str(store) for store, n in labels.absent.items() if n]
+    return tuple(str(store) for store, n in labels.absent.items() if n)
 
 
-def columns_of(audit: Audit, stores: list[str]) -> dict[str, int]:
+@of_audit
+def columns_of(audit: Audit, stores: tuple[str, ...]) -> dict[str, int]:
     """Return columns of labels that some stores have, and how many of them do; most first."""
-    schema = audit.obs_schema
-    counts: dict[str, int] = {}
-    for store in stores:
-        if (store, "dtype") not in schema:
-            continue
-        for column, dtype in schema[(store, "dtype")].items():
-            if dtype is not None and _kind(str(dtype)) == 0:
-                counts[str(column)] = counts.get(str(column), 0) + 1
-    ranked = sorted(counts.items(), key=lambda pair: -pair[1])
-    return dict(ranked[:_MOST_KEYS])
+    columns, kinds = _kinds(audit)
+    wanted = set(stores)
+    here = [i for i, (store, what) in enumerate(audit.obs_schema.columns) if what == "dtype"]
+    some = [place for place, i in enumerate(here) if audit.obs_schema.columns[i][0] in wanted]
+    counts = (kinds[:, some] == 0).sum(axis=1)
+    order = np.argsort(-counts, kind="stable")[:_MOST_KEYS]
+    return {columns[i]: int(counts[i]) for i in order.tolist() if counts[i]}
 
 
 def column_ids(audit: Audit, labels: LabelTable) -> Ids:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mappedviz.audits.findings import CHECKS
 from mappedviz.text.display import listed, shown
 from mappedviz.views import nodes, pictures
+from mappedviz.views.models.memory import of_audit
 from mappedviz.views.models.tables import UNSORTED, Arrangement, cut, things
 from mappedviz.views.series import Ids
 
@@ -15,10 +17,29 @@ if TYPE_CHECKING:
     from mappedviz.audits.findings import Finding
     from mappedviz.audits.result import Audit
     from mappedviz.views.nodes import Node
+    from mappedviz.views.outcome import Outcome
 
 _ORDER = {"fatal": 0, "error": 1, "warning": 2, "info": 3}
 _SIGNS = {"fatal": "✕ fatal", "error": "▲ error", "warning": "△ warning", "info": "○ info"}
 _MOODS = {"fatal": "error", "error": "error", "warning": "warning", "info": ""}
+# Module of a check -> the tab that shows what it is about, and the title of that.
+_TABS = {
+    "genes": "coverage",
+    "panel": "coverage",
+    "labels": "categories",
+    "naming": "categories",
+    "selection": "categories",
+    "bias": "weights",
+    "batch": "handoff",
+    "splitting": "handoff",
+}
+_TITLES = {
+    "shapes": "Stores",
+    "coverage": "Genes",
+    "categories": "Labels",
+    "weights": "Weights",
+    "handoff": "Hand-off",
+}
 _COLUMNS: list[Node] = [
     {"id": "severity", "label": "severity"},
     {"id": "n", "label": "times", "align": "right", "title": "findings of this check"},
@@ -29,13 +50,29 @@ _COLUMNS: list[Node] = [
 
 @dataclass(frozen=True)
 class State:
-    """The state of the view: the selected finding, and order and page of both tables."""
+    """The state of the view.
+
+    Attributes
+    ----------
+    selected
+        Position of the selected finding.
+    outcome, looking
+        What its fix would change; whether that is being found out.
+    linked
+        Whether there are other tabs.
+    groups, members
+        Order and page of both tables.
+    """
 
     selected: int = -1
+    outcome: Outcome | None = None
+    looking: bool = False
+    linked: bool = False
     groups: Arrangement = UNSORTED
     members: Arrangement = UNSORTED
 
 
+@of_audit
 def grouped(audit: Audit) -> dict[tuple[str, str], list[int]]:
     """Return the positions of the findings by check and severity, the worst first."""
     groups: dict[tuple[str, str], list[int]] = {}
@@ -44,6 +81,7 @@ def grouped(audit: Audit) -> dict[tuple[str, str], list[int]]:
     return groups
 
 
+@of_audit
 def group_ids(audit: Audit) -> Ids:
     """Return the ids of the groups."""
     return Ids((f"{name} {severity}" for name, severity in grouped(audit)), "g")
@@ -139,13 +177,14 @@ def _detail(audit: Audit, state: State) -> Node:
         inner.append(nodes.note("remedy", shown(one.remedy, 400)))
     if one.code:
         inner.append(nodes.code("change", one.code, title="The change of the recipe"))
-    inner.append(nodes.row("fixing", _fixing(audit, one, some)))
+    inner += _ahead(state)
+    inner.append(nodes.row("fixing", _fixing(audit, one, some, state)))
     if len(some) > 1:
         inner.append(_members(audit, state, some))
     return nodes.panel("detail", inner, title=shown(one.id, 60), aside=True)
 
 
-def _fixing(audit: Audit, one: Finding, some: Sequence[int]) -> list[Node]:
+def _fixing(audit: Audit, one: Finding, some: Sequence[int], state: State) -> list[Node]:
     made = []
     if one.fix is not None:
         made.append(
@@ -160,7 +199,32 @@ def _fixing(audit: Audit, one: Finding, some: Sequence[int]) -> list[Node]:
         made.append(
             nodes.button("apply_all", words, "put all of these right at once", icon="check")
         )
+    if state.linked:
+        words = f"Show me in {_TITLES[tab_of(one)]}"
+        made.append(nodes.button("show_me", words, "open the tab that shows it", icon="eye"))
     return made
+
+
+def tab_of(one: Finding) -> str:
+    """Return the tab that shows what a finding is about."""
+    found = CHECKS.get(one.id)
+    return (
+        "shapes" if found is None else _TABS.get(found.look.__module__.rpartition(".")[2], "shapes")
+    )
+
+
+def _ahead(state: State) -> list[Node]:
+    """What the fix would change."""
+    if state.outcome is None:
+        return [nodes.note("ahead", "Looking what this changes …", "hint")] if state.looking else []
+    items = [
+        (f"{old:,} → {new:,}" if old != new else f"{new:,}", name)
+        for name, (old, new) in state.outcome.numbers.items()
+    ]
+    return [
+        nodes.numbers("ahead", items),
+        nodes.note("after", f"With this change: {shown(state.outcome.verdict, 300)}", "hint"),
+    ]
 
 
 def member_ids(some: Sequence[int]) -> Ids:

@@ -10,6 +10,7 @@ import numpy as np
 
 from mappedviz.text.display import names, pattern_words, quantity, shown
 from mappedviz.views import nodes, pictures
+from mappedviz.views.models.memory import of_audit
 from mappedviz.views.models.tables import UNSORTED, Arrangement, count, cut, things
 from mappedviz.views.series import Ids, short_names
 
@@ -174,16 +175,23 @@ def _curve(audit: Audit, state: State) -> list[Node]:
     ]
 
 
+@of_audit
 def store_ids(audit: Audit) -> Ids:
     """Return the ids of the stores that have genes."""
     return Ids(audit.coverage.table.index, "s")
+
+
+@of_audit
+def _texts(audit: Audit) -> list[str]:
+    """The names of the stores that have genes, without what all share."""
+    return short_names([str(store) for store in audit.coverage.table.index])
 
 
 def _without(audit: Audit, state: State) -> list[Node]:
     coverage = audit.coverage
     table = coverage.table.sort_values("gain_without", ascending=False, kind="stable")
     some = table.iloc[: state.top_n]
-    texts = dict(zip(coverage.stores, short_names(coverage.stores), strict=True))
+    texts = dict(zip(coverage.stores, _texts(audit), strict=True))
     named = store_ids(audit)
     rows = [
         {
@@ -244,7 +252,7 @@ def _patterns(audit: Audit, state: State) -> list[Node]:
             {"id": sets.of(store), "label": text, "size": int(n), "title": shown(store, 300)}
             for store, text, n in zip(
                 coverage.stores,
-                short_names(coverage.stores),
+                _texts(audit),
                 (coverage.table["kept"] + coverage.table["lost"]).tolist(),
                 strict=True,
             )
@@ -288,7 +296,7 @@ def _stores(audit: Audit, state: State) -> list[Node]:
     keys: dict[str, Any] = {name: table[name].tolist() for name in _STORE_COLUMNS}
     keys["store"] = table.index.tolist()
     page = cut(range(len(table)), keys, state.arrangement)
-    texts, named = short_names([str(store) for store in table.index]), store_ids(audit)
+    texts, named = _texts(audit), store_ids(audit)
     lines = [
         {
             "id": named.of(table.index[i]),

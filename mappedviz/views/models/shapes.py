@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mappedviz.errors import MappedvizError
 from mappedviz.text.display import is_missing, quantity, share, shown, size
 from mappedviz.views import nodes, pictures
+from mappedviz.views.models.memory import of_audit
 from mappedviz.views.models.tables import UNSORTED, Arrangement, count, cut, things
 from mappedviz.views.series import Ids, short_names
 
@@ -62,6 +63,7 @@ class State:
     top_n: int = 50
 
 
+@of_audit
 def ids(audit: Audit) -> Ids:
     """Return the ids of the stores."""
     return Ids(audit.stores.index, "s")
@@ -72,7 +74,7 @@ def body(audit: Audit, state: State) -> list[Node]:
     table = audit.stores
     unlabelled = _unlabelled(audit, state.label)
     chosen = rows(audit, state, unlabelled)
-    keys = _keys(table)
+    keys = _keys(audit)
     page = cut(chosen, keys, state.arrangement, state.top_n)
     nothing = not state.stores
     tools = [
@@ -127,6 +129,7 @@ def _numbers(audit: Audit) -> list[tuple[str, str]]:
     return [*some, (quantity(bad), "cannot be read")] if bad else some
 
 
+@of_audit
 def _unlabelled(audit: Audit, label: str | None) -> set[str]:
     """The stores that have no such obs column."""
     if label is None:
@@ -180,8 +183,16 @@ def _note(n: int, of: int) -> str:
     return "" if n == of else f"{things(n, 'store')} of {of:,}"
 
 
-def _keys(table: pd.DataFrame) -> dict[str, Sequence[Any]]:
+@of_audit
+def _texts(audit: Audit) -> list[str]:
+    """The names of the stores, without what all share."""
+    return short_names([str(store) for store in audit.stores.index])
+
+
+@of_audit
+def _keys(audit: Audit) -> dict[str, Sequence[Any]]:
     """What the columns are sorted by."""
+    table = audit.stores
     columns = {
         "cells": "n_obs",
         "genes": "n_vars",
@@ -198,7 +209,7 @@ def _keys(table: pd.DataFrame) -> dict[str, Sequence[Any]]:
 def _lines(audit: Audit, some: Sequence[int]) -> list[Node]:
     table = audit.stores
     named = ids(audit)
-    texts = short_names([str(store) for store in table.index])
+    texts = _texts(audit)
     tops = {
         name: max(int(table[name].sum()) and int(table[name].max()), 1)
         for name in ("n_obs", "n_vars")
