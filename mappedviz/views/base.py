@@ -318,7 +318,7 @@ class View(Page):
         elif event == "open":
             self._opened = self._opened | {name} if value else self._opened - {name}
         elif event == "copy":
-            self.clip(name, str(value), self.copied(str(value)))
+            self.clip(name, str(value), self.copied(str(value), name))
             return
         else:
             raise KeyError(f"{event} of {name}")
@@ -332,8 +332,15 @@ class View(Page):
         """Sort a table, or turn to a page of it."""
         self._arrangements[name] = self.arranged(name).but(**how)
 
-    def copied(self, kind: str) -> str | bytes:
+    def copied(self, kind: str, name: str = "") -> str | bytes:
         """Return what is copied: a picture, the table or the code.
+
+        Parameters
+        ----------
+        kind
+            ``"svg"``, ``"png"``, ``"csv"`` or ``"code"``.
+        name
+            Id of the node that is copied.
 
         Raises
         ------
@@ -347,13 +354,13 @@ class View(Page):
         if kind == "png":
             return plots.render(self.plot(), "png")
         if kind == "csv":
-            return self._csv()
+            return self._csv(name)
         if kind == "code":
             return self.code()
         raise KeyError(f"copy of {kind}")
 
-    def _csv(self) -> str:
-        """What is copied as CSV."""
+    def _csv(self, name: str = "") -> str:
+        """What is copied as CSV, of a table or picture of this id."""
         return csv_of(self.table())
 
     def _forget(self) -> None:

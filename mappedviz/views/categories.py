@@ -8,8 +8,10 @@ import traitlets
 
 from mappedviz.audits.findings import changed
 from mappedviz.recipe.recipe import store_names
-from mappedviz.views.base import View, handler
+from mappedviz.views.base import View, csv_of, handler
 from mappedviz.views.models import categories as model
+from mappedviz.views.models import label_bars, spellings
+from mappedviz.views.models.label_state import State
 from mappedviz.views.state import Several
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ class CategoriesView(View):
         Classes that have a bar of their own; all others are summed up as "other".
     sort
         ``"count"``, ``"name"`` or ``"stores"``.
+    by
+        Obs key that the bars are stacked by, such as a donor; "" for the store.
     search
         Show only classes that contain this text.
     shares
@@ -79,6 +83,10 @@ class CategoriesView(View):
         ("scale", "value"): "_scale_chosen",
         ("name", "value"): "_name_typed",
         ("column", "value"): "_column_chosen",
+        ("by", "value"): "_by_chosen",
+        ("against", "value"): "_against_chosen",
+        ("target", "value"): "_target_chosen",
+        ("mapping_file", "value"): "_file_opened",
         ("bars", "selected"): "_bars_selected",
         ("grid", "selected"): "_groups_ticked",
     }
@@ -87,6 +95,7 @@ class CategoriesView(View):
     key = traitlets.Unicode("")
     top_n = traitlets.Int(25, min=1, max=150)
     sort = traitlets.Enum(("count", "name", "stores"), "count")
+    by = traitlets.Unicode("")
     search = traitlets.Unicode("")
     shares = traitlets.Bool(False)
     logarithmic = traitlets.Bool(False)
@@ -96,10 +105,12 @@ class CategoriesView(View):
     def _start(self) -> None:
         self._name = ""  # typed into the field for a new name
         self._column = ""  # chosen in place of the key
+        self._against = ""  # the columns of the matrix
+        self._target: Any = None  # the spelling that a group becomes
 
-    def _state(self) -> model.State:
+    def _state(self) -> State:
         session = self.session
-        return model.State(
+        return State(
             recipe=session.recipe,
             key=self.key,
             top_n=self.top_n,
@@ -112,7 +123,12 @@ class CategoriesView(View):
             name=self._name,
             column=self._column,
             fix=None if session.audit is None else self._suggestion(session.audit),
+            by=self.by if self.by != self.key else "",
+            against=self._against if self._against != self.key else "",
+            target=self._target,
+            opened=self._opened,
             arrangement=self.arranged("grid"),
+            mapping=self.arranged("mapping"),
         )
 
     def _body(self, audit: Audit) -> list[Node]:
@@ -163,18 +179,36 @@ class CategoriesView(View):
     def _column_chosen(self, value: Any) -> None:
         self._column = model.column_ids(self.audit, self.labels()).value(value)
 
+    def _by_chosen(self, value: Any) -> None:
+        self.by = model.key_ids(self.audit).value(value) if value else ""
+
+    def _against_chosen(self, value: Any) -> None:
+        self._against = model.key_ids(self.audit).value(value) if value else ""
+
+    def _target_chosen(self, value: Any) -> None:
+        self._target = spellings.target_ids(self.labels(), self.ticked[0]).value(value)
+
+    def _file_opened(self, value: Any) -> None:
+        self.read_mapping(str(value["text"]))
+
     def _bars_selected(self, value: Any) -> None:
-        ids = model.class_ids(self.labels(), self._state())
+        ids = label_bars.class_ids(self.labels(), self._state())
         self.session.classes = tuple(ids.values(value))
 
     def _groups_ticked(self, value: Any) -> None:
-        self.ticked = tuple(model.group_ids(self.labels()).values(value))
+        self._target = None
+        self.ticked = tuple(spellings.group_ids(self.labels()).values(value))
 
     # --- decisions -------------------------------------------------------------------------
 
     def merge_ticked(self) -> None:
         """Read the ticked spellings as the most frequent of each group: a ``relabel`` of the recipe."""
-        self.relabel(self.labels().merging(self.ticked))
+        labels, target = self.labels(), self._target
+        if len(self.ticked) == 1 and target in spellings.spellings_of(labels, self.ticked[0]):
+            some = spellings.spellings_of(labels, self.ticked[0])
+            self.relabel({one: target for one in some if one != target})
+        else:
+            self.relabel(labels.merging(self.ticked))
         self.ticked = ()
 
     def relabel(self, renames: dict[Any, Any]) -> None:
@@ -188,6 +222,25 @@ class CategoriesView(View):
         pairs = {old: new for old, new in pairs.items() if old != new}
         everything = {key: dict(some) for key, some in self.session.recipe.relabel.items()}
         self.session.edit(relabel={**everything, self.key: pairs})
+
+    def mapping_csv(self) -> str:
+        """Return all labels as CSV with an empty column "becomes", for :meth:`read_mapping`."""
+        return spellings.mapping_csv(self.labels())
+
+    def read_mapping(self, text: str) -> None:
+        """Give labels the names that a CSV file has for them: a ``relabel`` of the recipe.
+
+        Parameters
+        ----------
+        text
+            CSV with the columns ``label`` and ``becomes``; ``(missing)`` makes a label none.
+
+        Raises
+        ------
+        RecipeError
+            It has other columns, or names labels that no cell has.
+        """
+        self.relabel(spellings.mapping_in(text, self.labels()))
 
     def forget_names(self) -> None:
         """Forget all renames of the key."""
@@ -291,6 +344,14 @@ class CategoriesView(View):
         from mappedviz.plots import plot_categories
 
         return plot_categories(self.labels(), ax, top_n=self.top_n, shares=self.shares)
+
+    def _csv(self, name: str = "") -> str:
+        labels = self.labels()
+        if name == "mapping":
+            return self.mapping_csv()
+        if name == "matrix":
+            return csv_of(label_bars.matrix_frame(self.audit, labels, self._state()))
+        return super()._csv(name)
 
     def code(self) -> str:
         """Return code that makes this table in a script."""

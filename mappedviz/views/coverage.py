@@ -216,8 +216,8 @@ class CoverageView(View):
         """Return :meth:`found` as CSV in which no name is a formula to a spreadsheet."""
         return csv_of(self.found().astype(int))
 
-    def _csv(self) -> str:
-        return self.csv() if self.show == "search" else super()._csv()
+    def _csv(self, name: str = "") -> str:
+        return self.csv() if self.show == "search" else super()._csv(name)
 
     def table(self) -> pd.DataFrame:
         """The table of :class:`mappedviz.audits.Coverage`."""

@@ -43,7 +43,7 @@ _VIEWS: dict[str, type[View]] = {
 _KEPT = {
     "shapes": ("top_n",),
     "coverage": ("show", "genes", "top_n"),
-    "categories": ("top_n", "sort", "search", "shares", "logarithmic"),
+    "categories": ("top_n", "sort", "by", "search", "shares", "logarithmic"),
     "weights": ("scheme", "scaler", "top_n"),
     "checks": (),
     "handoff": ("batch_size", "shuffle", "validate", "script"),
@@ -177,7 +177,7 @@ class Explorer(Page):
         if tab not in self.views:
             raise KeyError(f"{event} of {name}")
         if event == "copy":
-            self.clip(name, str(value), self.views[tab].copied(str(value)))
+            self.clip(name, str(value), self.views[tab].copied(str(value), inner))
         else:
             self.views[tab].event(inner, event, value)
 

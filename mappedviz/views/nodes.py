@@ -415,6 +415,11 @@ def number_field(
     return some
 
 
+def file_field(name: str, label: str, *, accept: str = "") -> Node:
+    """Return a button that opens a file; the event's value is ``{"name", "text"}``."""
+    return node("file", name, label=text(label, name), accept=accept)
+
+
 def text_field(
     name: str,
     label: str,

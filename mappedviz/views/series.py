@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mappedviz.text.colours import OKABE_ITO
-from mappedviz.text.display import names, visible
+from mappedviz.text.display import MISSING, names, visible
 
 _LONGEST = 40
 _ENDS = re.compile(r"[A-Za-z0-9]+")
@@ -68,6 +68,19 @@ def series_of(stores: Sequence[str]) -> list[dict[str, Any]]:
         rest = f"{len(stores) - 2 * n:,} other stores"
         some.append({"name": rest, "colour": OKABE_ITO[-1], "hatch": False})
     return some
+
+
+def series_of_values(values: Sequence[Any]) -> list[dict[str, Any]]:
+    """Names and colours of the values of a column, the same way; what has no value comes last, grey."""
+    n = len(OKABE_ITO) - 1
+    some = [
+        {"name": text, "colour": OKABE_ITO[i % n], "hatch": i >= n}
+        for i, text in enumerate(names(values[: 2 * n - 1]))
+    ]
+    if len(values) >= 2 * n:
+        rest = f"{len(values) - 2 * n + 1:,} others"
+        some.append({"name": rest, "colour": OKABE_ITO[-2], "hatch": True})
+    return [*some, {"name": MISSING, "colour": OKABE_ITO[-1], "hatch": False}]
 
 
 def of_series(values: Sequence[Any], n_series: int) -> list[Any]:

@@ -135,3 +135,96 @@ def test_many_categories_make_few_rows(tmp_path):
     assert len(bar_rows(view)) <= 152
     assert len(json.dumps(view.flat())) < 70_000
     assert len(node(view, "key")["options"]) <= 3
+
+
+def two_stores(tmp_path):
+    a = write(
+        tmp_path, "a", {"k": ["T cell"] * 3 + ["B cell"] * 2, "d": ["x", "y", None, "x", "x"]}
+    )
+    b = write(tmp_path, "b", {"k": ["T-cells"] * 2 + ["b cells"], "d": ["z"] * 3})
+    view = mv.CategoriesView([a, b], label="k", workers=0)
+    assert view.wait()
+    return view
+
+
+def test_bars_by_any_key(tmp_path):
+    view = two_stores(tmp_path)
+    view.event("by", "value", "d")
+    assert view.by == "d"
+    assert [one["name"] for one in node(view, "bars")["series"]] == ["x", "z", "y", "(missing)"]
+    rows = {row["label"]: row["values"] for row in bar_rows(view)}
+    assert rows["T cell"] == [1, 0, 1, 1]
+    assert rows["T-cells"] == [0, 2, 0, 0]
+    view.event("top_n", "value", 1)
+    assert bar_rows(view)[1]["values"] == [2, 3, 0, 0]
+    view.event("by", "value", "")
+    assert [one["name"] for one in node(view, "bars")["series"]] == ["a.h5ad", "b.h5ad"]
+
+
+def test_many_values_of_another_key_are_fifteen_series(tmp_path):
+    n = 400
+    path = write(tmp_path, "many", {"k": ["x", "y"] * n, "d": [f"donor {i}" for i in range(2 * n)]})
+    view = mv.CategoriesView(mv.audit(path, label="k", progress=False), by="d")
+    assert len(node(view, "bars")["series"]) == 15
+    assert all(sum(row["values"]) == n for row in bar_rows(view))
+    view.event("cross", "open", True)
+    view.event("against", "value", "d")
+    assert len(node(view, "matrix")["columns"]) == 30
+    assert len(json.dumps(view.flat())) < 70_000
+
+
+def test_labels_against_another_key(tmp_path):
+    view = two_stores(tmp_path)
+    assert node(view, "matrix") == {}
+    view.event("cross", "open", True)
+    matrix = node(view, "matrix")
+    assert [one["label"] for one in matrix["columns"]] == ["a.h5ad", "b.h5ad"]
+    assert matrix["values"][0] == [1, 0]
+    assert matrix["texts"][0] == ["3", ""]
+    view.event("against", "value", "d")
+    assert node(view, "matrix")["title"] == "k × d"
+    assert view.copied("csv", "matrix").splitlines()[0] == "k,x,z,y"
+    view.event("cross", "open", False)
+    assert node(view, "matrix") == {}
+
+
+def test_the_name_that_spellings_get_can_be_chosen(tmp_path):
+    view = two_stores(tmp_path)
+    row = next(r for r in node(view, "grid")["rows"] if "T cell" in r["cells"][0]["text"])
+    view.event("grid", "selected", [row["id"]])
+    assert node(view, "target")["value"] == "T cell"
+    view.event("target", "value", "T-cells")
+    view.event("merge_ticked", "press")
+    assert dict(view.session.recipe.relabel["k"]) == {"T cell": "T-cells"}
+    assert view.wait()
+    assert view.labels().total["T-cells"] == 5
+
+
+def test_a_mapping_goes_through_a_spreadsheet(tmp_path):
+    view = two_stores(tmp_path)
+    assert view.copied("csv", "mapping").splitlines()[:2] == ["label,becomes,cells", "T cell,,3"]
+    text = "\ufefflabel,becomes,cells\nT cell,lymphocyte,3\nb cells,(missing),1\nB cell,,2\n"
+    view.event("names", "open", True)
+    view.event("mapping_file", "value", {"name": "m.csv", "text": text})
+    assert dict(view.session.recipe.relabel["k"]) == {"T cell": "lymphocyte", "b cells": None}
+    assert view.wait()
+    assert cells(view, 1, "mapping") == ["lymphocyte", "(missing)"]
+    recipe = view.session.recipe
+    for wrong in ("", "a,b\n1,2\n", "label,becomes\nnowhere,x\n"):
+        view.event("mapping_file", "value", {"name": "m.csv", "text": wrong})
+        assert view.session.status_kind == "error"
+        assert "mapping" in view.session.status
+    assert view.session.recipe == recipe
+
+
+def test_labels_that_are_formulas_come_back(tmp_path):
+    path = write(tmp_path, "a", {"k": ["=1+1", "-x", "'y", "12"]})
+    view = mv.CategoriesView(mv.audit(path, label="k", progress=False))
+    lines = view.mapping_csv().splitlines()
+    assert all(not line.startswith(("=", "-")) for line in lines)
+    filled = [lines[0], *(line.replace(",,", ",'=new,") for line in lines[1:])]
+    view.read_mapping("\n".join(filled))
+    assert dict(view.session.recipe.relabel["k"]) == dict.fromkeys(
+        ["=1+1", "-x", "'y", "12"], "=new"
+    )
+    assert view.wait()

@@ -40,6 +40,7 @@ def one_of_each():
         nodes.slider("l", "k", 2, low=1, high=5),
         nodes.number_field("u", "n", 2, low=1, high=5),
         nodes.text_field("x", "text", ""),
+        nodes.file_field("f", "open", accept=".csv"),
         pictures.bars("1", "B", [], SERIES),
         pictures.curve("2", "C", [[1, 2]], xlabel="x", ylabel="y"),
         pictures.matrix("3", "M", [], [], []),
@@ -56,7 +57,7 @@ def test_every_kind_is_small_and_json():
     for one in one_of_each():
         assert len(json.dumps(one, allow_nan=False)) < 400
         kinds.add(one["kind"])
-    assert len(kinds) == 28
+    assert len(kinds) == 29
 
 
 def test_values_of_numpy_become_numbers_of_json():

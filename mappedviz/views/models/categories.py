@@ -2,64 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mappedviz.text.display import MISSING, listed, names, quantity, shown
-from mappedviz.views import nodes, pictures
+from mappedviz.text.display import listed, quantity, shown
+from mappedviz.views import nodes
+from mappedviz.views.models.label_bars import bars, matrix
 from mappedviz.views.models.memory import of_audit
-from mappedviz.views.models.tables import UNSORTED, Arrangement, count, cut, things
-from mappedviz.views.series import Ids, of_series, series_of
+from mappedviz.views.models.spellings import renamed, variants
+from mappedviz.views.series import Ids
 
 if TYPE_CHECKING:
     from mappedviz._types import Array
-    from mappedviz.audits.findings import Finding
     from mappedviz.audits.result import Audit
     from mappedviz.audits.tables.labels import LabelTable
-    from mappedviz.recipe.recipe import Recipe
+    from mappedviz.views.models.label_state import State
     from mappedviz.views.nodes import Node
 
 SCALES = ("cells", "shares", "logarithm")
 SORTS = {"count": "cells", "name": "name", "stores": "number of stores"}
-_MOST_GROUPS = 60
 _MEASURED, _NONE = 8, 9  # measurements; no such column
 _MOST_KEYS = 190
-
-
-@dataclass(frozen=True)
-class State:
-    """The state of the view: its traits, the recipe, and what is in focus.
-
-    Attributes
-    ----------
-    name
-        What is typed into the field for a new name.
-    column
-        The column that is chosen to be read in place of the key.
-    fix
-        The finding that knows what the key is called in the other stores.
-    """
-
-    recipe: Recipe
-    key: str = ""
-    top_n: int = 25
-    sort: str = "count"
-    search: str = ""
-    shares: bool = False
-    logarithmic: bool = False
-    classes: tuple[Any, ...] = ()
-    ticked: tuple[Any, ...] = ()
-    name: str = ""
-    column: str = ""
-    fix: Finding | None = None
-    arrangement: Arrangement = UNSORTED
-
-    @property
-    def scale(self) -> str:
-        """The scale of the bars."""
-        return "shares" if self.shares else "logarithm" if self.logarithmic else "cells"
 
 
 def body(audit: Audit, state: State) -> list[Node]:
@@ -82,9 +46,11 @@ def body(audit: Audit, state: State) -> list[Node]:
         nodes.numbers("numbers", numbers),
         nodes.row("asked", _asked(audit, state)),
         *_absent(audit, labels, state),
-        _bars(labels, state),
+        bars(audit, labels, state),
         nodes.row("deciding", _deciding(state)),
-        *_variants(labels, state),
+        *variants(labels, state),
+        *renamed(labels, state),
+        _crossed(audit, labels, state),
     ]
 
 
@@ -95,7 +61,30 @@ def _asked(audit: Audit, state: State) -> list[Node]:
         nodes.number_field("top_n", "show", state.top_n, low=1, high=150),
         nodes.select("sort", "sort by", state.sort, list(SORTS.items()), title="order of the bars"),
         nodes.segments("scale", "scale", state.scale, [(one, one) for one in SCALES]),
+        _other_key(audit, state, "by", "stacked by", state.by),
     ]
+
+
+def _other_key(audit: Audit, state: State, name: str, label: str, chosen: str) -> Node:
+    """The choice of the store or another key."""
+    named = key_ids(audit)
+    options: list[Node] = [{"id": "", "text": "store"}]
+    options += [
+        {"id": named.of(key), "text": shown(key, 40), "note": note}
+        for key, note in keys(audit)
+        if key != state.key
+    ]
+    known = named.known([chosen])
+    return nodes.select(name, label, known[0] if known else "", options)
+
+
+def _crossed(audit: Audit, labels: LabelTable, state: State) -> Node:
+    opened = "cross" in state.opened
+    inner = []
+    if opened and labels.classes:
+        against = _other_key(audit, state, "against", "columns", state.against)
+        inner = [nodes.row("crossing", [against]), matrix(audit, labels, state)]
+    return nodes.disclosure("cross", "Labels against another key", inner, opened=opened)
 
 
 # ------------------------------------------------------------------------ the key
@@ -152,58 +141,6 @@ def _kind(dtype: str) -> int:
     return 1 if dtype.startswith(("int", "uint")) else _MEASURED
 
 
-# ------------------------------------------------------------------------ bars
-
-
-def class_ids(labels: LabelTable, state: State) -> Ids:
-    """Return the ids of the classes that have a bar."""
-    return Ids(labels.top(state.top_n, by=state.sort, search=state.search)[0].index, "c")
-
-
-def _bars(labels: LabelTable, state: State) -> Node:
-    top, other, n_other = labels.top(state.top_n, by=state.sort, search=state.search)
-    series = series_of(labels.stores)
-    if state.logarithmic:
-        series = [{"name": "cells", "colour": series_of(["x"])[0]["colour"]}]
-    named = Ids(top.index, "c")
-
-    def values(counts: Any) -> list[Any]:
-        if state.logarithmic:
-            return [int(counts.sum())]
-        return of_series(counts.tolist(), len(series))
-
-    def line(name: str, label: str, counts: Any) -> Node:
-        return {
-            "id": name,
-            "label": label,
-            "values": values(counts),
-            "text": quantity(counts.sum()),
-        }
-
-    rows = [
-        line(named.of(label), text, counts)
-        for (label, counts), text in zip(top.iterrows(), names(top.index), strict=True)
-    ]
-    below = []
-    nothing = labels.missing + labels.absent
-    if n_other and not state.search:
-        below.append(line("c.other", f"other ({n_other:,} more)", other))
-    if int(nothing.sum()) and not state.search:
-        below.append(line("c.missing", MISSING, nothing))
-    return pictures.bars(
-        "bars",
-        "Cells of each label",
-        rows,
-        series,
-        below=below,
-        mode="share" if state.shares else "stacked",
-        log=state.logarithmic,
-        unit="cells",
-        selected=named.known(state.classes),
-        selectable="many",
-    )
-
-
 def _deciding(state: State) -> list[Node]:
     nothing = not state.classes
     made = [
@@ -241,80 +178,6 @@ def _deciding(state: State) -> list[Node]:
             )
         )
     return made
-
-
-# ------------------------------------------------------------------------ spellings
-
-
-def group_ids(labels: LabelTable) -> Ids:
-    """Return the ids of the groups of spellings that are shown."""
-    return Ids(list(dict.fromkeys(labels.variants["group"]))[:_MOST_GROUPS], "v")
-
-
-def _variants(labels: LabelTable, state: State) -> list[Node]:
-    variants = labels.variants
-    n = variants["group"].nunique()
-    if not n:
-        return []
-    named = group_ids(labels)
-    facts: list[tuple[str, list[str], str, int, list[str]]] = []
-    for name, some in variants.groupby("group", sort=False):
-        if not (known := named.known([name])):
-            continue
-        stores = list(dict.fromkeys(s for of_label in some["stores"] for s in of_label))
-        texts = [
-            f"{shown(label, 40)} ({n_cells:,})"
-            for label, n_cells in zip(some["label"], some["n"], strict=True)
-        ]
-        becomes = shown(some["label"].iloc[0], 40)
-        facts.append((known[0], texts, becomes, int(some["n"].sum()), stores))
-    keys_: dict[str, list[Any]] = {
-        "spellings": [one[1][0] for one in facts],
-        "becomes": [one[2] for one in facts],
-        "cells": [one[3] for one in facts],
-    }
-    page = cut(range(len(facts)), keys_, state.arrangement, _MOST_GROUPS)
-    lines = []
-    for group, texts, becomes, cells, stores in (facts[i] for i in page.rows):
-        whole = " · ".join(texts)
-        lines.append(
-            {
-                "id": group,
-                "cells": [
-                    {"text": " · ".join(texts[:6]), "title": whole if len(texts) > 6 else ""},
-                    {"text": becomes},
-                    count(cells),
-                    {"text": listed(stores, most=2, limit=24)},
-                ],
-            }
-        )
-    columns: list[Node] = [
-        {"id": "spellings", "label": "spellings", "sticky": True},
-        {"id": "becomes", "label": "would become"},
-        {"id": "cells", "label": "cells", "align": "right"},
-        {"id": "stores", "label": "stores"},
-    ]
-    said = f"{things(n, 'group')} of labels may be spellings of one. Tick those that are."
-    grid = pictures.table(
-        "grid",
-        "Spellings that may mean the same",
-        columns,
-        lines,
-        **page.node,
-        selected=named.known(state.ticked),
-        selectable="many",
-        copies=(),
-    )
-    merge = nodes.button(
-        "merge_ticked",
-        "Merge ticked",
-        "read the ticked spellings as the most frequent one",
-        icon="compress",
-        disabled=not state.ticked,
-    )
-    return [
-        nodes.panel("variants", [grid, nodes.row("merging", [merge])], title="Spellings", hint=said)
-    ]
 
 
 # ------------------------------------------------------------------------ stores without it
