@@ -31,7 +31,7 @@ export const place = (node, style) => {
 };
 
 // A text of data: its direction is its own.
-export const words = (text, name = "mv-words") => make("span", { class: name, dir: "auto" }, text);
+export const words = (text, name = "mv-words") => make("span", { class: name, dir: "auto" }, text == null ? "" : String(text));
 
 // Write a text only where it changed, so that a screen reader does not say it again.
 export const write = (node, text) => {

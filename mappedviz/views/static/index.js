@@ -14,7 +14,7 @@ const skeleton = () => make("div", { class: "mv-skeleton", role: "status", "aria
 
 const render = ({ model, el }) => {
   const root = make("div", { class: "mv" }), body = make("div", { class: "mv-root" }, skeleton());
-  const ui = { send: (id, event, value) => model.send({ id, event, value }), root };
+  const ui = { send: (id, event, value) => model.send(value === undefined ? { id, event } : { id, event, value }), root };
   root.append(body);
   ui.toast = toasts(root);
   ui.tip = tooltip(root);

@@ -32,7 +32,7 @@ const drawRow = (row, scale, able) => {
   const parts = series.length > 1 ? series.flatMap((one, i) => (values[i] ? [`${one.name} ${figures(values[i])}`] : [])) : [];
   const head = [grouped ? "" : counted(sum, scale.unit), row.text === figures(sum) ? "" : row.text].filter(Boolean).join(", ");
   return make("div", { class: "mv-bar-row", role: able ? "option" : "listitem", "data-id": row.id, "data-mood": row.mood || null,
-    "aria-label": `${row.label}: ${[head, parts.join(", ")].filter(Boolean).join("; ")}` },
+    "aria-label": `${row.label ?? ""}: ${[head, parts.join(", ")].filter(Boolean).join("; ")}` },
   words(row.label), make("div", { class: "mv-track" }, ...bars, ...marks, broken), words(row.text ?? "", "mv-words mv-value"));
 };
 

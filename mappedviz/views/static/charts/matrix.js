@@ -29,7 +29,7 @@ export const matrixKind = (ui, id) => {
     head(props);
     const rows = (props.rows ?? []).slice(0, MOST), columns = (props.columns ?? []).slice(0, MOST), bare = !props.texts?.length && columns.length > 12;
     set(table, { "aria-label": props.title, role: "grid" });
-    table.classList.toggle("mv-tall", columns.length > 6 && columns.some((column) => column.label.length > 6));
+    table.classList.toggle("mv-tall", columns.length > 6 && columns.some((column) => column.label?.length > 6));
     table.classList.toggle("mv-bare", bare);
     top.replaceChildren(make("td", { class: "mv-corner" }), ...columns.map((column) => make("th", { scope: "col", title: column.title || column.label }, words(column.label))));
     rowsOf.fill(rows.map((row, i) => make("tr", { "data-id": row.id },

@@ -45,7 +45,7 @@ export const stripsKind = (ui, id) => {
       place(make("i", { class: "mv-middle" }), { left: percent(q1), width: percent(q3 - q1) }),
       place(make("i", { class: "mv-median" }), { left: percent(q2) }),
     ] : [];
-    return make("div", { class: "mv-bar-row mv-strip-row", role: "listitem", "data-id": row.id, "aria-label": `${row.label}: ${row.text ?? ""}` },
+    return make("div", { class: "mv-bar-row mv-strip-row", role: "listitem", "data-id": row.id, "aria-label": `${row.label ?? ""}: ${row.text ?? ""}` },
       words(row.label), make("div", { class: "mv-track" }, points, ...boxes), words(row.text ?? "", "mv-words mv-value"));
   };
   const update = (props, changed) => {
