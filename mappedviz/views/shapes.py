@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import traitlets
 
 from mappedviz.errors import RecipeError
-from mappedviz.views.base import View, handler
-from mappedviz.views.models import shapes
+from mappedviz.views.base import View, csv_of, handler
+from mappedviz.views.models import samples, shapes
 from mappedviz.views.state import Several
 
 if TYPE_CHECKING:
@@ -80,6 +80,9 @@ class ShapesView(View):
             filters=self.filters,
             arrangement=self.arranged("grid"),
             top_n=self.top_n,
+            opened=self._opened,
+            sheet=self.arranged("sheet"),
+            columns=self.arranged("columns"),
         )
 
     def _focus(self) -> None:
@@ -121,6 +124,18 @@ class ShapesView(View):
             self.session.edit(paths=self.audit.recipe_without(stores).paths)
         except RecipeError as error:
             self.session.tell(str(error), "error")
+
+    def sheet(self) -> pd.DataFrame:
+        """Return the sample sheet: DataFrame store × obs key (donor, tissue, …), values as text."""
+        found: pd.DataFrame = samples.sheet_frame(self.audit)
+        return found
+
+    def _csv(self, name: str = "") -> str:
+        if name == "sheet":
+            return csv_of(self.sheet())
+        if name == "columns":
+            return csv_of(self.audit.obs_schema)
+        return super()._csv(name)
 
     def table(self) -> pd.DataFrame:
         """See :func:`mappedviz.audits.stores_table`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -193,8 +193,9 @@ def columns_of(audit: Audit, stores: tuple[str, ...]) -> dict[str, int]:
     """Return columns of labels that some stores have, and how many of them do; most first."""
     columns, kinds = _kinds(audit)
     wanted = set(stores)
-    here = [i for i, (store, what) in enumerate(audit.obs_schema.columns) if what == "dtype"]
-    some = [place for place, i in enumerate(here) if audit.obs_schema.columns[i][0] in wanted]
+    pairs: list[Any] = audit.obs_schema.columns.tolist()
+    here = [store for store, what in pairs if what == "dtype"]
+    some = [place for place, store in enumerate(here) if store in wanted]
     counts = (kinds[:, some] == 0).sum(axis=1)
     order = np.argsort(-counts, kind="stable")[:_MOST_KEYS]
     return {columns[i]: int(counts[i]) for i in order.tolist() if counts[i]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,7 +47,7 @@ def bars(audit: Audit, labels: LabelTable, state: State) -> Node:
         series = [{"name": "cells", "colour": series_of(["x"])[0]["colour"]}]
         values = [[int(counts.sum())] for counts in (*whole, *rest)]
     elif state.by:
-        series, values = _by(cross(audit, state.key, state.by), top.index, whole, rest)
+        series, values = _by(cross(audit, state.key, state.by), list(top.index), whole, rest)
     else:
         series = series_of(labels.stores)
         values = [of_series(counts.tolist(), len(series)) for counts in (*whole, *rest)]
@@ -78,11 +77,11 @@ def bars(audit: Audit, labels: LabelTable, state: State) -> Node:
 
 
 def _by(
-    table: pd.DataFrame, shown_: Sequence[Any], whole: list[Array], rest: list[Array]
+    table: pd.DataFrame, shown_: list[Any], whole: list[Array], rest: list[Array]
 ) -> tuple[list[dict[str, Any]], list[list[int]]]:
     """Series and values of bars by another key; cells without a value of it are a series too."""
     series = series_of_values(list(table.columns))
-    known = table.reindex(list(shown_), fill_value=0).to_numpy()
+    known = table.reindex(shown_, fill_value=0).to_numpy()
     others = table.to_numpy().sum(axis=0) - known.sum(axis=0)
     counted = [*known, others, np.zeros(table.shape[1], dtype=np.int64)]
     values = []

@@ -24,7 +24,7 @@ def of_audit(
     known: WeakKeyDictionary[Any, dict[Any, T]] = WeakKeyDictionary()
 
     @wraps(make)
-    def remembered(audit: Audit, *args: P.args, **kwargs: P.kwargs) -> T:
+    def remembered(audit: Audit, /, *args: P.args, **kwargs: P.kwargs) -> T:
         of_this = known.setdefault(audit, {})
         key = (args, tuple(sorted(kwargs.items())))
         if key not in of_this:

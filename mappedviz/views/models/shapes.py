@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mappedviz.errors import MappedvizError
 from mappedviz.text.display import is_missing, quantity, share, shown, size
 from mappedviz.views import nodes, pictures
+from mappedviz.views.models import samples
 from mappedviz.views.models.memory import of_audit
 from mappedviz.views.models.tables import UNSORTED, Arrangement, count, cut, things
 from mappedviz.views.series import Ids, short_names
@@ -53,6 +54,10 @@ class State:
         Order and page.
     top_n
         Rows of a page.
+    opened
+        Ids of what is open.
+    sheet, columns
+        Order and page of the sample sheet and of the obs columns.
     """
 
     label: str | None = None
@@ -61,6 +66,9 @@ class State:
     filters: tuple[str, ...] = ()
     arrangement: Arrangement = UNSORTED
     top_n: int = 50
+    opened: frozenset[str] = frozenset()
+    sheet: Arrangement = UNSORTED
+    columns: Arrangement = UNSORTED
 
 
 @of_audit
@@ -113,6 +121,8 @@ def body(audit: Audit, state: State) -> list[Node]:
             selectable="many",
             copies=pictures.COPIES,
         ),
+        samples.sheet(audit, chosen, state.sheet, opened="samples" in state.opened),
+        samples.obs_columns(audit, state.columns, opened="obs" in state.opened),
     ]
 
 
