@@ -23,7 +23,7 @@ export const chooser = (ui, id, root, box, { enter, leave = () => {}, sideways =
     const all = items(), on = new Set(now()), able = how() !== "none";
     const stop = all.find((node) => node.dataset.id === at) ?? all.find((node) => on.has(node.dataset.id)) ?? all[0];
     root.classList.toggle("mv-able", able);
-    set(box, { "aria-multiselectable": how() === "many" ? "true" : null });
+    set(box.closest("table") ?? box, { "aria-multiselectable": how() === "many" ? "true" : null });
     for (const node of all) {
       const chosen = on.has(node.dataset.id);
       set(node, { tabindex: node === stop ? 0 : -1, "aria-selected": null, "aria-current": null });
