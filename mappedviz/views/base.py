@@ -356,8 +356,12 @@ class View(Page):
         if kind == "csv":
             return self._csv(name)
         if kind == "code":
-            return self.code()
+            return self._code(name)
         raise KeyError(f"copy of {kind}")
+
+    def _code(self, name: str = "") -> str:
+        """What is copied as code, of a node of this id."""
+        return self.code()
 
     def _csv(self, name: str = "") -> str:
         """What is copied as CSV, of a table or picture of this id."""

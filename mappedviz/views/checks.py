@@ -124,6 +124,11 @@ class ChecksView(View):
             self.selected = chosen[0]
             self._look_ahead()
 
+    def _code(self, name: str = "") -> str:
+        if name == "change" and self.finding is not None:
+            return self.finding.code
+        return super()._code(name)
+
     def _first(self, some: list[int]) -> int:
         """The first finding of some that has a fix, if there is any."""
         fixable = [i for i in some if self.audit.findings[i].fix is not None]

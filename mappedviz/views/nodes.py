@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 Node: TypeAlias = dict[str, Any]
 
 MOST = 200  # rows or options that a node has at most
+_MOST_CODE = 16_000  # characters
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _MOODS = ("plain", "hint", "warning", "error", "ok", "busy", "primary", "danger", "good")
 
@@ -201,7 +202,7 @@ def status(
     made = node(
         "status",
         "status",
-        mood=one_of(mood_, ("ok", "busy", "error"), "mood"),
+        mood=one_of(mood_, ("ok", "busy", "warning", "error"), "mood"),
         done=done or None,
         total=total or None,
         can_undo=can_undo,
@@ -233,14 +234,21 @@ def note(name: str, text_: str, mood_: str = "plain", *, strong: bool = False) -
     return {**made, "text": text(text_, name)}
 
 
-def numbers(name: str, items: Iterable[tuple[str, str] | tuple[str, str, str]]) -> Node:
-    """Return a few large numbers: pairs of number and name, with a tooltip if there is a third."""
-    made = [
-        compact(
-            {"value": text(item[0], name), "label": text(item[1], name), "title": "".join(item[2:])}
+def numbers(name: str, items: Iterable[tuple[str, ...]]) -> Node:
+    """Return a few large numbers: number and name, if need be a tooltip and a mood."""
+    made = []
+    for item in items:
+        value, label, title, mood_ = (*item, "", "")[:4]
+        made.append(
+            compact(
+                {
+                    "value": text(value, name),
+                    "label": text(label, name),
+                    "title": title,
+                    "mood": mood(mood_ or "plain", name),
+                }
+            )
         )
-        for item in items
-    ]
     return node("numbers", name, items=made)
 
 
@@ -250,9 +258,17 @@ def disclosure(name: str, title: str, children: Sequence[Node], *, opened: bool 
 
 
 def code(name: str, text_: str, *, language: str = "python", title: str = "") -> Node:
-    """Return code with a button that copies it."""
-    made = node("code", name, language=language, title=title)
-    return {**made, "text": text(text_, name)}
+    """Return code with a button that copies it; of a long one the middle is not sent.
+
+    Then the button asks for all of it.
+    """
+    cut = len(text(text_, name)) > _MOST_CODE
+    if cut:
+        left = len(text_) - _MOST_CODE // 2
+        head, tail = text_[: _MOST_CODE // 4], text_[-_MOST_CODE // 4 :]
+        text_ = f"{head}\n\n… {left:,} more characters, which Copy takes as well …\n\n{tail}"
+    made = node("code", name, language=language, title=title, cut=cut)
+    return {**made, "text": text_}
 
 
 def image(name: str, svg: str, title: str) -> Node:

@@ -14,7 +14,9 @@ import anywidget
 import traitlets
 
 from mappedviz.errors import MappedvizError
+from mappedviz.text.display import shown
 from mappedviz.views import front
+from mappedviz.views.models.stores import without_paths
 from mappedviz.views.nodes import Node, status
 from mappedviz.views.tree import Flat, diff
 
@@ -97,10 +99,19 @@ class Page(anywidget.AnyWidget):
         raise NotImplementedError
 
     def _status(self) -> Node:
-        session = self.session
+        session, audit = self.session, self.session.audit
+        text, mood = session.status, session.status_kind
+        if session.busy and mood == "ok":
+            mood = "busy"
+        elif audit is not None and text == shown(audit.verdict, 600):
+            bad = [one for one in audit.findings if one.severity in ("fatal", "error")]
+            if bad and mood == "ok":
+                mood = "warning"
+            if audit.fatal:
+                text = without_paths(audit, text, bad[0].stores)
         return status(
-            session.status,
-            "busy" if session.busy and session.status_kind == "ok" else session.status_kind,
+            text,
+            mood,
             done=session.done if session.busy else 0,
             total=session.total if session.busy else 0,
             can_undo=session.can_undo,

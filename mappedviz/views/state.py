@@ -300,10 +300,11 @@ class Session(traitlets.HasTraits):
         )
 
     def _progressed(self, done: int, total: int, seconds: float) -> None:
-        self.done, self.total = done, total
         rate = done / seconds if seconds > 0 else 0.0
         rest = f", {_duration((total - done) / rate)} left" if 0 < done < total and rate else ""
-        self.tell(f"Read {done:,} of {total:,} stores ({rate:,.0f} a second{rest})", "busy")
+        with self.together():
+            self.done, self.total = done, total
+            self.tell(f"Read {done:,} of {total:,} stores ({rate:,.0f} a second{rest})", "busy")
 
     def _audited(self, found: Audit) -> None:
         with self.together():

@@ -13,12 +13,12 @@ def test_findings_and_their_fixes(ui):
         ui.checks.event("grid", "selected", [row["id"]])
         shown.update(cells(ui, 0, "members") or [node(ui, "what")["text"]])
     assert shown == {one.message for one in ui.audit.findings}
-    assert sum(int(n) for n in cells(ui, 1)) == len(ui.audit.findings)
     (one,) = (r["id"] for r in node(ui, "grid")["rows"] if r["id"].startswith("join-one-store "))
     ui.checks.event("grid", "selected", [one])
     assert ui.checks.finding.id == "join-one-store"
     assert ui.session.stores == (DEMO[0],)
     assert node(ui, "change")["text"] == ui.checks.finding.code
+    assert ui.checks.copied("code", "change") == ui.checks.finding.code
     ui.checks.event("apply", "press")
     assert len(settled(ui).paths) == 4
     assert ui.checks.selected == -1
@@ -34,8 +34,12 @@ def test_what_is_found_several_times_is_one_row(tmp_path):
     ui = mv.explore([good, *bad], label="k", workers=0)
     assert ui.wait()
     ui.tab = "checks"
-    (row,) = [row for row in node(ui, "grid")["rows"] if row["cells"][1]["text"] == "5"]
-    assert row["cells"][0]["text"].endswith("fatal")
+    row = node(ui, "grid")["rows"][0]
+    assert [one["text"] for one in row["cells"][:2]] == ["✕ fatal", "yes"]
+    assert row["cells"][2]["text"].startswith("bad0: ")
+    assert row["cells"][2]["text"].endswith("(and 4 more)")
+    assert ui.flat()["status"]["mood"] == "error"
+    assert str(tmp_path) not in ui.flat()["status"]["text"]
     ui.event("checks.grid", "selected", [row["id"]])
     assert len(node(ui, "members")["rows"]) == 5
     assert node(ui, "members")["selected"] == [node(ui, "members")["rows"][0]["id"]]

@@ -114,7 +114,7 @@ def test_colours_are_colours(colour):
         (lambda: pictures.upset("u", "U", [], [{"id": "c", "members": ["z"]}]), "no sets"),
         (lambda: pictures.scatter("s", "S", [{"id": "p", "x": [1], "y": [1, 2]}]), "lengths"),
         (lambda: nodes.note("n", "text", "angry"), "no mood"),
-        (lambda: nodes.status("text", "warning"), "warning"),
+        (lambda: nodes.status("text", "hint"), "hint"),
         (lambda: nodes.page([{"id": "a"}], "b", []), "tab"),
     ],
 )
@@ -128,6 +128,15 @@ def test_what_is_chosen_is_among_the_options():
     assert made["options"][0] == {"id": "gone", "text": "gone"}
     assert len(made["options"]) == nodes.MOST
     assert made["search"]
+
+
+def test_long_code_is_not_sent_whole():
+    made = nodes.code("c", "".join(f"x = {i}\n" for i in range(10_000)))
+    assert made["cut"]
+    assert len(made["text"]) < 9_000
+    assert made["text"].startswith("x = 0\n")
+    assert made["text"].endswith("x = 9999\n")
+    assert "cut" not in nodes.code("c", "x = 1")
 
 
 def test_a_change_of_25_categories_and_8_stores_is_small():

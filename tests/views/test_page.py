@@ -25,6 +25,7 @@ def test_a_browser_that_is_ready_gets_all(ui):
     assert full["full"]["page"]["kind"] == "page"
     assert full["full"]["page"]["tab"] == "shapes"
     assert full["full"]["status"]["text"] == ui.session.status
+    assert full["full"]["status"]["mood"] == "warning"  # it can be read, with errors
     known = set(full["full"])
     for props in full["full"].values():
         assert set(props.get("children", ())) <= known

@@ -11,6 +11,7 @@ from mappedviz.views import nodes
 from mappedviz.views.models.label_bars import bars, matrix
 from mappedviz.views.models.memory import of_audit
 from mappedviz.views.models.spellings import renamed, variants
+from mappedviz.views.models.stores import listed_stores
 from mappedviz.views.series import Ids
 
 if TYPE_CHECKING:
@@ -34,12 +35,14 @@ def body(audit: Audit, state: State) -> list[Node]:
     labels = audit.labels(state.key)
     missing, absent = int(labels.missing.sum()), int(labels.absent.sum())
     n_labels = len(labels.classes)
-    numbers = [
+    numbers: list[tuple[str, ...]] = [
         (quantity(n_labels), "label" if n_labels == 1 else "labels"),
         (quantity(labels.n_rows - missing - absent), "labelled cells"),
-        (quantity(missing), "without a label"),
-        (quantity(absent), "in stores without this column"),
     ]
+    if missing:
+        numbers.append((quantity(missing), "without a label", "", "warning"))
+    if absent:
+        numbers.append((quantity(absent), "in stores without this column", "", "warning"))
     said = [] if labels.classes else [f"No cell has a label in {shown(state.key)!r}."]
     return [
         *(nodes.note("message", text, "warning") for text in said),
@@ -230,7 +233,7 @@ def _absent(audit: Audit, labels: LabelTable, state: State) -> list[Node]:
     has = "has" if n == 1 else "have"
     said = (
         f"{n:,} of {of:,} stores {has} no obs column {shown(state.key, 30)!r}: "
-        f"{listed(lacking, most=3)}. Is it called differently there?"
+        f"{listed_stores(audit, lacking)}. Is it called differently there?"
     )
     tools = []
     if state.fix is not None:

@@ -10,6 +10,7 @@ from mappedviz.audits.findings import CHECKS
 from mappedviz.text.display import listed, shown
 from mappedviz.views import nodes, pictures
 from mappedviz.views.models.memory import of_audit
+from mappedviz.views.models.stores import without_paths
 from mappedviz.views.models.tables import UNSORTED, Arrangement, cut, things
 from mappedviz.views.series import Ids
 
@@ -42,7 +43,6 @@ _TITLES = {
 }
 _COLUMNS: list[Node] = [
     {"id": "severity", "label": "severity"},
-    {"id": "n", "label": "times", "align": "right", "title": "findings of this check"},
     {"id": "fix", "label": "fix", "title": "a recipe can put it right"},
     {"id": "message", "label": "what was found"},
 ]
@@ -127,7 +127,6 @@ def _groups(audit: Audit, state: State) -> Node:
     facts = list(groups.items())
     keys: dict[str, list[Any]] = {
         "severity": [_ORDER[severity] for (_, severity), _ in facts],
-        "n": [len(some) for _, some in facts],
         "fix": [bool(_fix_word(audit, some)) for _, some in facts],
         "message": [audit.findings[some[0]].message for _, some in facts],
     }
@@ -135,16 +134,16 @@ def _groups(audit: Audit, state: State) -> Node:
     lines = []
     for (name, severity), some in (facts[i] for i in page.rows):
         stores = list(dict.fromkeys(s for i in some for s in audit.findings[i].stores))
-        more = f"  (and {len(some) - 1:,} more)" if len(some) > 1 else ""
+        more = f" (and {len(some) - 1:,} more)" if len(some) > 1 else ""
+        message = without_paths(audit, audit.findings[some[0]].message, stores[:1])
         lines.append(
             {
                 "id": named.of(f"{name} {severity}"),
                 "cells": [
                     {"text": _SIGNS[severity], "mood": _MOODS[severity]},
-                    {"text": f"{len(some):,}"},
                     {"text": _fix_word(audit, some) or "–"},
                     {
-                        "text": shown(audit.findings[some[0]].message, 300) + more,
+                        "text": shown(message, 300) + more,
                         "title": f"{name}: {listed(stores, most=8)}",
                     },
                 ],
@@ -172,7 +171,9 @@ def _fix_word(audit: Audit, some: Sequence[int]) -> str:
 def _detail(audit: Audit, state: State) -> Node:
     one = audit.findings[state.selected]
     some = group_of(audit, state.selected)
-    inner = [nodes.note("what", shown(one.message, 600), strong=True)]
+    inner = [
+        nodes.note("what", shown(without_paths(audit, one.message, one.stores), 600), strong=True)
+    ]
     if one.remedy:
         inner.append(nodes.note("remedy", shown(one.remedy, 400)))
     if one.code:
@@ -235,14 +236,15 @@ def member_ids(some: Sequence[int]) -> Ids:
 def _members(audit: Audit, state: State, some: Sequence[int]) -> Node:
     named = member_ids(some)
     findings = [audit.findings[i] for i in some]
-    keys = {"message": [one.message for one in findings]}
+    texts = [without_paths(audit, one.message, one.stores) for one in findings]
+    keys = {"message": texts}
     page = cut(range(len(some)), keys, state.members)
     lines = [
         {
             "id": named.of(some[i]),
             "cells": [
                 {
-                    "text": shown(findings[i].message, 300),
+                    "text": shown(texts[i], 300),
                     "title": listed(list(findings[i].stores), most=8),
                 }
             ],

@@ -11,6 +11,7 @@ import numpy as np
 from mappedviz.text.display import names, pattern_words, quantity, shown
 from mappedviz.views import nodes, pictures
 from mappedviz.views.models.memory import of_audit
+from mappedviz.views.models.stores import texts_of
 from mappedviz.views.models.tables import UNSORTED, Arrangement, count, cut, things
 from mappedviz.views.series import Ids, short_names
 
@@ -181,17 +182,11 @@ def store_ids(audit: Audit) -> Ids:
     return Ids(audit.coverage.table.index, "s")
 
 
-@of_audit
-def _texts(audit: Audit) -> list[str]:
-    """The names of the stores that have genes, without what all share."""
-    return short_names([str(store) for store in audit.coverage.table.index])
-
-
 def _without(audit: Audit, state: State) -> list[Node]:
     coverage = audit.coverage
     table = coverage.table.sort_values("gain_without", ascending=False, kind="stable")
     some = table.iloc[: state.top_n]
-    texts = dict(zip(coverage.stores, _texts(audit), strict=True))
+    texts = texts_of(audit)
     named = store_ids(audit)
     rows = [
         {
@@ -252,7 +247,7 @@ def _patterns(audit: Audit, state: State) -> list[Node]:
             {"id": sets.of(store), "label": text, "size": int(n), "title": shown(store, 300)}
             for store, text, n in zip(
                 coverage.stores,
-                _texts(audit),
+                [texts_of(audit)[store] for store in coverage.stores],
                 (coverage.table["kept"] + coverage.table["lost"]).tolist(),
                 strict=True,
             )
@@ -296,12 +291,12 @@ def _stores(audit: Audit, state: State) -> list[Node]:
     keys: dict[str, Any] = {name: table[name].tolist() for name in _STORE_COLUMNS}
     keys["store"] = table.index.tolist()
     page = cut(range(len(table)), keys, state.arrangement)
-    texts, named = _texts(audit), store_ids(audit)
+    texts, named = texts_of(audit), store_ids(audit)
     lines = [
         {
             "id": named.of(table.index[i]),
             "cells": [
-                {"text": texts[i], "title": shown(table.index[i], 300)},
+                {"text": texts[str(table.index[i])], "title": shown(table.index[i], 300)},
                 *(
                     {"text": shown(keys[name][i])} if name == "id_kind" else count(keys[name][i])
                     for name in _STORE_COLUMNS

@@ -9,6 +9,7 @@ import numpy as np
 from mappedviz.text.display import MISSING, names, quantity, shown
 from mappedviz.views import pictures
 from mappedviz.views.models.memory import of_audit
+from mappedviz.views.models.tables import things
 from mappedviz.views.series import Ids, of_series, series_of, series_of_values, short_names
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from mappedviz.views.nodes import Node
 
 _MOST_COLUMNS = 30
+_LABEL = 30  # characters that there is room for
+MOST_SERIES = 14  # colours, plain and hatched
 
 
 @of_audit
@@ -48,13 +51,23 @@ def bars(audit: Audit, labels: LabelTable, state: State) -> Node:
         values = [[int(counts.sum())] for counts in (*whole, *rest)]
     elif state.by:
         series, values = _by(cross(audit, state.key, state.by), list(top.index), whole, rest)
+    elif len(labels.stores) > MOST_SERIES:  # a stack of grey says nothing
+        series = [{"name": "cells", "colour": series_of(["x"])[0]["colour"]}]
+        values = [[int(counts.sum())] for counts in (*whole, *rest)]
     else:
         series = series_of(labels.stores)
-        values = [of_series(counts.tolist(), len(series)) for counts in (*whole, *rest)]
+        values = [counts.tolist() for counts in (*whole, *rest)]
     texts = [quantity(counts.sum()) for counts in (*whole, *rest)]
+    n_stores = (top.to_numpy() > 0).sum(axis=1)
     rows = [
-        {"id": named.of(label), "label": text, "values": values[i], "text": texts[i]}
-        for i, (label, text) in enumerate(zip(top.index, names(top.index), strict=True))
+        {
+            "id": named.of(label),
+            "label": text,
+            "values": values[i],
+            "text": texts[i],
+            "title": _title(label, int(n_stores[i]), len(labels.stores)),
+        }
+        for i, (label, text) in enumerate(zip(top.index, names(top.index, _LABEL), strict=True))
     ]
     below = []
     if n_other and not state.search:
@@ -74,6 +87,13 @@ def bars(audit: Audit, labels: LabelTable, state: State) -> Node:
         selected=named.known(state.classes),
         selectable="many",
     )
+
+
+def _title(label: Any, n: int, of: int) -> str:
+    """What the tooltip says besides the numbers."""
+    where = f"in {n:,} of {things(of, 'store')}" if of > 1 else ""
+    whole = shown(label, 400)
+    return where if len(whole) <= _LABEL else f"{whole} {where}".strip()
 
 
 def _by(

@@ -11,8 +11,9 @@ from mappedviz.text.display import is_missing, quantity, share, shown, size
 from mappedviz.views import nodes, pictures
 from mappedviz.views.models import samples
 from mappedviz.views.models.memory import of_audit
+from mappedviz.views.models.stores import texts_of
 from mappedviz.views.models.tables import UNSORTED, Arrangement, count, cut, things
-from mappedviz.views.series import Ids, short_names
+from mappedviz.views.series import Ids
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,17 +127,17 @@ def body(audit: Audit, state: State) -> list[Node]:
     ]
 
 
-def _numbers(audit: Audit) -> list[tuple[str, str]]:
+def _numbers(audit: Audit) -> list[tuple[str, ...]]:
     table = audit.stores
     bad = int((table["status"] != "ok").sum())
-    some = [
+    some: list[tuple[str, ...]] = [
         (quantity(len(table)), "stores" if len(table) != 1 else "store"),
         (quantity(table["n_obs"].sum()), "cells"),
         (quantity(audit.coverage.inner), "genes in all stores"),
         (quantity(audit.coverage.outer), "genes in any store"),
         (size(int(table["nbytes"].sum())), "on disk"),
     ]
-    return [*some, (quantity(bad), "cannot be read")] if bad else some
+    return [*some, (quantity(bad), "cannot be read", "", "error")] if bad else some
 
 
 @of_audit
@@ -194,12 +195,6 @@ def _note(n: int, of: int) -> str:
 
 
 @of_audit
-def _texts(audit: Audit) -> list[str]:
-    """The names of the stores, without what all share."""
-    return short_names([str(store) for store in audit.stores.index])
-
-
-@of_audit
 def _keys(audit: Audit) -> dict[str, Sequence[Any]]:
     """What the columns are sorted by."""
     table = audit.stores
@@ -219,7 +214,7 @@ def _keys(audit: Audit) -> dict[str, Sequence[Any]]:
 def _lines(audit: Audit, some: Sequence[int]) -> list[Node]:
     table = audit.stores
     named = ids(audit)
-    texts = _texts(audit)
+    texts = texts_of(audit)
     tops = {
         name: max(int(table[name].sum()) and int(table[name].max()), 1)
         for name in ("n_obs", "n_vars")
@@ -227,8 +222,8 @@ def _lines(audit: Audit, some: Sequence[int]) -> list[Node]:
     part = table.iloc[list(some)]
     plain = part.astype(object).where(part.notna(), None).to_dict("records")
     lines = []
-    for i, store, facts in zip(some, part.index, plain, strict=True):
-        line: Node = {"id": named.of(store), "cells": _cells(facts, texts[i], tops)}
+    for _i, store, facts in zip(some, part.index, plain, strict=True):
+        line: Node = {"id": named.of(store), "cells": _cells(facts, texts[str(store)], tops)}
         if facts["status"] != "ok":
             line["mood"] = "error"
         lines.append(line)
@@ -246,7 +241,8 @@ def _cells(facts: dict[Any, Any], text: str, tops: dict[str, int]) -> list[Node]
     ]
     also = "; ".join(part for part in parts if part)
     good = facts["status"] == "ok"
-    status: Node = {"text": shown(facts["status"], 160), "mood": "ok" if good else "error"}
+    said = str(facts["status"]).removeprefix(f"{facts['path']}: ")
+    status: Node = {"text": shown(said, 60), "mood": "ok" if good else "error"}
     if not good:
         status["title"] = shown(facts["status"], 400)
     return [
