@@ -63,16 +63,16 @@ def test_status_and_its_buttons(widget):
     widget.full(pages.stores_page())
     page = widget.page
     expect(page.get_by_role("status").first).to_have_text(re.compile("158,412 cells"))
-    page.get_by_role("button", name="Redo the").click(force=True)
-    page.get_by_role("button", name="Undo the last").click()
+    page.get_by_role("button", name="Redo").click(force=True)
+    page.get_by_role("button", name="Undo").click()
     assert widget.sent() == [{"id": "status.undo", "event": "press"}]
     # What cannot be pressed any more keeps the focus.
     widget.patch({"status": {"can_undo": False, "can_redo": True}})
-    expect(page.get_by_role("button", name="Undo the last")).to_be_focused()
-    expect(page.get_by_role("button", name="Undo the last")).to_be_disabled()
-    expect(page.get_by_role("button", name="Stop reading")).to_be_hidden()
+    expect(page.get_by_role("button", name="Undo")).to_be_focused()
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
     widget.patch({"status": {"mood": "busy", "done": 2, "total": 5}})
-    page.get_by_role("button", name="Stop reading").click()
+    page.get_by_role("button", name="Cancel").click()
     assert widget.sent()[-1] == {"id": "status.cancel", "event": "press"}
     expect(page.get_by_role("progressbar")).to_have_attribute("value", "2")
 

@@ -53,12 +53,12 @@ export const noteKind = () => {
 };
 
 export const numbersKind = () => {
-  const el = make("dl", { class: "mv-numbers" });
+  const el = make("div", { class: "mv-numbers", role: "list" });
   const update = (props) => {
     const items = props.items ?? [];
     while (el.childElementCount > items.length) el.lastElementChild.remove();
     items.forEach((item, i) => {
-      const box = el.children[i] ?? el.appendChild(make("div", {}, make("dt", { dir: "auto" }), make("dd", { dir: "auto" })));
+      const box = el.children[i] ?? el.appendChild(make("div", { class: "mv-number-card", role: "listitem" }, make("div", { class: "mv-number-label", dir: "auto" }), make("div", { class: "mv-number-value", dir: "auto" })));
       write(box.children[0], item.label);
       write(box.children[1], item.value == null ? "–" : String(item.value));
       set(box, { title: item.title || null, "data-mood": item.mood || null });

@@ -64,8 +64,8 @@ export const pageKind = (ui, id) => {
   return { el, update };
 };
 
-const press = (ui, id, name, text, title) => {
-  const node = button("mv-quiet mv-icon-" + name, text, { title, "aria-label": title });
+const press = (ui, id, name, text, label, title) => {
+  const node = button("mv-quiet mv-icon-" + name, text, { title, "aria-label": label });
   node.addEventListener("click", () => ui.send(`${id}.${name}`, "press"));
   return node;
 };
@@ -74,10 +74,10 @@ export const statusKind = (ui, id) => {
   const dot = make("span", { class: "mv-dot", "aria-hidden": "true" });
   const text = make("span", { class: "mv-verdict", dir: "auto", role: "status", "aria-live": "polite" });
   const bar = make("progress", { class: "mv-progress", "aria-label": "Progress" });
-  const cancel = press(ui, id, "cancel", "Cancel", "Stop reading the stores");
-  const undo = press(ui, id, "undo", "", "Undo the last change");
-  const redo = press(ui, id, "redo", "", "Redo the change that was undone");
-  const again = press(ui, id, "again", "", "Read the stores again");
+  const cancel = press(ui, id, "cancel", "Cancel", "Cancel", "Stop reading the stores");
+  const undo = press(ui, id, "undo", "", "Undo", "Undo the last change");
+  const redo = press(ui, id, "redo", "", "Redo", "Redo the change that was undone");
+  const again = press(ui, id, "again", "", "Read again", "Read the stores again");
   const tools = make("div", { class: "mv-tools", role: "group", "aria-label": "History" }, undo, redo, again);
   const el = make("div", { class: "mv-status" }, dot, text, bar, cancel, tools);
   const update = (props) => {
