@@ -165,7 +165,7 @@ class View(Page):
     # --- following the session ------------------------------------------------------------
 
     def follow(self) -> None:
-        """Set the traits to what the recipe says; nobody takes this for a decision."""
+        """Set the traits to what the recipe says, without a decision being made."""
         with self.setting():
             self._follow()
 
@@ -200,14 +200,14 @@ class View(Page):
             self.changed()
 
     def changed(self) -> None:
-        """The nodes are not what they should be: make them anew before they are looked at."""
+        """Forget the nodes, which are made again when they are needed."""
         self._nodes = None
         self.refresh()
         if self.above is not None:
             self.above.refresh()
 
     def notify_change(self, change: Any) -> None:
-        """Draw anew what depends on a trait."""
+        """Draw what depends on a trait again."""
         super().notify_change(change)
         if "_nodes" in self.__dict__ and change["name"] in self._ours:
             self.changed()
@@ -360,11 +360,11 @@ class View(Page):
         raise KeyError(f"copy of {kind}")
 
     def _code(self, name: str = "") -> str:
-        """What is copied as code, of a node of this id."""
+        """The code that is copied from a node."""
         return self.code()
 
     def _csv(self, name: str = "") -> str:
-        """What is copied as CSV, of a table or picture of this id."""
+        """The CSV that is copied from a table or a picture."""
         return csv_of(self.table())
 
     def _forget(self) -> None:

@@ -212,7 +212,7 @@ class HandoffView(View):
 
     @property
     def said(self) -> str:
-        """What a trial of the loader says."""
+        """The sentence on the last trial or split."""
         return self._said
 
     def try_out(self) -> None:

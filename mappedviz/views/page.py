@@ -1,6 +1,6 @@
 """One widget in the browser for a page: it sends what changed, and takes events.
 
-Python is the only truth. A page is a tree of nodes, made anew of the session and the state of the
+Python is the only truth. A page is a tree of nodes, made of the session and the state of the
 view; what differs from what was sent last travels down. Up come events, which name a node; the
 page knows which of them it takes.
 """
@@ -66,7 +66,7 @@ class Page(anywidget.AnyWidget):
     # --- the model in the browser -----------------------------------------------------------
 
     def open(self) -> None:
-        """Make the model in the browser, unless this is a part that nobody asked for."""
+        """Make the model in the browser, unless this is a part that was not asked for."""
         if not self._part and not self.closed:
             super().open()
 
@@ -129,7 +129,7 @@ class Page(anywidget.AnyWidget):
     def _send_changes(self) -> None:
         touched, self._touched = self._touched, {}
         if self._sent is None or self.comm is None or not self._wanted():
-            return  # nobody looks; whoever comes asks for all
+            return  # not displayed; a browser that comes asks for all
         new = self.flat()
         message = diff(self._sent, new, touched)
         self._sent = new
@@ -155,7 +155,7 @@ class Page(anywidget.AnyWidget):
             self.event(node, event, content.get("value"))
 
     def event(self, name: str, event: str, value: Any = None) -> None:
-        """Do what an event of the browser does; what goes wrong is told in the status line.
+        """Do what an event of the browser does; an error becomes the status line.
 
         Parameters
         ----------

@@ -1,6 +1,6 @@
 """The nodes that show data: charts and tables, as plain checked dictionaries.
 
-What is drawn is told by ids, which differ within a chart; a click sends the ids that are selected
+Rows have ids, which differ within a chart; a click sends the ids that are selected
 then. At most 200 rows are drawn, so whoever calls these has chosen which.
 """
 

@@ -244,7 +244,7 @@ class Session(traitlets.HasTraits):
     def together(self) -> Iterator[None]:
         """Hold back what is to be done :meth:`later` until all changes in here are made.
 
-        Nobody else changes anything meanwhile.
+        Other threads wait meanwhile.
         """
         with self.lock:
             self._depth += 1

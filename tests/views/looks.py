@@ -94,3 +94,13 @@ def opens(source, **options):
     html = ui._repr_html_()
     assert len(html) > 200
     return ui
+
+
+def two_stores(folder):
+    """Labels of two stores whose labels are spelled in different ways."""
+    donors = ["x", "y", None, "x", "x"]
+    a = write(folder, "a", {"k": ["T cell"] * 3 + ["B cell"] * 2, "d": donors})
+    b = write(folder, "b", {"k": ["T-cells"] * 2 + ["b cells"], "d": ["z"] * 3})
+    view = mv.CategoriesView([a, b], label="k", workers=0)
+    assert view.wait()
+    return view

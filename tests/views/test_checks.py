@@ -55,21 +55,6 @@ def test_what_is_found_several_times_is_one_row(tmp_path):
         ui.checks.select("nothing-of-this-name")
 
 
-def test_what_a_fix_changes_is_seen_before_it_is_made(ui):
-    ui.tab = "checks"
-    (one,) = (r["id"] for r in node(ui, "grid")["rows"] if r["id"].startswith("join-one-store "))
-    ui.event("checks.grid", "selected", [one])
-    assert ui.checks._work.wait(120)
-    items = {item["label"]: item["value"] for item in node(ui, "ahead")["items"]}
-    n_genes, n_cells = ui.audit.coverage.inner, int(ui.audit.stores["n_obs"].sum())
-    ui.event("checks.apply", "press")
-    settled(ui)
-    assert items["stores"] == "5 → 4"
-    assert items["genes"] == f"{n_genes:,} → {ui.audit.coverage.inner:,}"
-    assert items["cells"] == f"{n_cells:,} → {int(ui.audit.stores['n_obs'].sum()):,}"
-    assert node(ui, "ahead") == {}
-
-
 def test_show_me_opens_the_tab(ui):
     ui.tab = "checks"
     ui.checks.select("join-one-store")

@@ -215,7 +215,7 @@ def tab_of(one: Finding) -> str:
 
 
 def _ahead(state: State) -> list[Node]:
-    """What the fix would change."""
+    """The change that the fix would make, in numbers."""
     if state.outcome is None:
         return [nodes.note("ahead", "Looking what this changes …", "hint")] if state.looking else []
     items = [

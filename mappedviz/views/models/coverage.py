@@ -359,7 +359,7 @@ def _identifiers(audit: Audit, state: State) -> list[Node]:
 
 
 def _found(audit: Audit, state: State) -> list[Node]:
-    """Where genes are: the table first, then what can be done with them."""
+    """Stores that have the genes: the table first, then what can be done with them."""
     found = audit.coverage.find(state.genes)
     stores = list(found.columns)
     several = len(stores) > 12

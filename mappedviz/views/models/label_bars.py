@@ -90,7 +90,7 @@ def bars(audit: Audit, labels: LabelTable, state: State) -> Node:
 
 
 def _title(label: Any, n: int, of: int) -> str:
-    """What the tooltip says besides the numbers."""
+    """The text of the tooltip besides the numbers."""
     where = f"in {n:,} of {things(of, 'store')}" if of > 1 else ""
     whole = shown(label, 400)
     return where if len(whole) <= _LABEL else f"{whole} {where}".strip()

@@ -1,4 +1,4 @@
-"""What was made of an audit once is not made again while the audit is there."""
+"""Results of an audit that are kept as long as the audit is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def of_audit(
 ) -> Callable[Concatenate[Audit, P], T]:
     """Mark a function of an audit and hashable values that is called for every change of a page.
 
-    Its result belongs to all who call it, so nobody changes it.
+    Its result belongs to all who call it, so it must not be changed.
     """
     known: WeakKeyDictionary[Any, dict[Any, T]] = WeakKeyDictionary()
 

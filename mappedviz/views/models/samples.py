@@ -1,4 +1,4 @@
-"""What obs says of the stores: the sample sheet, and all columns."""
+"""The obs of the stores: the sample sheet, and all columns."""
 
 from __future__ import annotations
 

@@ -196,7 +196,7 @@ def _note(n: int, of: int) -> str:
 
 @of_audit
 def _keys(audit: Audit) -> dict[str, Sequence[Any]]:
-    """What the columns are sorted by."""
+    """The values that the columns are sorted by."""
     table = audit.stores
     columns = {
         "cells": "n_obs",

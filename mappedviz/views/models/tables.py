@@ -65,7 +65,7 @@ class Cut:
 
     @property
     def node(self) -> dict[str, Any]:
-        """What the table node gets of it."""
+        """The arguments of the table node."""
         return {"sort": self.sort, "page": self.page, "pages": self.pages, "total": self.total}
 
 
