@@ -49,9 +49,9 @@ def profile() -> Iterator:
 
 
 @pytest.fixture(scope="package")
-def context(server, profile) -> Iterator:
+def context(server, profile):
     """The same once there is a server, so that Jupyter's scripts are fetched once."""
-    yield profile
+    return profile
 
 
 @pytest.fixture(params=["light"])

@@ -33,7 +33,13 @@ def page(tab: str, children: list[str], **props: Any) -> Nodes:
         for name, title, badge in TABS
     ]
     return {
-        "page": {"kind": "page", "tabs": tabs, "tab": tab, "children": ["status", *children], **props},
+        "page": {
+            "kind": "page",
+            "tabs": tabs,
+            "tab": tab,
+            "children": ["status", *children],
+            **props,
+        },
         "status": {
             "kind": "status",
             "text": "5 stores, 158,412 cells, 13,722 genes: 2 warnings to look at",
@@ -86,9 +92,15 @@ def table(n: int = 5, **props: Any) -> dict[str, Any]:
     ]
     rows = []
     for i in range(n):
-        name = STORES[i] if i < len(STORES) else f"GSE{150000 + 37 * i}_donor_{i:03}_lung_parenchyma_processed"
+        name = (
+            STORES[i]
+            if i < len(STORES)
+            else f"GSE{150000 + 37 * i}_donor_{i:03}_lung_parenchyma_processed"
+        )
         cells, density = rng.randrange(500, 90_000), rng.random() * 0.3
-        mood = {"text": "cannot be read", "mood": "error"} if i == 3 else {"text": "ok", "mood": "ok"}
+        mood = (
+            {"text": "cannot be read", "mood": "error"} if i == 3 else {"text": "ok", "mood": "ok"}
+        )
         if i == 1:
             mood = {"text": "2 warnings", "mood": "warning"}
         broken = i == 3
@@ -167,7 +179,10 @@ def upset(n: int = 8) -> dict[str, Any]:
 def histogram() -> dict[str, Any]:
     """Return genes by the number of stores that have them."""
     counts = [int(9_000 * math.exp(-i / 6) + (4_000 if i > 55 else 120)) for i in range(60)]
-    bins = [{"id": f"h{i}", "low": i + 1, "high": i + 1, "count": count} for i, count in enumerate(counts)]
+    bins = [
+        {"id": f"h{i}", "low": i + 1, "high": i + 1, "count": count}
+        for i, count in enumerate(counts)
+    ]
     return {
         "kind": "histogram", "title": "Genes by number of stores", "bins": bins, "xlabel": "stores", "ylabel": "genes",
         "copies": ["png", "csv"],
@@ -186,7 +201,11 @@ def scatter(n: int = 5, value: bool = False) -> dict[str, Any]:
             x.append(max(0, min(1000, int(rng.gauss(centres[k][0], 45)))))
             y.append(max(0, min(1000, int(rng.gauss(centres[k][1], 45)))))
             colour.append(k)
-        shade = {"value": [round(rng.random() ** (1 + c), 2) for c in colour]} if value else {"colour": colour}
+        shade = (
+            {"value": [round(rng.random() ** (1 + c), 2) for c in colour]}
+            if value
+            else {"colour": colour}
+        )
         panels.append(
             {"id": f"p{i}", "title": STORES[i] if i < 5 else f"store_{i:02}", "x": x, "y": y, "n": 5000, **shade}
         )  # fmt: skip
@@ -211,8 +230,20 @@ def strips() -> dict[str, Any]:
                 "colour": COLOURS[i],
             }
         )  # fmt: skip
-    axis = {"ticks": [{"at": i / 4, "text": f"{10 ** (2 + i // 2) * (1 if i % 2 == 0 else 3):,}"} for i in range(5)], "label": "counts"}
-    return {"kind": "strips", "title": "Depth: counts per cell", "rows": rows, "axis": axis, "copies": ["png"]}
+    axis = {
+        "ticks": [
+            {"at": i / 4, "text": f"{10 ** (2 + i // 2) * (1 if i % 2 == 0 else 3):,}"}
+            for i in range(5)
+        ],
+        "label": "counts",
+    }
+    return {
+        "kind": "strips",
+        "title": "Depth: counts per cell",
+        "rows": rows,
+        "axis": axis,
+        "copies": ["png"],
+    }
 
 
 CODE = """import mappedviz as mv
@@ -337,7 +368,10 @@ def checks_page() -> Nodes:
 def many_page() -> Nodes:
     """Return sixty stores and three hundred labels."""
     nodes = page("categories", ["chips", "table", "bars", "matrix", "upset", "scatter"])
-    nodes["status"] |= {"text": "60 stores, 3,158,412 cells; 5 stores cannot be read", "mood": "error"}
+    nodes["status"] |= {
+        "text": "60 stores, 3,158,412 cells; 5 stores cannot be read",
+        "mood": "error",
+    }
     nodes |= {
         "chips": {"kind": "chips", "label": "Labels", "value": ["x1"], "several": True, "options": [{"id": f"x{i}", "text": f"label number {i}", "count": 100 * i} for i in range(24)]},
         "table": table(40, page=0, pages=2, total=60),

@@ -67,10 +67,21 @@ class Standalone:
         self.page: Page = context.new_page()
         self.strange: list[str] = []
         self.page.on("pageerror", lambda error: self.strange.append(str(error)))
-        self.page.on("console", lambda line: line.type == "error" and self.strange.append(line.text))
-        self.page.on("request", lambda asked: asked.url.startswith("http") and asked.url != ADDRESS and self.strange.append(asked.url))
+        self.page.on(
+            "console", lambda line: line.type == "error" and self.strange.append(line.text)
+        )
+        self.page.on(
+            "request",
+            lambda asked: (
+                asked.url.startswith("http")
+                and asked.url != ADDRESS
+                and self.strange.append(asked.url)
+            ),
+        )
         # An address that counts as safe, as the clipboard wants it; nobody is asked for it.
-        self.page.route(ADDRESS, lambda route: route.fulfill(body=html(theme), content_type="text/html"))
+        self.page.route(
+            ADDRESS, lambda route: route.fulfill(body=html(theme), content_type="text/html")
+        )
         self.page.goto(ADDRESS)
         self.page.wait_for_function("window.sent?.length > 0")
 
@@ -80,7 +91,9 @@ class Standalone:
 
     def patch(self, patch: dict[str, Any], gone: tuple[str, ...] = ()) -> None:
         """Send what differs."""
-        self.page.evaluate("message => window.receive(message)", {"patch": patch, "gone": list(gone)})
+        self.page.evaluate(
+            "message => window.receive(message)", {"patch": patch, "gone": list(gone)}
+        )
 
     def receive(self, message: dict[str, Any]) -> None:
         """Send any message."""

@@ -1,4 +1,5 @@
-// code: text, language ("python", "json" get a little colour), title. With a button that copies it.
+// code: text, language ("python", "json" get a little colour), title, cut (the text is shortened: it
+// is asked of Python when it is copied). With a button that copies it.
 import { copyText } from "../clip.js";
 import { button, make, set, write } from "../dom.js";
 import { frame } from "./frame.js";
@@ -21,7 +22,12 @@ export const codeKind = (ui, id) => {
   const { el, head } = frame(ui, id, "code", make("div", { class: "mv-code" }, code, press, said));
   let timer;
   press.addEventListener("click", async () => {
-    const done = await copyText(ui.props(id).text ?? "");
+    const { cut, text = "" } = ui.props(id);
+    if (cut) {
+      ui.asked = id;
+      return ui.send(id, "copy", "code");
+    }
+    const done = await copyText(text);
     if (!done) getSelection().selectAllChildren(code);
     write(said, write(press.firstChild, done ? "Copied" : "Press Ctrl+C").textContent);
     clearTimeout(timer);
