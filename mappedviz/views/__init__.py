@@ -14,6 +14,7 @@ from mappedviz.views.checks import ChecksView
 from mappedviz.views.coverage import CoverageView
 from mappedviz.views.explorer import Explorer, explore
 from mappedviz.views.handoff import HandoffView
+from mappedviz.views.history import HistoryView
 from mappedviz.views.shapes import ShapesView
 from mappedviz.views.state import Session
 from mappedviz.views.weights import WeightsView
@@ -24,6 +25,7 @@ __all__ = [
     "CoverageView",
     "Explorer",
     "HandoffView",
+    "HistoryView",
     "Session",
     "ShapesView",
     "WeightsView",

@@ -16,6 +16,7 @@ from mappedviz.views.categories import CategoriesView
 from mappedviz.views.checks import ChecksView
 from mappedviz.views.coverage import CoverageView
 from mappedviz.views.handoff import HandoffView
+from mappedviz.views.history import HistoryView
 from mappedviz.views.nodes import Node, page
 from mappedviz.views.page import Page
 from mappedviz.views.shapes import ShapesView
@@ -37,6 +38,7 @@ _VIEWS: dict[str, type[View]] = {
     "categories": CategoriesView,
     "weights": WeightsView,
     "checks": ChecksView,
+    "history": HistoryView,
     "handoff": HandoffView,
 }
 # What a person set in a view that is no part of the recipe.
@@ -46,6 +48,7 @@ _KEPT = {
     "categories": ("top_n", "sort", "by", "search", "shares", "logarithmic"),
     "weights": ("scheme", "scaler", "top_n"),
     "checks": (),
+    "history": (),
     "handoff": ("batch_size", "shuffle", "validate", "script"),
 }
 
@@ -76,8 +79,8 @@ class Explorer(Page):
         The audit of that recipe; None until the stores were read.
     tab
         Name of the view in front: ``"shapes"``, ``"coverage"``, ``"categories"``, ``"weights"``,
-        ``"checks"`` or ``"handoff"``.
-    shapes, coverage, categories, weights, checks, handoff
+        ``"checks"``, ``"history"`` or ``"handoff"``.
+    shapes, coverage, categories, weights, checks, history, handoff
         The views.
     session
         The session that they share; see :class:`~mappedviz.views.state.Session`.
@@ -105,6 +108,7 @@ class Explorer(Page):
     categories: CategoriesView
     weights: WeightsView
     checks: ChecksView
+    history: HistoryView
     handoff: HandoffView
 
     def __init__(
@@ -257,6 +261,9 @@ class Explorer(Page):
             "tab": self.tab,
             "renderer": self.renderer,
             "views": views,
+            "named": {
+                name: json.loads(recipe.to_json()) for name, recipe in self.session.named.items()
+            },
         }
         return json.dumps(content, indent=1)
 
@@ -274,11 +281,16 @@ class Explorer(Page):
             if content["schema"] != SCHEMA:
                 raise ValueError(f"schema {content['schema']}")
             recipe = Recipe.from_json(json.dumps(content["recipe"]))
+            named = {
+                name: Recipe.from_json(json.dumps(one))
+                for name, one in content.get("named", {}).items()
+            }
             made = cls(recipe, renderer=content["renderer"], **options)
             for name, kept in content["views"].items():
                 for trait, value in kept.items():
                     if trait in _KEPT[name]:
                         setattr(made.views[name], trait, value)
+            made.session.named = named
             made.tab = content["tab"]
         except (ValueError, TypeError, KeyError, traitlets.TraitError) as error:
             raise RecipeError(

@@ -62,6 +62,8 @@ class Session(traitlets.HasTraits):
         Display names of the stores that are in focus; all views mark them.
     classes
         Labels in focus.
+    named
+        Name -> recipe, for those that were kept.
 
     Examples
     --------
@@ -85,6 +87,7 @@ class Session(traitlets.HasTraits):
     total = traitlets.Int(0)
     stores = Several()
     classes = Several()
+    named: traitlets.Dict[str, Recipe] = traitlets.Dict()
     can_undo = traitlets.Bool(False)
     can_redo = traitlets.Bool(False)
 
@@ -216,6 +219,11 @@ class Session(traitlets.HasTraits):
                 self._future.clear()
             self.can_undo, self.can_redo = bool(self._past), bool(self._future)
             self.refresh()
+
+    @property
+    def steps(self) -> tuple[tuple[Recipe, ...], int]:
+        """The recipes of the session, the first one first, and the position of the present one."""
+        return (*self._past, self.recipe, *reversed(self._future)), len(self._past)
 
     def undo(self) -> bool:
         """Take the last change back; return False if there is none."""

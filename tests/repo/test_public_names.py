@@ -9,7 +9,7 @@ import pytest
 PUBLIC = {
     "mappedviz": """
         Audit CategoriesView ChecksView CoverageView Encoder Explorer Finding HandoffView
-        MappedCollection Recipe RowBatch ShapesView Store WeightsView __version__ audit check_store dataloader
+        HistoryView MappedCollection Recipe RowBatch ShapesView Store WeightsView __version__ audit check_store dataloader
         explore open_store to_device
     """,
     "mappedviz.audits": """
