@@ -9,6 +9,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Locator, Page
 
 from mappedviz.views import front
+from mappedviz.views.page import Page as Widget
 
 # As JupyterLab sets its colours, in a light and in a dark theme.
 COLOURS = {
@@ -103,6 +104,20 @@ class Standalone:
         """Return what was sent since the last call, without the greeting."""
         found = self.page.evaluate("window.sent.splice(0)")
         return [one for one in found if one != {"event": "ready"}]
+
+    def drive(self, widget: Widget) -> None:
+        """Let a real widget answer, as its kernel would: what it sends comes here.
+
+        Events wait until :meth:`pump` takes them up.
+        """
+        self._widget = widget
+        widget.send = lambda content, buffers=None: self.receive(json.loads(json.dumps(content)))
+        widget._received(widget, {"event": "ready"}, [])
+
+    def pump(self) -> None:
+        """Give the widget what was done on the page since the last call."""
+        for message in self.sent():
+            self._widget._received(self._widget, message, [])
 
     def node(self, name: str) -> Locator:
         """The element of a node."""

@@ -630,6 +630,11 @@ def test_what_is_pressed_is_large_enough(widget, name):
     assert small == []
 
 
+SERIOUS = """async () => (await axe.run("#host", { resultTypes: ["violations"] })).violations
+    .filter((one) => ["serious", "critical"].includes(one.impact))
+    .map((one) => [one.id, one.nodes.slice(0, 3).map((node) => node.html.slice(0, 160))])"""
+
+
 @BOTH
 @pytest.mark.parametrize("name", pages.PAGES)
 def test_axe_finds_nothing_serious(widget, name):
@@ -640,11 +645,7 @@ def test_axe_finds_nothing_serious(widget, name):
         "document.querySelector('.mv').style.getPropertyValue('--mv-ground')"
     )
     widget.page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = widget.page.evaluate(
-        """async () => (await axe.run("#host", { resultTypes: ["violations"] })).violations
-            .filter((one) => ["serious", "critical"].includes(one.impact))
-            .map((one) => [one.id, one.nodes.slice(0, 3).map((node) => node.html.slice(0, 160))])"""
-    )
+    found = widget.page.evaluate(SERIOUS)
     assert found == [], json.dumps(found, indent=1)
 
 
