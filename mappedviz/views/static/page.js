@@ -37,6 +37,11 @@ export const pageKind = (ui, id) => {
     next.click();
   });
 
+  const measure = () => list.classList.toggle("mv-more-tabs", list.scrollLeft + list.clientWidth < list.scrollWidth - 4);
+  const watch = new ResizeObserver(measure);
+  watch.observe(list);
+  list.addEventListener("scroll", measure, { passive: true });
+
   const update = (props) => {
     const tabs = props.tabs ?? [];
     arrange(list, tabs.map((one) => {
@@ -60,8 +65,9 @@ export const pageKind = (ui, id) => {
         list.scrollLeft = offsetLeft - 24;
     }
     current = props.tab;
+    measure();
   };
-  return { el, update };
+  return { el, update, free: () => watch.disconnect() };
 };
 
 const press = (ui, id, name, text, label, title) => {
