@@ -75,11 +75,11 @@ def main(names: list[str]) -> None:
             lab = jupyter.lab(OPEN, "ui")
             lab.run_all()
             shown = lab.output(1).locator(".jp-OutputArea-output").first
-            for place, (name, (tab, doing)) in enumerate(TABS.items()):
+            for name, (tab, doing) in TABS.items():
                 lab.execute(f"ui.tab = {tab!r}\n{doing}\nassert ui.wait()")
                 if names and name not in names:
                     continue
-                expect(shown.get_by_role("tab").nth(place)).to_have_attribute(
+                expect(shown.locator(f"[data-tab='{tab}']")).to_have_attribute(
                     "aria-selected", "true"
                 )
                 for theme in ("light", "dark"):

@@ -93,6 +93,8 @@ def test_every_tab(widget, explorers, n, request):
         wrong += [(name, "rows", count) for count in many]
     page.set_viewport_size({"width": 1200, "height": 900})
     assert wrong == [], json.dumps(wrong, indent=1)
+    if not AXE.exists():
+        pytest.skip("NO AXE: all else is right; fetch it with scripts/axe.sh")
 
 
 def test_a_thousand_stores(widget, explorers):
