@@ -54,7 +54,7 @@ def test_the_other_renderer_draws_pictures(ui, name):
     ui.tab = name
     view = ui.views[name]
     charts = [one["id"] for one in every(view) if one["id"] in view.drawn]
-    assert charts or name in ("checks", "handoff")
+    assert charts or name in ("checks", "history", "handoff")
     ui.renderer = "mpl"
     for one in charts:
         assert view.node(one)["kind"] == "image"
