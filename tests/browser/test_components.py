@@ -477,6 +477,9 @@ def test_pictures_are_copied(widget, name):
     svg = page.evaluate("navigator.clipboard.readText()")
     assert svg.startswith("<svg")
     assert props["title"] in svg
+    if name == "bars":  # each series, and what could be scrolled to
+        assert all(colour in svg for colour in ("rgb(230,159,0)", "rgb(86,180,233)"))
+        assert "innate lymphoid cell" in svg
     assert widget.sent() == []
     menu.click()
     page.get_by_role("menuitem", name="CSV").click()

@@ -5,7 +5,6 @@ import { make, set } from "./dom.js";
 const SKIPPED = "[data-no-picture], [popover], .mv-said";
 const PADDING = 16;
 
-const clear = (colour) => !colour || colour === "transparent" || /[,/] ?0\)$/.test(colour);
 // One colour space that every program reads.
 const plain = (() => {
   let context;
@@ -18,6 +17,7 @@ const plain = (() => {
     return { fill: `rgb(${r},${g},${b})`, "fill-opacity": +(a / 255).toFixed(3) };
   };
 })();
+const clear = (colour) => !colour || plain(colour)["fill-opacity"] === 0;
 const round = (value) => +value.toFixed(2);
 
 // Lines of a text node: what was cut off by an ellipsis is cut off here.
@@ -68,11 +68,25 @@ const writeText = (out, node, frame, box) => {
   }
 };
 
+// A scale of colours, from left to right.
+const writeRamp = (out, area, gradient) => {
+  const stops = gradient.match(/(?:rgba?|color|oklab|oklch)\([^()]*\)/g) ?? [], width = area.width / Math.max(1, 8 * (stops.length - 1));
+  for (let i = 0; i < stops.length - 1; i++) for (let j = 0; j < 8; j++) {
+    const share = Math.round((100 * (j + 0.5)) / 8), { fill } = plain(`color-mix(in srgb, ${stops[i + 1]} ${share}%, ${stops[i]})`);
+    out.push(make("rect", { x: round(area.x + (8 * i + j) * width), y: area.y, width: round(width + 0.5), height: area.height, fill }));
+  }
+};
+
 const writeBox = (out, node, frame, style) => {
   const rect = node.getBoundingClientRect(), x = round(rect.left - frame.left), y = round(rect.top - frame.top);
   if (!rect.width || !rect.height) return;
   const area = { x, y, width: round(rect.width), height: round(rect.height), rx: parseFloat(style.borderTopLeftRadius) || null };
   if (!clear(style.backgroundColor)) out.push(make("rect", { ...area, ...plain(style.backgroundColor), opacity: style.opacity === "1" ? null : style.opacity }));
+  if (node.matches(".mv-ramp, .mv-viridis")) writeRamp(out, area, style.backgroundImage);
+  if (node.classList.contains("mv-break")) {
+    const { fill } = plain(getComputedStyle(node).getPropertyValue("--paper"));
+    for (const i of [0.3, 0.7]) out.push(make("line", { x1: x + i * area.width - 2, y1: y + area.height, x2: x + i * area.width + 2, y2: y, stroke: fill, "stroke-width": 2.4 }));
+  }
   if (node.classList.contains("mv-hatch")) out.push(make("rect", { ...area, fill: "#000", "fill-opacity": 0.25 }));
   for (const [side, line] of [["Top", [0, 0, 1, 0]], ["Bottom", [0, 1, 1, 1]], ["Left", [0, 0, 0, 1]], ["Right", [1, 0, 1, 1]]]) {
     const width = parseFloat(style[`border${side}Width`]), colour = style[`border${side}Color`];
@@ -115,8 +129,17 @@ const walk = (out, node, frame, clip) => {
   for (const child of node.childNodes) walk(out, child, frame, clip);
 };
 
-// The text of an SVG of an element.
+// The text of an SVG of an element, with all that can be scrolled to.
 export const svgOf = (node, ground) => {
+  node.classList.add("mv-whole");
+  try {
+    return drawSvg(node, ground);
+  } finally {
+    node.classList.remove("mv-whole");
+  }
+};
+
+const drawSvg = (node, ground) => {
   const box = node.getBoundingClientRect(), width = Math.ceil(box.width + 2 * PADDING), height = Math.ceil(box.height + 2 * PADDING);
   const frame = { left: box.left - PADDING, top: box.top - PADDING }, out = [make("rect", { width, height, ...plain(ground) })];
   for (const child of node.childNodes) walk(out, child, frame, box);
