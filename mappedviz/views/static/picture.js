@@ -82,7 +82,7 @@ const writeBox = (out, node, frame, style) => {
   if (!rect.width || !rect.height) return;
   const area = { x, y, width: round(rect.width), height: round(rect.height), rx: parseFloat(style.borderTopLeftRadius) || null };
   if (!clear(style.backgroundColor)) out.push(make("rect", { ...area, ...plain(style.backgroundColor), opacity: style.opacity === "1" ? null : style.opacity }));
-  if (node.matches(".mv-ramp, .mv-viridis")) writeRamp(out, area, style.backgroundImage);
+  if (node.matches(".mv-ramp, .mv-shades")) writeRamp(out, area, style.backgroundImage);
   if (node.classList.contains("mv-break")) {
     const { fill } = plain(getComputedStyle(node).getPropertyValue("--paper"));
     for (const i of [0.3, 0.7]) out.push(make("line", { x1: x + i * area.width - 2, y1: y + area.height, x2: x + i * area.width + 2, y2: y, stroke: fill, "stroke-width": 2.4 }));

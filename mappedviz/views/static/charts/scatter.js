@@ -5,11 +5,15 @@ import { MOST, make, place, set, show, swatch, words, write } from "../dom.js";
 import { figures } from "../numbers.js";
 import { frame } from "./frame.js";
 
-// Dark to light, even in brightness, told apart by people who do not see red and green.
-const RAMP = ["#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725"];
+// From a grey near the ground, which is "little", away from it: even in brightness, and told apart by
+// people who do not see red and green. The style sheet has the same colours for the scale.
+const RAMPS = {
+  light: ["#cdd5e0", "#93bfd3", "#53a0bd", "#2a7a9b", "#28567f", "#3a2f6b", "#440154"],
+  dark: ["#505a6e", "#447d9f", "#36a491", "#6cc65c", "#c2df3b", "#fde725"],
+};
 const channelsOf = (colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
-const rampAt = (value) => {
-  const at = Math.min(0.9999, Math.max(0, value)) * (RAMP.length - 1), i = Math.floor(at), [low, high] = [channelsOf(RAMP[i]), channelsOf(RAMP[i + 1])];
+const rampAt = (ramp, value) => {
+  const at = Math.min(0.9999, Math.max(0, value)) * (ramp.length - 1), i = Math.floor(at), [low, high] = [channelsOf(ramp[i]), channelsOf(ramp[i + 1])];
   return `rgb(${low.map((one, k) => Math.round(one + (high[k] - one) * (at - i))).join(",")})`;
 };
 const NOTHING = "#9aa0a6";
@@ -22,7 +26,7 @@ const paint = (canvas, panel, legend, faint, dark) => {
   const context = canvas.getContext("2d"), { x = [], y = [] } = panel;
   context.setTransform(scale, 0, 0, scale, 0, 0);
   context.clearRect(0, 0, side, side);
-  const radius = Math.max(0.9, Math.min(2.6, 60 / Math.sqrt(x.length || 1))), room = side - 12;
+  const radius = Math.max(0.8, Math.min(2.6, 60 / Math.sqrt(x.length || 1)) * Math.min(1.2, Math.max(0.55, side / 300))), room = side - 12;
   // Grouped by colour: a colour is set once. High values lie over low ones.
   const groups = new Map();
   x.forEach((_, i) => {
@@ -31,9 +35,9 @@ const paint = (canvas, panel, legend, faint, dark) => {
   });
   const order = [...groups.keys()].sort((a, b) => (panel.value || a < 0 || b < 0 ? a - b : groups.get(b).length - groups.get(a).length));
   for (const key of order) {
-    const colour = key < 0 ? NOTHING : panel.value ? rampAt((dark ? key : 31 - key) / 31) : legend[key]?.colour ?? NOTHING;
+    const colour = key < 0 ? NOTHING : panel.value ? rampAt(RAMPS[dark ? "dark" : "light"], key / 31) : legend[key]?.colour ?? NOTHING;
     const dim = faint !== undefined && !panel.value && key !== faint;
-    context.globalAlpha = dim ? 0.06 : key < 0 ? 0.35 : 0.75;
+    context.globalAlpha = dim ? 0.06 : key < 0 ? (panel.value ? 0.2 : 0.35) : 0.75;
     context.fillStyle = colour;
     context.beginPath();
     for (const i of groups.get(key)) {
@@ -47,7 +51,7 @@ const paint = (canvas, panel, legend, faint, dark) => {
 
 export const scatterKind = (ui, id) => {
   const grid = make("div", { class: "mv-panels", role: "list" }), legend = make("div", { class: "mv-legend" });
-  const ramp = make("div", { class: "mv-scale" }, make("span", { class: "mv-hint" }, "low"), make("i", { class: "mv-viridis" }), make("span", { class: "mv-hint" }, "high"), words("", "mv-words"));
+  const ramp = make("div", { class: "mv-scale" }, make("span", { class: "mv-hint" }, "low"), make("i", { class: "mv-shades" }), make("span", { class: "mv-hint" }, "high"), words("", "mv-words"));
   const more = make("div", { class: "mv-hint mv-more" });
   const { el, head } = frame(ui, id, "scatter", legend, ramp, grid, more);
   let panels = [], faint, pinned;
