@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page
@@ -67,6 +68,7 @@ class Standalone:
     def __init__(self, context: BrowserContext, theme: str = "light") -> None:
         self.page: Page = context.new_page()
         self.strange: list[str] = []
+        self._waiting: Queue[str] = Queue()
         self.page.on("pageerror", lambda error: self.strange.append(str(error)))
         self.page.on(
             "console", lambda line: line.type == "error" and self.strange.append(line.text)
@@ -111,13 +113,17 @@ class Standalone:
         Events wait until :meth:`pump` takes them up.
         """
         self._widget = widget
-        widget.send = lambda content, buffers=None: self.receive(json.loads(json.dumps(content)))
+        # Other threads send as well; the browser is driven by this one.
+        widget.send = lambda content, buffers=None: self._waiting.put(json.dumps(content))
         widget._received(widget, {"event": "ready"}, [])
+        self.pump()
 
     def pump(self) -> None:
         """Give the widget what was done on the page since the last call."""
         for message in self.sent():
             self._widget._received(self._widget, message, [])
+        while not self._waiting.empty():
+            self.receive(json.loads(self._waiting.get()))
 
     def node(self, name: str) -> Locator:
         """The element of a node."""

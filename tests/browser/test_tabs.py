@@ -74,6 +74,7 @@ def test_every_tab(widget, explorers, n, request):
         for opened in (False, True):
             if opened:
                 show_all(ui, name)
+                widget.pump()
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": 900})
                 wide = page.evaluate("document.documentElement.scrollWidth")
@@ -110,3 +111,77 @@ def test_a_thousand_stores(widget, explorers):
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             widget.picture(PICTURES / f"1000-{name}-{width}-light.png")
     page.set_viewport_size({"width": 1200, "height": 900})
+
+
+FOCUS = """() => {
+    const at = document.activeElement;
+    return at?.closest(".mv") ? (at.closest("[data-node]")?.dataset.node ?? "page") : null;
+}"""
+
+
+def test_the_keyboard_reaches_everything(widget, explorers):
+    """From the first tab to the last control, and nothing on the way is without a name."""
+    ui, page = explorers(5), widget.page
+    widget.drive(ui)
+    for name in ui.views:
+        show_all(ui, name)
+        widget.pump()
+        page.locator(f"[data-tab='{name}']").focus()
+        reached = {"page"}
+        for _ in range(150):
+            page.keyboard.press("Tab")
+            node = page.evaluate(FOCUS)
+            if node is None:
+                break
+            reached.add(node)
+        wanted = page.evaluate(
+            """() => [...document.querySelectorAll(".mv :is(button, input, select, textarea, summary, [tabindex='0'])")]
+                .filter((one) => one.checkVisibility() && !one.disabled && one.tabIndex >= 0)
+                .map((one) => one.closest("[data-node]")?.dataset.node ?? "page")"""
+        )
+        assert set(wanted) <= reached
+        nameless = page.evaluate(
+            """() => [...document.querySelectorAll(".mv :is(button, input, select, textarea)")]
+                .filter((one) => one.checkVisibility())
+                .filter((one) => !(one.ariaLabel || one.labels?.[0]?.textContent.trim() || one.textContent.trim()
+                    || one.getAttribute("aria-labelledby")))
+                .map((one) => one.outerHTML.slice(0, 120))"""
+        )
+        assert nameless == []
+
+
+def test_the_focus_stays_where_something_was_changed(widget, explorers):
+    """Each control is changed with the keyboard; Python answers, and the focus is still there."""
+    ui, page = explorers(5), widget.page
+    widget.drive(ui)
+    keys = {"segments": "ArrowRight", "check": "Space", "slider": "ArrowLeft", "chips": "Space"}
+    keys |= {"select": "ArrowDown", "checks": "Space", "bars": "Space", "table": "Space"}
+    keys |= {"curve": "ArrowLeft", "disclosure": "Space"}
+    changed = set()
+    for name in ui.views:
+        ui.tab = name
+        widget.pump()
+        # Charts first: some controls put others in their place.
+        nodes = sorted(ui.flat().items(), key=lambda one: one[1]["kind"] in ("segments", "select"))
+        for node, props in nodes:
+            key = keys.get(props["kind"])
+            if key is None or node not in ui.flat():
+                continue
+            inside = widget.node(node).locator(
+                "select, summary, input:not([type=search]), [tabindex='0'], .mv-chip"
+            )
+            if not inside.count():
+                continue
+            inside.first.focus()
+            page.keyboard.press(key)
+            page.wait_for_timeout(200)  # a slider waits until it is let go
+            widget.pump()
+            assert ui.wait(60)
+            widget.pump()
+            assert page.evaluate(FOCUS) == node, (node, key)
+            changed.add(props["kind"])
+        while ui.session.can_undo:
+            ui.undo()
+        assert ui.wait(60)
+        widget.pump()
+    assert {"segments", "check", "slider", "select", "checks", "bars", "table", "curve"} <= changed
