@@ -194,6 +194,35 @@ def test_by_keyboard_alone(jupyter, spelled, face):
     assert re.fullmatch(r"kind 3 \('[^',]+',\)\n", printed)
 
 
+def test_displays_of_one_model_and_boxes(jupyter, spelled):
+    """Two displays, one of them in a box beside a stock control, and a single view: all follow."""
+    notebook = jupyter.lab(
+        OPEN.format(paths=spelled, label="kind"),
+        "import ipywidgets as widgets\n"
+        "slider = widgets.IntSlider(2, min=1, max=2, description='linked')\n"
+        "widgets.link((slider, 'value'), (ui.coverage, 'k'))\n"
+        "widgets.VBox([slider, ui])",
+        "ui.coverage",
+    )
+    page = notebook.page
+    notebook.run_all()
+    first, second, view = (notebook.output(i) for i in range(3))
+    tab(page, "Genes")
+    for place in (first, second, view):
+        expect(place.get_by_role("radiogroup", name="keep genes")).to_be_visible()
+    first.get_by_role("radio", name="in any (outer)").check()
+    for place in (second, view):
+        expect(place.get_by_role("radio", name="in any (outer)")).to_be_checked()
+    view.get_by_role("button", name="Undo").click()
+    expect(first.get_by_role("radio", name="in all (inner)")).to_be_checked()
+    # A stock control that is linked.
+    notebook.execute("ui.coverage.join = 'k'; slider.value = 1")
+    for place in (first, second, view):
+        expect(place.get_by_role("slider", name="k", exact=True)).to_have_value("1")
+    notebook.execute("ui.close()")
+    expect(page.locator(".mv-page")).to_have_count(0)
+
+
 def test_cancel_a_scan(jupyter, spelled, tmp_path):
     """The button answers while the stores are being read, long before they are."""
     for i in range(4000):
