@@ -41,6 +41,7 @@ def _numbers(audit: Audit) -> dict[str, int]:
     return {
         "stores": len(audit.stores),
         "cells": cells_of(audit),
+        "labelled cells": labelled_of(audit),
         "genes": genes_of(audit),
         "findings": len(bad),
     }
@@ -51,6 +52,11 @@ def cells_of(audit: Audit) -> int:
     if audit.label is not None and audit.recipe.obs_filter:
         return audit.labels(audit.label).n_rows
     return int(audit.stores["n_obs"].sum())
+
+
+def labelled_of(audit: Audit) -> int:
+    """Return the number of cells that have a label; 0 without one."""
+    return 0 if audit.label is None else int(audit.labels(audit.label).total.sum())
 
 
 def genes_of(audit: Audit) -> int:

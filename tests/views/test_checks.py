@@ -46,8 +46,9 @@ def test_what_is_found_several_times_is_one_row(tmp_path):
     last = node(ui, "members")["rows"][-1]
     ui.event("checks.members", "selected", [last["id"]])
     assert ui.checks.finding.stores == ("bad4.h5ad",)
-    assert node(ui, "apply_all")["text"] == "Leave all 5 out"
-    ui.event("checks.apply_all", "press")
+    assert node(ui, "apply")["text"] == "Leave all 5 out"
+    assert node(ui, "apply_all") == {}  # it is the same
+    ui.event("checks.apply", "press")
     assert ui.wait()
     assert not ui.audit.fatal
     assert len(ui.recipe.paths) == 1
@@ -65,3 +66,28 @@ def test_show_me_opens_the_tab(ui):
     alone.select("join-one-store")
     assert node(alone, "show_me") == {}
     alone.close()
+
+
+def test_all_fixes_of_a_check_at_once(ui):
+    """Findings of one check with fixes that differ: each alone, or all together."""
+    from dataclasses import replace
+
+    one = next(each for each in ui.audit.findings if each.id == "join-one-store")
+    paths = ui.recipe.paths
+    some = [
+        replace(
+            one,
+            id="tried",
+            change={"drop": [path]},
+            fix=ui.recipe.replace(paths=[other for other in paths if other != path]),
+        )
+        for path in paths[:2]
+    ]
+    audit = mv.Audit(ui.audit._tables, some, [], [])
+    ui = mv.explore(audit)
+    ui.checks.select("tried")
+    assert node(ui.checks, "apply")["text"] == "Apply this fix"
+    assert node(ui.checks, "apply_all")["text"] == "Leave all 2 out"
+    ui.checks.event("apply_all", "press")
+    assert ui.recipe.paths == paths[2:]
+    assert ui.wait()

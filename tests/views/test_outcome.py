@@ -15,6 +15,7 @@ def test_what_a_fix_changes_is_seen_before_it_is_made(ui):
     ui.event("checks.apply", "press")
     settled(ui)
     assert items["stores"] == "5 → 4"
+    assert "labelled cells" in items
     assert items["genes"] == f"{n_genes:,} → {ui.audit.coverage.inner:,}"
     assert items["cells"] == f"{n_cells:,} → {int(ui.audit.stores['n_obs'].sum()):,}"
     assert node(ui, "ahead") == {}

@@ -135,7 +135,7 @@ def _groups(audit: Audit, state: State) -> Node:
     for (name, severity), some in (facts[i] for i in page.rows):
         stores = list(dict.fromkeys(s for i in some for s in audit.findings[i].stores))
         more = f" (and {len(some) - 1:,} more)" if len(some) > 1 else ""
-        message = without_paths(audit, audit.findings[some[0]].message, stores[:1])
+        message = without_paths(audit, audit.findings[some[0]].message, stores[:20])
         lines.append(
             {
                 "id": named.of(f"{name} {severity}"),
@@ -176,27 +176,27 @@ def _detail(audit: Audit, state: State) -> Node:
     ]
     if one.remedy:
         inner.append(nodes.note("remedy", shown(one.remedy, 400)))
-    if one.code:
-        inner.append(nodes.code("change", one.code, title="The change of the recipe"))
     inner += _ahead(state)
     inner.append(nodes.row("fixing", _fixing(audit, one, some, state)))
     if len(some) > 1:
         inner.append(_members(audit, state, some))
+    if one.code:
+        inner.append(nodes.code("change", one.code, title="The change of the recipe"))
     return nodes.panel("detail", inner, title=shown(one.id, 60), aside=True)
 
 
 def _fixing(audit: Audit, one: Finding, some: Sequence[int], state: State) -> list[Node]:
     made = []
-    if one.fix is not None:
-        made.append(
-            nodes.button(
-                "apply", "Apply this fix", "change the recipe so", icon="check", mood_="primary"
-            )
-        )
     several = fixable(audit, some)
-    if len(several) > 1:
-        drops = all(set(each.change) == {"drop"} for each in several)
-        words = f"Leave all {len(several):,} out" if drops else f"Apply all {len(several):,} fixes"
+    drops = all(set(each.change) == {"drop"} for each in several)
+    words = f"Leave all {len(several):,} out" if drops else f"Apply all {len(several):,} fixes"
+    alike = len(several) > 1 and all(each.fix == several[0].fix for each in several)
+    if one.fix is not None:
+        text = words if alike else "Apply this fix"
+        made.append(
+            nodes.button("apply", text, "change the recipe so", icon="check", mood_="primary")
+        )
+    if len(several) > 1 and not alike:
         made.append(
             nodes.button("apply_all", words, "put all of these right at once", icon="check")
         )
@@ -219,11 +219,12 @@ def _ahead(state: State) -> list[Node]:
     if state.outcome is None:
         return [nodes.note("ahead", "Looking what this changes …", "hint")] if state.looking else []
     items = [
-        (f"{old:,} → {new:,}" if old != new else f"{new:,}", name)
+        (f"{old:,} → {new:,}", name)
         for name, (old, new) in state.outcome.numbers.items()
+        if old != new
     ]
     return [
-        nodes.numbers("ahead", items),
+        *([nodes.numbers("ahead", items)] if items else []),
         nodes.note("after", f"With this change: {shown(state.outcome.verdict, 300)}", "hint"),
     ]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mappedviz.text.display import MISSING, names, quantity, shown
+from mappedviz.text.display import MISSING, names, quantity, share, shown
 from mappedviz.views import pictures
 from mappedviz.views.models.memory import of_audit
 from mappedviz.views.models.tables import things
@@ -127,20 +127,20 @@ def matrix(audit: Audit, labels: LabelTable, state: State) -> Node:
         left = counts[:, _MOST_COLUMNS - 1 :].sum(axis=1, keepdims=True)
         counts = np.hstack([counts[:, : _MOST_COLUMNS - 1], left])
         heads = [*heads[: _MOST_COLUMNS - 1], f"other ({n - _MOST_COLUMNS + 1:,} more)"]
-    totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    shares = counts / totals
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    most = max(float(shares.max(initial=0)), 1e-9)  # the darkest: of many columns all are pale
     named = Ids(top.index, "c")
     return pictures.matrix(
         "matrix",
         f"{shown(state.key, 30)} × {shown(state.against, 30) if state.against else 'store'}",
         [
             {"id": named.of(label), "label": text}
-            for label, text in zip(top.index, names(top.index), strict=True)
+            for label, text in zip(top.index, names(top.index, _LABEL), strict=True)
         ],
         [{"id": f"x{i}", "label": text} for i, text in enumerate(heads)],
-        [[round(float(one), 3) for one in some] for some in shares],
+        [[round(float(one) / most, 3) for one in some] for some in shares],
         texts=[[quantity(n_) if n_ else "" for n_ in some] for some in counts.tolist()],
-        scale="share of the label's cells",
+        scale=f"share of the label's cells, up to {share(most)}",
         copies=("png", "svg", "csv", "code"),
     )
 
