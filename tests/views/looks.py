@@ -86,7 +86,8 @@ def opens(source, **options):
     assert ui.wait()
     for name in ui.views:
         ui.tab = name
-        text = json.dumps(ui.flat(), allow_nan=False)
+        text = json.dumps(ui.flat(), allow_nan=False, ensure_ascii=False)
+        text.encode()  # as it travels
         assert "Traceback" not in text
         # What was foreseen is a sentence; what was not has the name of an error in front.
         assert not re.match(r"\w+(Error|Exception): ", ui.views[name].message)
