@@ -62,7 +62,8 @@ class HandoffView(View):
     validate
         Set cells aside for validation.
     script
-        The kind of code that :meth:`code` returns: ``"notebook"``, ``"script"`` or ``"json"``.
+        The kind of code that :meth:`code` returns: ``"notebook"``, ``"script"``, ``"scvi"`` (the cells in
+        memory, for a model of scvi-tools) or ``"json"``.
     trial
         The last trial: a :class:`Trial`, or None.
 
@@ -98,7 +99,7 @@ class HandoffView(View):
     batch_size = traitlets.Int(512, min=1)
     shuffle = traitlets.Any(True)
     validate = traitlets.Bool(False)
-    script = traitlets.Enum(("notebook", "script", "json"), "notebook")
+    script = traitlets.Enum(tuple(model.SCRIPTS), "notebook")
     trial = traitlets.Instance(Trial, allow_none=True)
 
     def _start(self) -> None:
@@ -354,6 +355,8 @@ class HandoffView(View):
             return recipe.to_json()
         source = recipe.part_names[0] if self.validate else "ds"
         order = "weights=True" if recipe.weights_keys else f"shuffle={self.shuffle!r}"
+        if self.script == "scvi":
+            return _scvi(recipe, source if self.validate else "")
         lines = ["import mappedviz as mv", ""]
         if self.script == "script":
             lines.append(f'recipe = mv.Recipe.load("{_quoted(self._file)}")')
@@ -377,6 +380,29 @@ class HandoffView(View):
     def _repr_html_(self) -> str:
         self.session.wait(2.0)
         return fragment(Content(verdict=self.session.status, code=self.code()))
+
+
+def _scvi(recipe: Recipe, part: str) -> str:
+    """Return code that trains a model of scvi-tools on the cells of the recipe, or of a part of it."""
+    lines = ["import mappedviz as mv", "import scvi", "", _laid_out(recipe)]
+    lines.append("ds = mv.MappedCollection.from_recipe(recipe)")
+    if part:
+        lines.append(f"{', '.join(recipe.part_names)} = ds.split()")
+    # Batches are stores, unless a key of the recipe has that name already.
+    key = "store" if "store" not in recipe.obs_keys else "store of the cell"
+    given = "" if key == "store" else f'store_key="{key}"'
+    lines.append(f"adata = {part or 'ds'}.to_anndata({given})  # in memory")
+    arguments = ["adata", f'batch_key="{key}"']
+    if recipe.obs_keys:
+        arguments.append(f'labels_key="{_quoted(recipe.obs_keys[0])}"')
+    if recipe.layers_keys[0] not in ("X", "raw.X"):
+        arguments.append(f'layer="{_quoted(recipe.layers_keys[0])}"')
+    lines += [
+        f"scvi.model.SCVI.setup_anndata({', '.join(arguments)})  # raw counts are expected",
+        "model = scvi.model.SCVI(adata)",
+        "model.train()",
+    ]
+    return "\n".join(lines)
 
 
 def _laid_out(recipe: Recipe) -> str:

@@ -1,5 +1,8 @@
 """The hand-off: code, JSON, Dataset, DataLoader."""
 
+import sys
+from types import SimpleNamespace
+
 import pytest
 import traitlets
 
@@ -59,6 +62,32 @@ def test_controls_of_the_hand_off(ui):
     assert node(view, "shuffle")["disabled"]
     assert "weights=True" in node(view, "code")["text"]
     settled(ui)
+
+
+@pytest.mark.parametrize("validate", [False, True])
+def test_the_code_for_scvi_prepares_the_cells(ui, monkeypatch, validate):
+    """Without scvi-tools: what it would be given."""
+    given = {}
+
+    class SCVI:
+        def __init__(self, adata):
+            given["n"] = adata.n_obs
+
+        @staticmethod
+        def setup_anndata(adata, **keys):
+            assert set(keys.values()) <= {*adata.obs, *adata.layers}
+            given.update(keys)
+
+        def train(self):
+            given["trained"] = True
+
+    scvi = SimpleNamespace(model=SimpleNamespace(SCVI=SCVI))
+    monkeypatch.setitem(sys.modules, "scvi", scvi)
+    ui.handoff.validate = validate
+    ui.handoff.event("script", "value", "scvi")
+    exec(node(ui.handoff, "code")["text"], {})
+    n = len(ui.split()[0]) if validate else len(ui.dataset())
+    assert given == {"n": n, "batch_key": "store", "labels_key": "louvain", "trained": True}
 
 
 def test_a_wrong_order_is_refused(ui):

@@ -24,7 +24,12 @@ ORDERS: dict[str, tuple[str, Any]] = {
     "given": ("in order", False),
 }
 DTYPES = ("", "float32", "float16", "float64", "int32")
-SCRIPTS = {"notebook": "in this notebook", "script": "training script", "json": "recipe as JSON"}
+SCRIPTS = {
+    "notebook": "in this notebook",
+    "script": "training script",
+    "scvi": "scvi-tools",
+    "json": "recipe as JSON",
+}
 LOW, HIGH = 0.01, 0.9  # share of the validation
 _GREY, _BLUE = "#999999", "#0072b2"
 _MOST_CLASSES = 15
