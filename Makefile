@@ -41,7 +41,8 @@ test: lint
 
 # The same tests on other stacks. What checks the repository itself is left out, and what the
 # browser shows. For Python 3.13 there is no small torch: what needs it is left out and said.
-STACK_TESTS = -m pytest -n 2 --dist loadgroup --ignore tests/repo --ignore tests/browser \
+# Warnings of third parties are theirs: ours are errors.
+STACK_TESTS = -m pytest -n 2 --dist loadgroup -o "filterwarnings=error:::mappedviz" --ignore tests/repo --ignore tests/browser \
     --ignore tests/reference --ignore tests/benchmarks $(PYTEST)
 CHECKERS := import-linter mypy pandas-stubs ruff scipy-stubs types-tqdm
 

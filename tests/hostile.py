@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mappedviz.audits import Coverage, LabelTable, WeightTable
+from mappedviz.audits import (
+    CellStats,
+    Coverage,
+    Embedding,
+    Expression,
+    LabelTable,
+    WeightTable,
+)
 from mappedviz.audits.tables.crosstabs import crosstab
 from mappedviz.audits.tables.stores import STORE_COLUMNS
 from mappedviz.recipe.labels import Labels
@@ -134,6 +141,92 @@ def depths(names: list[str]) -> pd.DataFrame:
             "genes": rng.integers(0, 2_000, 50 * len(names)),
         }
     )
+
+
+def _store_column(names: list[str], n: int) -> pd.Categorical:
+    return pd.Categorical.from_codes(
+        np.repeat(np.arange(len(names)), n), pd.Index(names, dtype=object)
+    )
+
+
+def embedding_table(names: list[str], classes: list[str], n: int = 60) -> Embedding:
+    """Cells of every store but the last, which has none; some have no label."""
+    rng = np.random.default_rng(0)
+    drawn = names[:-1] or names
+    codes = rng.integers(-1, len(classes), n * len(drawn))
+    table = pd.DataFrame(
+        {
+            "store": _store_column(drawn, n).set_categories(names),
+            "row": np.tile(np.arange(n), len(drawn)),
+            "x": rng.normal(size=n * len(drawn)),
+            "y": rng.normal(size=n * len(drawn)),
+            "label": pd.Categorical.from_codes(codes, pd.Index(classes, dtype=object)),
+        }
+    )
+    has = [name in drawn for name in names]
+    stores = pd.DataFrame(
+        {
+            "element": ["X_umap" if one else None for one in has],
+            "cells": [10 * n + i for i in range(len(names))],
+            "drawn": [n if one else 0 for one in has],
+            "not_finite": [0] * len(names),
+            "note": ["" if one else "no X_umap: has nothing in obsm" for one in has],
+        },
+        index=pd.Index(names, name="store", dtype=object),
+    )
+    return Embedding("X_umap", "_key", table, stores)
+
+
+def cell_stats_table(names: list[str], n: int = 50) -> CellStats:
+    """Counts and other values in turn; the last store could not be read."""
+    rng = np.random.default_rng(0)
+    drawn = names[:-1] or names
+    scales = [("counts", "log1p", "scaled")[i % 3] for i in range(len(drawn))]
+    table = pd.DataFrame(
+        {
+            "store": _store_column(drawn, n).set_categories(names),
+            "row": np.tile(np.arange(n), len(drawn)),
+            "total": rng.lognormal(8, 0.5, n * len(drawn)),
+            "genes": rng.integers(200, 2_000, n * len(drawn)),
+            "mito": rng.random(n * len(drawn)) / 5,
+        }
+    )
+    scaled = np.repeat(np.array(scales) == "scaled", n)
+    table.loc[scaled, "total"] -= table["total"].mean()
+    table.loc[scaled, "mito"] = np.nan
+    stores = pd.DataFrame(
+        {
+            "cells": 10 * n,
+            "drawn": [n if name in drawn else 0 for name in names],
+            "scale": pd.Series([*scales, *[None] * (len(names) - len(drawn))], dtype=object),
+            "mito_genes": pd.array([13] * len(names), dtype="Int64"),
+            "note": ["" if name in drawn else "cannot be read" for name in names],
+        }
+    )
+    stores.index = pd.Index(names, name="store", dtype=object)
+    return CellStats("X", table, stores)
+
+
+def expression_table(names: list[str], classes: list[str], n: int = 60) -> Expression:
+    """Counts and logarithms in turn; the last store lacks the gene."""
+    umap = embedding_table(names, classes, n)
+    rng = np.random.default_rng(0)
+    table = umap.table.drop(columns=["x", "y"])
+    table["value"] = rng.poisson(0.7, len(table)).astype(np.float64)
+    there = umap.stores["drawn"] > 0
+    stores = pd.DataFrame(
+        {
+            "cells": umap.stores["cells"],
+            "drawn": umap.stores["drawn"],
+            "scale": [
+                ("counts", "log1p")[i % 2] if one else None for i, one in enumerate(there.tolist())
+            ],
+            "share": 0.5,
+            "mean": 0.7,
+            "note": ["" if one else "does not have this gene" for one in there],
+        }
+    )
+    return Expression("_GENE$1$", "X", "_key", table, stores)
 
 
 def schema_table(names: list[str]) -> pd.DataFrame:

@@ -7,6 +7,9 @@ check is a function in `checks`, a new table a module in `tables`.
 from __future__ import annotations
 
 from mappedviz.audits.cache import ScanCache, forget_scans
+from mappedviz.audits.cells.depths import CellStats
+from mappedviz.audits.cells.embeddings import Embedding
+from mappedviz.audits.cells.expression import Expression
 from mappedviz.audits.findings import Finding, Found, NotApplicableError, check
 from mappedviz.audits.result import Audit
 from mappedviz.audits.run import audit
@@ -19,7 +22,10 @@ from mappedviz.audits.workers import scan_stores
 
 __all__ = [
     "Audit",
+    "CellStats",
     "Coverage",
+    "Embedding",
+    "Expression",
     "Finding",
     "Found",
     "LabelTable",

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mappedviz._types import Array, lazy
+from mappedviz.audits.cells.drawn import STORE, StoreCells
+from mappedviz.audits.cells.reader import CellReader
 from mappedviz.audits.judge import judge
 from mappedviz.audits.tables.crosstabs import crosstab
 from mappedviz.audits.tables.genes import Coverage, coverage_of
 from mappedviz.audits.tables.labels import LabelTable, column_labels, label_table
+from mappedviz.audits.tables.samples import obs_browser, sample_columns, sample_sheet
 from mappedviz.audits.tables.stores import display_names, library_sizes, obs_schema, stores_table
 from mappedviz.audits.tables.transposed import transposed_stores
 from mappedviz.audits.tables.weights import WeightTable, weights_of
@@ -126,9 +129,47 @@ class Evidence:
         """See :func:`~mappedviz.audits.tables.stores.obs_schema`."""
         return obs_schema(self.scans, self.names)
 
+    @lazy
+    def obs_browser(self) -> pd.DataFrame:
+        """See :func:`~mappedviz.audits.tables.samples.obs_browser`."""
+        return obs_browser(self.scans, self.names)
+
+    def sample_sheet(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """See :func:`~mappedviz.audits.tables.samples.sample_sheet`.
+
+        Raises
+        ------
+        MissingKeyError
+            No store has one of the columns.
+        """
+        if columns is None:
+            columns = sample_columns([scan for _, scan in self.used])
+        for key in columns:
+            self._check_key(key)
+        return sample_sheet(self.names, columns, self.labels)
+
+    def _check_key(self, key: str) -> None:
+        if not self.has(key):
+            raise MissingKeyError(
+                f"none of the {len(self.readable)} stores has this obs column",
+                key=key,
+                remedy="See audit.obs_schema for what there is.",
+            )
+
     def library_sizes(self, key: str = "X") -> pd.DataFrame:
         """See :func:`~mappedviz.audits.tables.stores.library_sizes`."""
         return library_sizes(self.scans, key, self.names)
+
+    @lazy
+    def cells(self) -> CellReader:
+        """Tables of cells, of which some are read again."""
+        stores = [
+            StoreCells(name, scan, kept)
+            for (name, scan), kept in zip(self.used, self.rows.kept, strict=True)
+        ]
+        # A label that no store has is a finding; cells are shown without it.
+        has_label = self.label is not None and self.has(self.label)
+        return CellReader(stores, self.recipe, self.label if has_label else None)
 
     @lazy
     def rows(self) -> RowMap:
@@ -229,12 +270,7 @@ class Evidence:
         several = [self._key(keys)] if keys is None or isinstance(keys, str) else list(keys)
         chosen = scheme_of(scheme, scaler)
         for key in several:
-            if not self.has(key):
-                raise MissingKeyError(
-                    f"none of the {len(self.readable)} stores has this obs column",
-                    key=key,
-                    remedy="See audit.obs_schema for what there is.",
-                )
+            self._check_key(key)
         if len(several) == 1:
             return weights_of(self.labels(several[0]), self.recipe, chosen, scaler)
         merged = Labels.combine(
@@ -302,9 +338,17 @@ class Evidence:
 
         return parts_by_recipe(recipe, len(self.rows), self.merged, chances)
 
-    def crosstab(self, rows: str, columns: str) -> pd.DataFrame:
-        """Rows with each pair of labels of two obs keys: DataFrame of int."""
-        return crosstab(self.merged(rows), self.merged(columns), (rows, columns))
+    def crosstab(
+        self, rows: str, columns: str, top_n: int | None = None, *, missing: bool = False
+    ) -> pd.DataFrame:
+        """Rows with each pair of labels of two obs keys, or of one and ``"store"``: DataFrame of int."""
+        sides = [self.store_labels if key == STORE else self.merged(key) for key in (rows, columns)]
+        return crosstab(sides[0], sides[1], (rows, columns), top_n=top_n, missing=missing)
+
+    @lazy
+    def store_labels(self) -> Labels:
+        """The names of the used stores as labels of all rows."""
+        return Labels(self.rows.store_of_rows(), tuple(name for name, _ in self.used))
 
     @lazy
     def shared_cells(self) -> pd.DataFrame:

@@ -23,6 +23,9 @@ from mappedviz.text.rendering import renderer_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mappedviz.audits.cells.depths import CellStats
+    from mappedviz.audits.cells.embeddings import Embedding
+    from mappedviz.audits.cells.expression import Expression
     from mappedviz.audits.tables.genes import Coverage
     from mappedviz.audits.tables.labels import LabelTable
     from mappedviz.audits.tables.weights import WeightTable
@@ -122,6 +125,44 @@ class Audit:
         """The obs columns of each store: see :func:`mappedviz.audits.obs_schema`."""
         return self._tables.obs_schema
 
+    @property
+    def obs_browser(self) -> pd.DataFrame:
+        """The obs columns of all stores, with numbers of values and examples.
+
+        One row per column: ``n_stores``, ``stores``, ``dtypes``, ``missing`` (per cent), ``fewest`` and ``most``
+        values in a store, ``examples``. Columns that most stores have come first.
+        """
+        return self._tables.obs_browser
+
+    def sample_sheet(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """One row per store and one column per obs key: its value there, or how many it has.
+
+        Parameters
+        ----------
+        columns
+            Obs keys; default: those that have few values in each store, such as donor, tissue,
+            assay, sex, disease.
+
+        Returns
+        -------
+        DataFrame
+            The value if all cells of a store have the same one, words such as ``"3 values"``, None where
+            the store has none.
+
+        Raises
+        ------
+        MissingKeyError
+            No store has one of the columns.
+
+        Examples
+        --------
+        >>> import mappedviz as mv
+        >>> audit = mv.audit("notebooks/data/*.h5ad", progress=False)
+        >>> audit.sample_sheet(["cell_type"])["cell_type"].tolist()
+        [None, '2 values', None]
+        """
+        return self._tables.sample_sheet(columns)
+
     def labels(self, key: str | None = None) -> LabelTable:
         """Rows per class and store: see :class:`mappedviz.audits.LabelTable`.
 
@@ -157,13 +198,114 @@ class Audit:
         """The schemes side by side: see :func:`mappedviz.audits.compare_schemes`."""
         return compare_schemes(self.weights(keys).table["n"].to_numpy(), scaler)
 
-    def crosstab(self, rows: str, columns: str) -> pd.DataFrame:
-        """Rows with each pair of labels of two obs keys: DataFrame of int."""
-        return self._tables.crosstab(rows, columns)
+    def crosstab(
+        self, rows: str, columns: str, top_n: int | None = None, *, missing: bool = False
+    ) -> pd.DataFrame:
+        """Rows with each pair of labels of two obs keys: DataFrame of int.
+
+        Parameters
+        ----------
+        rows, columns
+            Obs keys; ``"store"`` is the store.
+        top_n
+            Most labels per side, the most frequent first; all others are summed up as "other".
+            Default: all labels, sorted.
+        missing
+            Count rows without a label, too, as the last row and the last column.
+
+        Examples
+        --------
+        >>> import mappedviz as mv
+        >>> audit = mv.audit("notebooks/data/*.h5ad", label="cell_type", progress=False)
+        >>> audit.crosstab("cell_type", "store", missing=True).sum(axis=1).to_dict()
+        {'CD4_T': 250, 'CD8_T': 250, '(missing)': 1700}
+        """
+        return self._tables.crosstab(rows, columns, top_n, missing=missing)
 
     def library_sizes(self, key: str = "X") -> pd.DataFrame:
         """Depth of sampled rows: DataFrame store, total, genes."""
         return self._tables.library_sizes(key)
+
+    # --- cells ------------------------------------------------------------------------
+
+    def embedding(
+        self, key: str | None = None, n: int = 5_000, by: str | None = None, seed: int = 0
+    ) -> Embedding:
+        """Coordinates of drawn cells of each store: see :class:`mappedviz.audits.Embedding`.
+
+        Parameters
+        ----------
+        key
+            The obsm element, however a store spells it (``"X_umap"``, ``"UMAP"``); default: UMAP,
+            t-SNE, …, PCA, the first that most stores have.
+        n
+            About how many cells to draw of each store, spread evenly over it.
+        by
+            An obs key whose values the cells get, or ``"store"``; default: the label of the audit.
+        seed
+            Other cells for another one.
+
+        Raises
+        ------
+        MissingKeyError
+            No store has the element, or the obs key.
+
+        Examples
+        --------
+        >>> import mappedviz as mv
+        >>> audit = mv.audit("notebooks/data", progress=False)
+        >>> found = audit.embedding(n=100)
+        >>> found.key, found.absent, len(found.table)
+        ('X_umap', ['pbmc_5k_protein_v3.v3.zarr.zip'], 384)
+        """
+        return self._tables.cells.embedding(key, n, by, seed)
+
+    def cell_stats(self, n: int = 500, seed: int = 0) -> CellStats:
+        """Depth, genes and mitochondrial share of drawn cells: see :class:`mappedviz.audits.CellStats`.
+
+        They are those of the recipe's first matrix.
+
+        Parameters
+        ----------
+        n, seed
+            As for :meth:`embedding`.
+
+        Examples
+        --------
+        >>> import mappedviz as mv
+        >>> stats = mv.audit("notebooks/data/*.h5ad", progress=False).cell_stats(n=100)
+        >>> stats.stores["scale"].tolist()
+        ['scaled', 'logarithms', 'log2']
+        """
+        return self._tables.cells.cell_stats(n, seed)
+
+    def expression(
+        self, gene: str, by: str | None = None, n: int = 5_000, seed: int = 0
+    ) -> Expression:
+        """Values of one gene for drawn cells of each store: see :class:`mappedviz.audits.Expression`.
+
+        They are those of the recipe's first matrix, and the cells are those of :meth:`embedding`.
+
+        Parameters
+        ----------
+        gene
+            Its name, by the identifiers that the recipe joins by.
+        by, n, seed
+            As for :meth:`embedding`.
+
+        Raises
+        ------
+        MissingKeyError
+            No store has the gene, or the obs key.
+
+        Examples
+        --------
+        >>> import mappedviz as mv
+        >>> found = mv.audit("notebooks/data", progress=False).expression("CD8A", n=100)
+        >>> found.absent, found.stores["share"].round(2).tolist()
+        ([], [1.0, 0.09, 0.34, 0.1, 0.32])
+        """
+        return self._tables.cells.expression(gene, by, n, seed)
 
     # --- judgement --------------------------------------------------------------------
 

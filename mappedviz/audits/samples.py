@@ -169,14 +169,15 @@ def all_finite(element: Matrix | Array, rows: int) -> bool:
     rows
         As of :func:`sample_of`.
     """
-    in_memory = isinstance(element, np.ndarray)
-    dtype = element.dtype if in_memory else element.facts.dtype
+    if isinstance(element, np.ndarray):
+        dtype, n_obs = element.dtype, len(element)
+    else:
+        dtype, n_obs = element.facts.dtype, element.facts.shape[0]
     if dtype.kind not in "fc":
         return True
-    n_obs = len(element) if in_memory else element.facts.shape[0]
     for block in spread_rows(n_obs, rows):
-        values = element[block] if in_memory else _rows_of(element, block)[1]
-        if not np.isfinite(values).all():
+        some = element[block] if isinstance(element, np.ndarray) else _rows_of(element, block)[1]
+        if not np.isfinite(some).all():
             return False
     return True
 

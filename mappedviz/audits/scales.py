@@ -207,6 +207,21 @@ def scales_of(rows: RowValues) -> Scales:
     return tuple(sorted(kept.items(), key=lambda item: (-item[1], item[0])))
 
 
+def undo_of(scale: str) -> Callable[[Array], Array] | None:
+    """Return the function that makes values of a scale proportional to counts, row by row.
+
+    None where there is none, or where it is not known.
+
+    Examples
+    --------
+    >>> undo_of("log1p")(np.log1p([3.0])).round(6).tolist(), undo_of("scaled")
+    ([3.0], None)
+    """
+    if scale in ("proportions", "empty"):
+        return _UNDO["linear"]
+    return next((_UNDO[way] for way, names in _NAMES.items() if scale in names), None)
+
+
 def _as_the_others(rows: RowValues, counts: Array, left: Array, found: dict[str, int]) -> Array:
     """Rows of whole numbers that are so by chance: as the other rows are, some of them are whole."""
     if any(name.startswith(("log2", "log10", "sqrt")) for name in found):

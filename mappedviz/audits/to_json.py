@@ -9,6 +9,7 @@ import numpy as np
 
 from mappedviz.audits.tables.genes import Coverage
 from mappedviz.audits.tables.labels import LabelTable
+from mappedviz.audits.tables.samples import sample_sheet
 from mappedviz.audits.tables.weights import weights_of
 from mappedviz.errors import MissingKeyError, RecipeError
 from mappedviz.recipe.weights import scheme_of
@@ -16,6 +17,7 @@ from mappedviz.recipe.weights import scheme_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mappedviz.audits.cells.reader import CellReader
     from mappedviz.audits.evidence import Evidence
     from mappedviz.audits.tables.weights import WeightTable
     from mappedviz.recipe.recipe import Recipe
@@ -105,13 +107,30 @@ class SavedEvidence:
         """Needs the names of the genes, which are not saved."""
         self._not_saved("the genes of each store")
 
-    def crosstab(self, rows: str, columns: str) -> pd.DataFrame:
+    def crosstab(
+        self, rows: str, columns: str, top_n: int | None = None, *, missing: bool = False
+    ) -> pd.DataFrame:
         """Needs the rows, which are not saved."""
         self._not_saved(f"{rows!r} by {columns!r}")
 
     def library_sizes(self, key: str = "X") -> pd.DataFrame:
         """Needs the sampled rows, which are not saved."""
         self._not_saved(f"the sampled rows of {key!r}")
+
+    @property
+    def obs_browser(self) -> pd.DataFrame:
+        """Needs the values of obs, which are not saved."""
+        self._not_saved("the values of obs columns")
+
+    def sample_sheet(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """As :meth:`Evidence.sample_sheet`, for the keys of the audit."""
+        keys = list(self._labels) if columns is None else columns
+        return sample_sheet([str(name) for name in self.stores.index], keys, self.labels)
+
+    @property
+    def cells(self) -> CellReader:
+        """Needs the stores, which are not opened."""
+        self._not_saved("cells")
 
     def _not_saved(self, what: str) -> NoReturn:
         raise RecipeError(

@@ -9,6 +9,7 @@ import atexit
 import os
 import pickle
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -18,10 +19,10 @@ from typing import TYPE_CHECKING, TypeAlias
 from mappedviz.audits.cache import ScanCache, default_cache
 from mappedviz.audits.progress import Progress, reporting
 from mappedviz.audits.scan import Scan, ScanCancelledError, Wants, read_store
-from mappedviz.errors import StoreError
+from mappedviz.errors import StoreError, StoreWarning
 from mappedviz.formats.forks import renewed_after_fork
 from mappedviz.recipe.names import Names
-from mappedviz.stores.deadline import Child, serve
+from mappedviz.stores.deadline import Child, NotStartedError, serve
 
 if TYPE_CHECKING:
     from mappedviz._types import PathLike
@@ -140,17 +141,29 @@ class _Worker:
         self._names: dict[bytes, Names] = {}
         self._ended = False
         self._fresh = True  # nothing was read in this process yet
+        self._here = False  # no child can be started
 
     def read(self, path: str) -> Scan:
-        """Return the scan of a store, with the reason if the child process was late or ended."""
-        child = self._living()
+        """Return the scan of a store, with the reason if the child process was late or ended.
+
+        Where no child can be started, stores are read in this process, and a warning says so.
+        """
+        if self._here:
+            return read_store(path, self._wants)
         full = os.path.abspath(path)  # a child that is used again may be in another folder
         try:
+            child = self._living()
             packed, names = child.ask(full, (full, self._wants, self._fresh), self._timeout)
         except StoreError as error:
             if self._ended:
                 raise _EndedError from error
             return Scan(path, error=error)
+        except NotStartedError as error:
+            if self._ended:
+                raise _EndedError from error
+            warnings.warn(str(error), StoreWarning, stacklevel=2)
+            self._here = True
+            return read_store(path, self._wants)
         self._fresh = False
         scan: Scan = pickle.loads(packed)  # noqa: S301 - written by our own child
         scan.path = path

@@ -420,22 +420,19 @@ def check_found(
 
 def check_matrices(recipe: Recipe, stores: Sequence[Store]) -> None:
     """Raise MissingKeyError if no store has a matrix or obsm element that is asked for."""
-    for key in recipe.layers_keys:
-        known = {name for store in stores for name in store.facts.matrices}
-        if key not in known:
-            raise MissingKeyError(
-                f"none of the {len(stores)} stores has this matrix" + _near(key, known),
-                key=key,
-                remedy=f"The stores have {_some(sorted(known))}.",
-            )
-    for key in recipe.obsm_keys:
-        known = {name for store in stores for name in store.facts.obsm}
-        if key not in known:
-            raise MissingKeyError(
-                f"none of the {len(stores)} stores has this obsm element" + _near(key, known),
-                key=key,
-                remedy=f"The stores have {_some(sorted(known))}.",
-            )
+    of_stores = [store.facts for store in stores]
+    for what, keys, elements in (
+        ("matrix", recipe.layers_keys, [facts.matrices for facts in of_stores]),
+        ("obsm element", recipe.obsm_keys, [facts.obsm for facts in of_stores]),
+    ):
+        known = {name for names in elements for name in names}
+        for key in keys:
+            if key not in known:
+                raise MissingKeyError(
+                    f"none of the {len(stores)} stores has this {what}" + _near(key, known),
+                    key=key,
+                    remedy=f"The stores have {_some(sorted(known))}.",
+                )
 
 
 def _near(name: str, known: Iterable[str]) -> str:

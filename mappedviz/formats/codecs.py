@@ -69,6 +69,11 @@ class Pipeline:
         Order of the axes as stored, where that is not the order of the array (zarr's
         ``transpose`` codec, HDF5 never).
 
+    Attributes
+    ----------
+    nbytes
+        Bytes of a decoded chunk.
+
     Examples
     --------
     >>> import numpy as np
@@ -81,14 +86,14 @@ class Pipeline:
     stored: np.dtype[Any]
     shape: tuple[int, ...]
     transpose: tuple[int, ...] | None = None
+    nbytes: int = field(init=False)
     _sizes: dict[int, tuple[int | None, ...]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of a decoded chunk."""
-        return math.prod(self.shape) * self.stored.itemsize
+    def __post_init__(self) -> None:
+        # Frozen: this follows from the others, and is asked for per chunk.
+        object.__setattr__(self, "nbytes", math.prod(self.shape) * self.stored.itemsize)
 
     @property
     def raw(self) -> bool:

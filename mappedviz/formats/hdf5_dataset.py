@@ -105,8 +105,16 @@ class Hdf5Dataset(ArrayNode):
         with readable(self):
             return self.ident.get_create_plist()
 
+    @lazy
+    def in_one_piece(self) -> bool:
+        """Whether the values are one piece of this very file; False if there are none yet."""
+        with readable(self):  # a fifth of the time that the properties take
+            return self.ident.get_offset() is not None
+
     def _refuse_other_files(self) -> None:
         """Raise ElementError if the values are in another file, whatever that file is."""
+        if self.in_one_piece:
+            return
         with readable(self):
             if self.made.get_layout() == h5d.VIRTUAL:
                 found = "is a virtual data set, whose values are in other data sets"
@@ -128,7 +136,7 @@ class Hdf5Dataset(ArrayNode):
     @property
     def chunks(self) -> tuple[int, ...] | None:
         """See :class:`~mappedviz.formats.nodes.ArrayNode`."""
-        if self.is_null or self.made.get_layout() != h5d.CHUNKED:
+        if self.is_null or self.in_one_piece or self.made.get_layout() != h5d.CHUNKED:
             return None
         chunks: tuple[int, ...] = self.made.get_chunk()
         return chunks

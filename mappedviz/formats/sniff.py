@@ -49,9 +49,10 @@ class Candidate:
     @classmethod
     def at(cls, path: str) -> Candidate:
         """Return what is at a path; StoreError for a device or a pipe, else OSError."""
-        if os.path.isdir(path):
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
             return cls(path, True)
-        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for a writer
+        if not stat.S_ISREG(mode):  # opening a pipe would wait for a writer
             raise StoreError(
                 "is a device or a pipe, not an AnnData store", store=path, remedy="Check the path."
             )

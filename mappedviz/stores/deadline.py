@@ -15,9 +15,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, Any
 
-from mappedviz.errors import StoreError
+from mappedviz.errors import MappedvizError, StoreError
 
-__all__ = ["Child", "serve"]
+__all__ = ["Child", "NotStartedError", "serve"]
+
+
+class NotStartedError(MappedvizError):
+    """No child process could be started, which is no fault of a store."""
+
+
+def _not_started(reason: object) -> NotStartedError:
+    return NotStartedError(
+        f"no child process could be started ({reason})",
+        remedy="Stores can be read in this process, without a limit in time.",
+    )
 
 
 class Child:
@@ -27,6 +38,11 @@ class Child:
     ----------
     program
         Python code that ends in a call of :func:`serve`.
+
+    Raises
+    ------
+    NotStartedError
+        The system starts no process.
 
     Examples
     --------
@@ -44,14 +60,19 @@ class Child:
             **os.environ,
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         }
-        self.process = subprocess.Popen(  # noqa: S603 - this very Python
-            [sys.executable, "-c", program],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            # Ctrl-C is for the process that waits, which ends this one.
-            process_group=0 if os.name == "posix" else None,
-        )
+        if not sys.executable:  # Python inside of another program
+            raise _not_started("this Python does not know where it is")
+        try:
+            self.process = subprocess.Popen(  # noqa: S603 - this very Python
+                [sys.executable, "-c", program],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=environment,
+                # Ctrl-C is for the process that waits, which ends this one.
+                process_group=0 if os.name == "posix" else None,
+            )
+        except OSError as error:
+            raise _not_started(error) from error
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self._requests: IO[bytes] = self.process.stdin
@@ -74,6 +95,8 @@ class Child:
         ------
         StoreError
             The answer was late, or the process ended.
+        NotStartedError
+            The process ended before it came to the store.
         """
         late = threading.Event()
         try:
@@ -93,6 +116,8 @@ class Child:
                     timer.cancel()
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             self.end()
+            if not self._begun:  # its imports failed
+                raise _not_started(f"it ended with {self.process.returncode}") from error
             if late.is_set():
                 raise StoreError(
                     f"did not open within {timeout:g} s",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 
 from mappedviz._types import StoreKind
@@ -104,7 +105,8 @@ def read_facts(root: GroupNode, kind: StoreKind) -> StoreFacts:
         if isinstance(obs, ArrayNode)
         else f"{obs.attrs.get('encoding-type', 'unknown')} {obs.attrs.get('encoding-version', '')}"
     )
-    nbytes = None if os.path.isdir(root.store) else os.stat(root.store).st_size
+    status = os.stat(root.store)
+    nbytes = None if stat.S_ISDIR(status.st_mode) else status.st_size
     return StoreFacts(
         kind,
         n_obs,

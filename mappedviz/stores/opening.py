@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from mappedviz._types import PathLike
 from mappedviz.errors import MappedvizError, StoreError, StoreWarning
-from mappedviz.stores.deadline import Child, serve
+from mappedviz.stores.deadline import Child, NotStartedError, serve
 from mappedviz.stores.store import Store
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def check_store(path: PathLike, timeout: float = 5.0) -> StoreFacts:
     ------
     StoreError
         It cannot be read, does not open in time, or ends the process that opens it.
+    NotStartedError
+        The system starts no child process.
 
     Examples
     --------
@@ -154,6 +156,8 @@ def unopenable(paths: Iterable[str], timeout: float) -> dict[str, StoreError]:
                 child.ask(path, timeout=timeout)
             except StoreError as error:
                 trouble[path] = error
+    except NotStartedError as error:
+        warnings.warn(str(error), StoreWarning, stacklevel=2)
     finally:
         if child is not None:
             child.end()

@@ -170,7 +170,9 @@ class StoreContract:
     @staticmethod
     def matrices(adata: AnnData) -> dict[str, Any]:
         """The matrices of an AnnData by the names that a store gives them, dense."""
-        found = {key: dense(matrix) for key, matrix in adata.layers.items()}
+        # Since anndata 0.13 a layer named None is X.
+        layers = {key: matrix for key, matrix in adata.layers.items() if key is not None}
+        found = {key: dense(matrix) for key, matrix in layers.items()}
         if adata.X is not None:
             found["X"] = dense(adata.X)
         if adata.raw is not None:

@@ -7,6 +7,7 @@ Figures, HTML, the terminal and CSV files all show what these functions return.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -23,6 +24,10 @@ _JOINERS = "\u200c\u200d"
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # The characters that make a spreadsheet take a cell for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+# Of a name, with the separator behind it.
+_WORDS = re.compile(r"[^\W_]+[\W_]*|[\W_]+")
+_LONG_NAME = 24
 
 
 class Words(str):
@@ -151,6 +156,47 @@ def names(values: Iterable[Any], limit: int = 40) -> list[str]:
     return texts
 
 
+def differing(values: Sequence[Any], limit: int = 40) -> list[str]:
+    """Return texts of long names without the words that all of them begin and end with.
+
+    Parameters
+    ----------
+    values
+        Names of stores, …
+    limit
+        As for :func:`names`, which does the rest: texts are all different where the values are.
+
+    Examples
+    --------
+    >>> differing([f"lung_atlas_2024_release_donor_{i:03}_10x_v3.h5ad" for i in (7, 12)])
+    ['…donor_007', '…donor_012']
+    >>> differing(["a.h5ad", "b.h5ad"])
+    ['a.h5ad', 'b.h5ad']
+    """
+    distinct = list(dict.fromkeys(value for value in values if type(value) is str))
+    if len(distinct) < 2 or max(map(len, distinct)) <= _LONG_NAME:
+        return names(values, limit)
+    words = [_WORDS.findall(value) for value in distinct]
+    shortest = min(map(len, words))
+    n = next((i for i in range(shortest) if len({some[i] for some in words}) > 1), shortest)
+    ends = range(1, shortest - n + 1)
+    m = next((i for i in ends if len({some[-i] for some in words}) > 1), len(ends) + 1) - 1
+    if n and all(some[n : n + 1] and some[n][0].isdigit() for some in words):
+        n -= 1  # a number alone says too little
+    begin, end = len("".join(words[0][:n])), len("".join(words[0][len(words[0]) - m :]))
+    cuts = {value: value[begin : len(value) - end].strip("_-. ") for value in distinct}
+    if begin + end < _LONG_NAME // 4 or not all(cuts.values()):
+        return names(values, limit)
+    before = "…" * (begin > 0)
+    return names(
+        [
+            Words(before + shown(cuts[str(value)], limit)) if type(value) is str else value
+            for value in values
+        ],
+        limit,
+    )
+
+
 def listed(values: Sequence[Any], most: int = 5, limit: int = 40) -> str:
     """Return some names in one sentence, and the number of further ones.
 
@@ -211,6 +257,22 @@ def quantity(n: Any) -> str:
     ('12,345', '–', '7')
     """
     return "–" if is_missing(n) else f"{int(n):,}"
+
+
+def compact(n: float) -> str:
+    """Return a number in at most five characters, where there is no room for more.
+
+    Examples
+    --------
+    >>> compact(950), compact(1_249), compact(1_000), compact(12_600), compact(0)
+    ('950', '1.2k', '1k', '13k', '0')
+    """
+    for unit, scale in (("", 1), ("k", 1_000), ("M", 1_000_000), ("G", 1_000_000_000)):
+        amount = n / scale
+        if amount < 999.5 or unit == "G":
+            break
+    digits = f"{amount:.1f}" if unit and amount < 9.95 else f"{amount:.0f}"
+    return digits.removesuffix(".0") + unit
 
 
 def size(nbytes: Any) -> str:

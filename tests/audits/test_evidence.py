@@ -28,6 +28,19 @@ def test_crosstab(tmp_path):
     assert audit.crosstab("a", "nowhere").shape == (0, 0)
 
 
+def test_crosstab_with_the_store(tmp_path):
+    stores = [{"obs": {"a": LABELS}}, {}, {"obs": {"a": ["B"] * 24}}]
+    audit = quiet(made(tmp_path, stores))
+    table = audit.crosstab("store", "a", missing=True)
+    assert table.index.tolist() == ["s0.h5ad", "s1.h5ad", "s2.h5ad"]
+    assert table.columns.tolist() == ["B", "T", "(missing)"]
+    assert table.to_numpy().tolist() == [[12, 12, 0], [0, 0, 24], [24, 0, 0]]
+    assert audit.crosstab("a", "store").loc["B"].to_dict() == {"s0.h5ad": 12, "s2.h5ad": 24}
+    few = audit.crosstab("a", "store", top_n=1, missing=True)
+    assert few.to_numpy().sum() == 72
+    assert few.columns.tolist() == ["s0.h5ad", "other (2 more)"]
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_audit_judges_the_split_that_is_made(tmp_path, seed):
     """Filter, alias and new names included: what is said of a split is true of the engine's."""

@@ -14,6 +14,7 @@ import mappedviz as mv
 from mappedviz.audits import run, workers
 from mappedviz.audits.cache import forget_scans
 from mappedviz.audits.scan import ScanCancelledError
+from mappedviz.errors import StoreWarning
 from tests.audits import quiet
 from tests.stores import BROKEN
 
@@ -97,6 +98,18 @@ def test_one_child_serves_audit_after_audit(several, tmp_path, monkeypatch):
     assert len(set(pids)) == 1
     forget_scans()
     assert json.loads(mv.audit(several, "cell_type", progress=False).to_json()) == here
+
+
+@pytest.mark.parametrize("program", ["import nothing_of_this_name", None])
+def test_without_child_processes_stores_are_read_here(several, monkeypatch, program):
+    workers._idle.end()
+    if program is None:
+        monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    else:
+        monkeypatch.setattr(workers, "_PROGRAM", program)
+    with pytest.warns(StoreWarning, match="no child process could be started"):
+        audit = mv.audit(several, progress=False)
+    assert set(audit.stores["status"]) == {"ok"}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals")

@@ -27,6 +27,12 @@ BARS = {
     "patterns, 200 stores × 60,000 genes": "0.3 s",
     "one column of 1,000,000 categories": "10 s, 1 GB",
     "repr of 100 stores": "0.15 s, 150 kB",
+    "embedding, 5,000 cells of each of 5 stores": "1 s",
+    "depth and mitochondrial share, 500 cells of each of 5 stores": "1 s",
+    "one gene, 1,000 cells of each of 5 stores": "1 s",
+    "one gene, 5,000 cells of each of 5 stores": "",
+    "crosstab, 1,000,000 cells, 100,000 × 1,000 labels": "1 s",
+    "stores to leave out together, 60 stores × 60,000 genes": "1 s",
 }
 
 
@@ -104,6 +110,37 @@ def write_large(folder: Path, n: int = 10, cells: int = 200_000, genes: int = 30
         shift = i * 300
         var = pd.DataFrame(index=[f"GENE{k + shift}" for k in range(genes)])
         ad.AnnData(x, obs=obs, var=var).write_h5ad(path)
+    return paths
+
+
+def write_cells(folder: Path, n: int = 5, cells: int = 20_000, genes: int = 20_000) -> list[str]:
+    """Stores with 1,500 values in each cell, gzip, as anndata writes them, and two embeddings."""
+    import anndata as ad
+    import pandas as pd
+    from scipy import sparse
+
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    paths = []
+    for i in range(n):
+        path = folder / f"c{i}.h5ad"
+        paths.append(str(path))
+        if path.exists():
+            continue
+        per_row = 1_500
+        step = genes // per_row
+        rows = rng.integers(0, step, (200, per_row)) + np.arange(per_row) * step
+        indices = rows[rng.integers(0, 200, cells)].ravel().astype(np.int32)
+        data = (rng.poisson(1.0, len(indices)) + 1).astype(np.float32)
+        x = sparse.csr_matrix((data, indices, np.arange(cells + 1) * per_row), (cells, genes))
+        obs = pd.DataFrame(
+            {"cell_type": pd.Categorical(rng.choice([f"type {k}" for k in range(30)], cells))},
+            index=[f"{i}_{k}" for k in range(cells)],
+        )
+        names = [f"GENE{k}" for k in range(genes - 13)] + [f"MT-{k}" for k in range(13)]
+        obsm = {"X_umap": rng.normal(size=(cells, 2)), "X_pca": rng.normal(size=(cells, 50))}
+        store = ad.AnnData(x, obs=obs, var=pd.DataFrame(index=names), obsm=obsm)
+        store.write_h5ad(path, compression="gzip")
     return paths
 
 
@@ -202,12 +239,60 @@ def shown(folder: Path) -> dict[str, float]:
     return {"repr of 100 stores": seconds, "kilobytes": len(html.encode()) / 1000}
 
 
+def cells(folder: Path) -> dict[str, float]:
+    import mappedviz as mv
+
+    audit = mv.audit(write_cells(folder / "cells"), "cell_type", progress=False)
+    found = {}
+    for what, read in {
+        "embedding, 5,000 cells of each of 5 stores": audit.embedding,
+        "depth and mitochondrial share, 500 cells of each of 5 stores": audit.cell_stats,
+        "one gene, 1,000 cells of each of 5 stores": lambda: audit.expression("GENE7", n=1_000),
+        "one gene, 5,000 cells of each of 5 stores": lambda: audit.expression("GENE9"),
+    }.items():
+        start = time.perf_counter()
+        read()
+        found[what] = time.perf_counter() - start
+    return found
+
+
+def crosstabs(folder: Path) -> dict[str, float]:
+    from mappedviz.audits.tables.crosstabs import crosstab
+    from mappedviz.recipe.labels import Labels
+
+    rng = np.random.default_rng(0)
+    rows, columns = (
+        Labels(rng.integers(-1, n, 1_000_000), tuple(f"{n}_{i}" for i in range(n)))
+        for n in (100_000, 1_000)
+    )
+    start = time.perf_counter()
+    crosstab(rows, columns, ("a", "b"), top_n=30, missing=True)
+    seconds = time.perf_counter() - start
+    return {"crosstab, 1,000,000 cells, 100,000 × 1,000 labels": seconds}
+
+
+def leaving_out(folder: Path) -> dict[str, float]:
+    from mappedviz.audits.tables.genes import Coverage
+
+    rng = np.random.default_rng(0)
+    lists = [np.flatnonzero(rng.random(60_000) < 0.98) for _ in range(60)]
+    names = np.array([f"g{i}" for i in range(60_000)], dtype=object)
+    coverage = Coverage.of_codes([f"s{i}" for i in range(60)], lists, list(range(60)), names)
+    start = time.perf_counter()
+    coverage.leave_out()
+    seconds = time.perf_counter() - start
+    return {"stores to leave out together, 60 stores × 60,000 genes": seconds}
+
+
 CASES = {
     "small": small,
     "large": large,
     "patterns": patterns,
     "categories": categories,
     "shown": shown,
+    "cells": cells,
+    "crosstabs": crosstabs,
+    "leaving_out": leaving_out,
 }
 
 
@@ -218,11 +303,16 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write the stores of the case only")
     options = parser.parse_args()
     if options.case:
-        writers = {"small": write_small, "shown": write_small, "large": write_large}
+        writers = {
+            "small": write_small,
+            "shown": write_small,
+            "large": write_large,
+            "cells": write_cells,
+        }
         if options.write:
             paths: list[str] = []
             if options.case in writers:
-                name = "large" if options.case == "large" else "small"
+                name = options.case if options.case in ("large", "cells") else "small"
                 paths = writers[options.case](options.data / name)
             elif options.case == "categories":
                 paths = write_categories(options.data)

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from mappedviz import MappedCollection, dataloader
+import mappedviz as mv
+from mappedviz import MappedCollection
 from mappedviz.errors import ElementError, RecipeError
 from mappedviz.gather.csr import CsrRows
 from tests.optional import torch
@@ -153,7 +154,7 @@ def test_float16_through_loaders(tmp_path, shuffle, sparse_batches):
     values = np.arange(600, dtype="f4").reshape(200, 3)
     path = written(tmp_path / "a.h5ad", values, list("ABC"), compression="gzip")
     ds = MappedCollection(path, dtype="float16")
-    loader = dataloader(ds, 16, shuffle=shuffle, sparse=sparse_batches)
+    loader = mv.dataloader(ds, 16, shuffle=shuffle, sparse=sparse_batches)
     seen = [batch["X"] for batch in loader]
     if sparse_batches:
         assert sum(tensor.values().sum().item() for tensor in seen) > 0

@@ -13,19 +13,10 @@ from hypothesis import strategies as st
 from mappedviz import native
 from mappedviz.formats import codecs
 from mappedviz.formats.codecs import DecodeError
+from mappedviz.formats.codecs import _Bytes as Bytes
 
 MARGIN = 64
 CANARY = 0xA5
-
-
-class Bytes(ctypes.Structure):
-    _fields_ = (
-        ("source", ctypes.c_void_p),
-        ("size", ctypes.c_int64),
-        ("out", ctypes.c_void_p),
-        ("room", ctypes.c_int64),
-        ("itemsize", ctypes.c_int64),
-    )
 
 
 def call(name: str, data: bytes, room: int, itemsize: int = 1) -> tuple[int, bytes]:

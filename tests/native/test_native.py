@@ -15,6 +15,7 @@ import pytest
 
 from mappedviz import native
 from mappedviz.errors import CoreError
+from mappedviz.formats.codecs import _Bytes as Bytes
 
 
 @pytest.fixture
@@ -79,16 +80,6 @@ assert "numpy" not in sys.modules
 assert not mappedviz.native._functions
 """
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-class Bytes(ctypes.Structure):
-    _fields_ = (
-        ("source", ctypes.c_void_p),
-        ("size", ctypes.c_int64),
-        ("out", ctypes.c_void_p),
-        ("room", ctypes.c_int64),
-        ("itemsize", ctypes.c_int64),
-    )
 
 
 def test_the_interpreter_lock_is_free_during_a_call():

@@ -14,7 +14,7 @@ import mappedviz
 PACKAGES = [
     f"mappedviz.{one.name}" for one in pkgutil.iter_modules(mappedviz.__path__) if one.ispkg
 ]
-PUBLIC = ["mappedviz", "mappedviz.errors", "mappedviz.plots", *PACKAGES]
+PUBLIC = ["mappedviz", "mappedviz.errors", *PACKAGES]
 #: Words that a first line does not begin with: it is a sentence of its own, not half of one.
 HALF = re.compile(r"(What|Of|Those|Whether|Where|Which|How|That|If)\b")
 

@@ -13,7 +13,8 @@ PUBLIC = {
         explore open_store to_device
     """,
     "mappedviz.audits": """
-        Audit Coverage Finding Found LabelTable WeightTable audit check compare_schemes
+        Audit CellStats Coverage Embedding Expression Finding Found LabelTable WeightTable audit check
+        compare_schemes
         forget_scans obs_schema scan_stores stores_table
     """,
     "mappedviz.collection": "MappedCollection Parts Plan RowBatch as_rows make_plan",
@@ -25,7 +26,8 @@ PUBLIC = {
         BatchSampler Batches Loader RowOrder Shuffle dataloader to_device to_tensors
     """,
     "mappedviz.plots": """
-        plot_batch_by_label plot_categories plot_coverage_curve plot_drawn plot_leave_one_out
+        plot_batch_by_label plot_categories plot_cell_stats plot_coverage_curve plot_crosstab
+        plot_drawn plot_embedding plot_expression plot_intersections plot_leave_one_out
         plot_library_sizes plot_measured plot_patterns plot_shapes plot_weights render DARK LIGHT
         Theme contrast
     """,
@@ -59,8 +61,9 @@ MEMBERS = {
         weights_keys weights_scaler weights_scheme within
     """,
     "Audit": """
-        batch collection coverage crosstab fatal from_json group label labels library_sizes
-        obs_schema opened_stores recipe recipe_with recipe_without schemes split stores to_html
+        batch cell_stats collection coverage crosstab embedding expression fatal from_json group label
+        labels library_sizes obs_browser obs_schema opened_stores recipe recipe_with recipe_without
+        sample_sheet schemes split stores to_html
         to_json var_measured verdict weights
     """,
     "Explorer": """

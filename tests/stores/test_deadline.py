@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+import sys
 import threading
 import time
 
 import pytest
 
 from mappedviz.errors import StoreError
-from mappedviz.stores.deadline import Child
+from mappedviz.stores.deadline import Child, NotStartedError
 
 PROGRAM = """
 import os, time
@@ -65,3 +67,20 @@ def test_a_child_is_ended_from_another_thread(child):
     threading.Thread(target=kill).start()
     with pytest.raises(StoreError, match="ended the process"):
         child.ask("s.h5ad", "sleep")
+
+
+def test_a_child_that_cannot_be_started_is_no_fault_of_a_store(monkeypatch):
+    broken = Child("import nothing_of_this_name")
+    with pytest.raises(
+        NotStartedError, match=r"no child process could be started \(it ended with 1"
+    ):
+        broken.ask("s.h5ad", timeout=300)
+    assert broken.ended
+    for executable, says in [
+        ("", "does not know where it is"),
+        ("/nowhere/python", "No such file"),
+    ]:
+        monkeypatch.setattr(sys, "executable", executable)
+        with pytest.raises(NotStartedError, match=says) as error:
+            Child(PROGRAM)
+        assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mappedviz.text import display
+from mappedviz.text.display import Words, differing, names
 
 
 @pytest.mark.parametrize(
@@ -53,3 +56,28 @@ def test_words_of_ours_stay_and_labels_that_look_like_them_do_not():
     ]
     long = display.Words("genes that are in no other store")
     assert display.names([long], limit=8) == [long]
+
+
+def test_long_names_keep_what_differs():
+    stores = [f"cellxgene_census_lung_{tissue}_donor_{i}.h5ad" for i in range(3) for tissue in "ab"]
+    assert differing(stores) == ["…a_donor_0", "…b_donor_0", "…a_donor_1", "…b_donor_1",
+                                 "…a_donor_2", "…b_donor_2"]  # fmt: skip
+    assert differing([*stores[:2], Words("other (2 more)")])[1:] == ["…b", "other (2 more)"]
+    alike = ["one_and_the_same_name_for_all.h5ad"] * 2
+    assert differing(alike) == [
+        "one_and_the_same_name_for_all.h5ad",
+        "one_and_the_same_name_for_all.h5ad (2)",
+    ]
+    one_ends = ["a_very_long_beginning_of_it", "a_very_long_beginning_of_it_and_more"]
+    assert differing(one_ends) == ["…it", "…it_and_more"]
+    nothing_left = ["a_very_long_beginning_of_", "a_very_long_beginning_of_x"]
+    assert differing(nothing_left) == names(nothing_left)
+    assert differing(["short", None, ""]) == names(["short", None, ""])
+
+
+@given(st.lists(st.text(max_size=60), max_size=8))
+def test_differing_names_are_told_apart(values):
+    texts = differing(values)
+    assert len(texts) == len(values)
+    assert len(set(texts)) == len(texts)
+    assert all(texts)

@@ -7,15 +7,35 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mappedviz._types import Array
+from mappedviz.text.display import MISSING, Words
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mappedviz.recipe.labels import Labels
+    from mappedviz.recipe.labels import Label, Labels
 
 
-def crosstab(rows: Labels, columns: Labels, names: tuple[str, str]) -> pd.DataFrame:
+def crosstab(
+    rows: Labels,
+    columns: Labels,
+    names: tuple[str, str],
+    *,
+    top_n: int | None = None,
+    missing: bool = False,
+) -> pd.DataFrame:
     """Number of rows with each pair of labels: DataFrame of int, only labels that occur.
+
+    Parameters
+    ----------
+    rows, columns
+        The labels of all rows by two keys.
+    names
+        The keys.
+    top_n
+        Most labels per side, the most frequent first; all others are summed up as "other".
+        Default: all labels, sorted.
+    missing
+        Count rows without a label, too, as the last row and the last column.
 
     Examples
     --------
@@ -24,21 +44,45 @@ def crosstab(rows: Labels, columns: Labels, names: tuple[str, str]) -> pd.DataFr
     >>> label = Labels(np.array([0, 1, 1]), ("NK", "T"))
     >>> crosstab(batch, label, ("batch", "label")).loc["b1"].tolist()
     [1, 1]
+    >>> crosstab(batch, label, ("batch", "label"), top_n=1).to_dict()
+    {'T': {'b1': 1, 'other (1 more)': 1}, 'other (1 more)': {'b1': 1, 'other (1 more)': 0}}
     """
     import pandas as pd
 
-    n = len(columns.categories)
-    both = (rows.codes >= 0) & (columns.codes >= 0)
-    pair = rows.codes[both].astype(np.int64) * max(n, 1) + columns.codes[both]
-    values = np.bincount(pair, minlength=len(rows.categories) * n)
-    values = values[: len(rows.categories) * n].reshape(len(rows.categories), n)
-    table = pd.DataFrame(
-        values,
-        index=pd.Index(list(rows.categories), name=names[0], dtype=object),
-        columns=pd.Index(list(columns.categories), name=names[1], dtype=object),
+    counted = np.ones(len(rows), dtype=bool)
+    if not missing:
+        counted = (rows.codes >= 0) & (columns.codes >= 0)
+    sides = [_side(labels, counted, top_n) for labels in (rows, columns)]
+    (row, row_titles), (column, column_titles) = sides
+    n = len(column_titles)
+    values = np.bincount(row * n + column, minlength=len(row_titles) * n)
+    return pd.DataFrame(
+        values.reshape(len(row_titles), n),
+        index=pd.Index(row_titles, name=names[0], dtype=object),
+        columns=pd.Index(column_titles, name=names[1], dtype=object),
     )
-    kept: pd.DataFrame = table.loc[values.sum(axis=1) > 0]
-    return kept.iloc[:, np.flatnonzero(values.sum(axis=0) > 0)]
+
+
+def _side(labels: Labels, counted: Array, top_n: int | None) -> tuple[Array, list[Label | Words]]:
+    """The place of each row that is counted, and the titles of the places.
+
+    Places beyond the labels are for all other labels, and for rows without one.
+    """
+    codes = labels.codes[counted].astype(np.int64)
+    times = np.bincount(codes + 1, minlength=len(labels.categories) + 1)
+    without, times = int(times[0]), times[1:]
+    used = np.flatnonzero(times)
+    kept = used if top_n is None else used[np.argsort(-times[used], kind="stable")][:top_n]
+    titles: list[Label | Words] = [labels.categories[i] for i in kept.tolist()]
+    # One more entry than categories: code -1 picks the last one.
+    place = np.full(len(times) + 1, len(kept), dtype=np.int64)
+    place[kept] = np.arange(len(kept))
+    if more := len(used) - len(kept):
+        titles.append(Words(f"other ({more:,} more)"))
+    place[-1] = len(titles)
+    if without:
+        titles.append(Words(MISSING))
+    return place[codes], titles
 
 
 def cramers_v(table: pd.DataFrame | Array) -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mappedviz._types import Array, lazy
+from mappedviz.audits.tables.gene_sets import LackingSets, best_to_leave_out, histogram_of
 from mappedviz.audits.tables.identifiers import id_kind
 from mappedviz.audits.tables.stores import display_names
 from mappedviz.audits.tables.what_if import Harmonised, no_what_if, what_if_table
@@ -211,6 +212,106 @@ class Coverage:
                 remedy="Make the audit again from the stores.",
             )
         return self._names
+
+    def leave_out(self, most: int = 5) -> pd.DataFrame:
+        """Return the stores that win most genes for the inner join when left out together.
+
+        Where no single store decides, two or three may: genes that only these lack. They are
+        looked for greedily.
+
+        Parameters
+        ----------
+        most
+            Greatest number of stores to leave out.
+
+        Returns
+        -------
+        DataFrame
+            One row per number of stores that wins more than fewer stores do: ``stores`` (tuple of names),
+            ``n_stores``, ``inner`` (genes of the inner join without them), ``gain``.
+
+        Raises
+        ------
+        RecipeError
+            The table was read from JSON, which holds no names of genes.
+
+        Examples
+        --------
+        >>> has = {"a": "ABCD", "b": "ABCD", "c": "ABxy", "d": "ABxz"}
+        >>> coverage = Coverage.of({name: list(genes) for name, genes in has.items()})
+        >>> int(coverage.table["gain_without"].max())
+        0
+        >>> coverage.leave_out().to_dict("records")
+        [{'stores': ('c', 'd'), 'n_stores': 2, 'inner': 4, 'gain': 2}]
+        """
+        import pandas as pd
+
+        n = len(self.names)
+        of = np.empty(0, np.intp) if self._list_of is None else self._list_of
+        times = np.bincount(of, minlength=len(self._lists))
+        most = min(most, len(self.stores) - 1)
+        sets = LackingSets.of(self._lists, times, n, most)
+        rows = []
+        for chosen in best_to_leave_out(sets, most):
+            stores = tuple(
+                name for name, i in zip(self.stores, of.tolist(), strict=True) if chosen[i]
+            )
+            gain = sets.won(chosen)
+            rows.append((stores, len(stores), self.inner + gain, gain))
+        return pd.DataFrame(rows, columns=["stores", "n_stores", "inner", "gain"])
+
+    def intersections(self, most: int = 20) -> pd.Series[int]:
+        """Return the most frequent patterns as the package ``upsetplot`` takes them.
+
+        Parameters
+        ----------
+        most
+            Number of patterns.
+
+        Returns
+        -------
+        Series
+            Numbers of genes; its index has one level of bool per store: whether the genes are there.
+
+        Examples
+        --------
+        >>> Coverage.of({"a": ["TP53", "CD4"], "b": ["CD4", "CD8A"]}).intersections(2).to_dict()
+        {(True, True): 1, (True, False): 1}
+        """
+        import pandas as pd
+
+        some = self.patterns.iloc[:most]
+        place = {store: i for i, store in enumerate(self.stores)}
+        columns = np.zeros((len(self.stores), len(some)), dtype=bool)
+        for i, pattern in enumerate(some["pattern"]):
+            columns[[place[store] for store in pattern], i] = True
+        index = (
+            pd.MultiIndex.from_arrays(list(columns), names=self.stores)
+            if len(columns)
+            else some.index
+        )
+        return pd.Series(some["n_genes"].to_numpy(np.int64), index=index, name="n_genes")
+
+    def histogram(self, most: int = 20) -> pd.DataFrame:
+        """Return the number of genes by the number of stores that have them.
+
+        Parameters
+        ----------
+        most
+            Number of bins. They begin at the least number that any gene has; that one and the number
+            of all stores always have a bin of their own.
+
+        Returns
+        -------
+        DataFrame
+            ``low``, ``high`` (numbers of stores, both included), ``n_genes``.
+
+        Examples
+        --------
+        >>> Coverage.of({"a": ["TP53", "CD4"], "b": ["CD4", "CD8A"]}).histogram()["n_genes"].tolist()
+        [2, 1]
+        """
+        return histogram_of(self.at_least.to_numpy(), most)
 
     @lazy
     def _code_of(self) -> dict[str, int]:

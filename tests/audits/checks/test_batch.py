@@ -9,6 +9,7 @@ import pytest
 from scipy import sparse
 
 from mappedviz.audits.checks import batch
+from mappedviz.testing import coded_anndata
 from tests.audits import counts, found, ids, made, norm, quiet
 from tests.audits.checks.cases import cases_of, finds
 
@@ -93,11 +94,9 @@ def test_embeddings_that_are_not_finite(tmp_path, kind):
     values[7, 1] = np.nan
     element = {"dense": values, "csr": sparse.csr_matrix(values)}.get(kind)
     if element is None:
-        element = pd.DataFrame(values, columns=["x", "y"], index=[f"c{i}" for i in range(24)])
-    names = [f"c{i}" for i in range(24)]
-    paths = made(
-        tmp_path, [{"obsm": {"p": element}, "obs_names": names}, {"obsm": {"p": np.ones((24, 2))}}]
-    )
+        names = coded_anndata(0, 24, genes=["g"], plain=True).obs_names
+        element = pd.DataFrame(values, columns=["x", "y"], index=names)
+    paths = made(tmp_path, [{"obsm": {"p": element}}, {"obsm": {"p": np.ones((24, 2))}}])
     audit = quiet(paths, obsm_keys="p")
     (finding,) = found(audit, "value-finite")
     assert "obsm['p'] has NaN or infinite values in 1 of 2" in finding.message

@@ -1,0 +1,204 @@
+"""Cells that are drawn of each store, and their values of an obs key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mappedviz._types import Array
+from mappedviz.audits.nearest import nearest
+from mappedviz.audits.tables.labels import column_labels
+from mappedviz.errors import MissingKeyError
+from mappedviz.recipe.labels import Labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mappedviz.audits.scan import Scan
+    from mappedviz.formats.columns import Column
+    from mappedviz.recipe.recipe import Recipe
+    from mappedviz.stores.store import Store
+
+#: The key that stands for the store itself.
+STORE = "store"
+_SPOTS = 150  # where cells are drawn together with their neighbours: a chunk holds many
+_BLOCK = (8, 32)  # cells, at least and at most
+_FEW_NUMBERS = 50  # distinct ones, which are labels rather than a scale
+
+
+def drawn_rows(n_rows: int, n: int, seed: int = 0, block: int | None = None) -> Array:
+    """Numbers of about `n` rows at most, ascending: neighbours by the block, spread evenly.
+
+    A block has 8 to 32 rows, the more the more rows are drawn.
+
+    Which ones they are depends on the number of rows and on the seed only.
+
+    Examples
+    --------
+    >>> drawn_rows(1_000, 6, block=2).tolist()
+    [282, 283, 544, 545, 836, 837]
+    >>> drawn_rows(3, 6).tolist()
+    [0, 1, 2]
+    """
+    if n_rows <= n:
+        return np.arange(n_rows)
+    if n < 1:
+        return np.empty(0, dtype=np.int64)
+    block = min(n, min(max(n // _SPOTS, _BLOCK[0]), _BLOCK[1]) if block is None else block)
+    bounds = np.linspace(0, n_rows, n // block + 1).astype(np.int64)
+    free = np.maximum(np.diff(bounds) - block, 0)
+    starts = bounds[:-1] + np.random.default_rng(seed).integers(0, free + 1)
+    return np.unique((starts[:, None] + np.arange(block)).ravel())
+
+
+@dataclass(frozen=True, eq=False)
+class StoreCells:
+    """A store, and which of its cells count.
+
+    Attributes
+    ----------
+    name
+        Display name.
+    scan
+        What was read of the store.
+    kept
+        Rows that the recipe keeps; None for all.
+    """
+
+    name: str
+    scan: Scan
+    kept: Array | None
+
+    @property
+    def store(self) -> Store:
+        """The store, which could be opened."""
+        store = self.scan.store
+        assert store is not None
+        return store
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells that count."""
+        return self.scan.n_obs if self.kept is None else len(self.kept)
+
+    def draw(self, n: int, seed: int) -> Array:
+        """Row numbers of about `n` cells at most: see :func:`drawn_rows`."""
+        rows = drawn_rows(self.n_cells, n, seed)
+        return rows if self.kept is None else self.kept[rows].astype(np.int64)
+
+
+def read_each(
+    stores: Sequence[StoreCells], read: Callable[[StoreCells], Any]
+) -> tuple[list[Any], list[str]]:
+    """What `read` returns for each store, None where it raises; and what it says then."""
+    found, notes = [], []
+    for one in stores:
+        try:
+            found.append(read(one))
+            notes.append("")
+        except Exception as error:  # whatever it is, it is listed and the other stores go on
+            found.append(None)
+            notes.append(str(error))
+    return found, notes
+
+
+def store_column(stores: Sequence[StoreCells], rows: Sequence[Array]) -> pd.Categorical:
+    """The store of each drawn cell, as a categorical of all stores in their order."""
+    import pandas as pd
+
+    codes = np.repeat(np.arange(len(stores)), [len(some) for some in rows])
+    return pd.Categorical.from_codes(codes, pd.Index([one.name for one in stores], dtype=object))
+
+
+def values_of(
+    stores: Sequence[StoreCells], rows: Sequence[Array], recipe: Recipe, key: str
+) -> pd.Categorical | Array:
+    """The values of an obs key for drawn cells: alias and relabelling of the recipe apply.
+
+    Parameters
+    ----------
+    stores
+        The stores.
+    rows
+        Per store the rows that were drawn.
+    recipe
+        Says ``obs_alias`` and ``relabel``.
+    key
+        The obs key, or ``"store"``.
+
+    Returns
+    -------
+    Categorical or ndarray
+        Labels that occur, sorted; or float64, NaN where missing, for a key of many numbers.
+
+    Raises
+    ------
+    MissingKeyError
+        No store has the key.
+    """
+    import pandas as pd
+
+    if key == STORE:
+        return store_column(stores, rows)
+    columns = [_column(one, recipe, key) for one in stores]
+    if stores and all(column is None for column in columns):
+        known = {name for one in stores for name in one.store.facts.obs_columns}
+        raise MissingKeyError(
+            f"none of the {len(stores)} stores has this obs column",
+            key=key,
+            remedy=f"{did_you_mean(key, sorted(known))}See audit.obs_schema.",
+        )
+    taken = [
+        None if column is None else column.take(some)
+        for column, some in zip(columns, rows, strict=True)
+    ]
+    numbers = None if recipe.relabel.get(key) else _numbers(taken, rows)
+    if numbers is not None:
+        return numbers
+    parts: list[tuple[Array, Sequence[Any]] | int] = []
+    for column, some in zip(taken, rows, strict=True):
+        if column is None:
+            parts.append(len(some))
+        else:
+            codes, categories = column.factorized()
+            parts.append((codes, categories.tolist()))
+    labels = Labels.merge(parts)
+    renames = dict(recipe.relabel.get(key, ()))
+    labels = labels.relabel(renames) if renames else labels
+    index = pd.Index(list(labels.categories), dtype=object)
+    return pd.Categorical.from_codes(labels.codes, index).remove_unused_categories()
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """A question for the known name that may be meant, to begin a remedy with; else an empty text.
+
+    Examples
+    --------
+    >>> did_you_mean("X_umpa", ["X_umap", "X_pca"]), did_you_mean("x", ["X_umap"])
+    ("Did you mean 'X_umap'? ", '')
+    """
+    near = nearest(name, known)
+    return "" if near is None else f"Did you mean {near!r}? "
+
+
+def _column(one: StoreCells, recipe: Recipe, key: str) -> Column | None:
+    try:
+        return column_labels(one.scan, recipe, key)
+    except Exception:  # a finding says what is wrong
+        return None
+
+
+def _numbers(columns: Sequence[Column | None], rows: Sequence[Array]) -> Array | None:
+    """Values of columns of numbers as float64, unless there are so few that they are labels."""
+    if any(one is not None and one.kind not in ("integer", "float") for one in columns):
+        return None
+    values = [
+        np.full(len(some), np.nan) if column is None else column.values().astype(np.float64)
+        for column, some in zip(columns, rows, strict=True)
+    ]
+    every = np.concatenate([*values, np.empty(0)])
+    few = len(np.unique(every[~np.isnan(every)])) <= _FEW_NUMBERS
+    return None if few else every
