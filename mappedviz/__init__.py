@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mappedviz.stores.store import Store, open_store
     from mappedviz.views import (
         CategoriesView,
+        CellsView,
         ChecksView,
         CoverageView,
         Explorer,
@@ -40,6 +41,7 @@ renderers_from(lambda: import_module("mappedviz.report"))
 _HOME = {
     "Audit": "audits",
     "CategoriesView": "views",
+    "CellsView": "views",
     "ChecksView": "views",
     "CoverageView": "views",
     "Encoder": "recipe",
@@ -64,6 +66,7 @@ _HOME = {
 __all__ = [
     "Audit",
     "CategoriesView",
+    "CellsView",
     "ChecksView",
     "CoverageView",
     "Encoder",

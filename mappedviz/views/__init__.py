@@ -10,6 +10,7 @@ picture is a constructor in `pictures` and a file in `static/charts`.
 from __future__ import annotations
 
 from mappedviz.views.categories import CategoriesView
+from mappedviz.views.cells import CellsView
 from mappedviz.views.checks import ChecksView
 from mappedviz.views.coverage import CoverageView
 from mappedviz.views.explorer import Explorer, explore
@@ -21,6 +22,7 @@ from mappedviz.views.weights import WeightsView
 
 __all__ = [
     "CategoriesView",
+    "CellsView",
     "ChecksView",
     "CoverageView",
     "Explorer",

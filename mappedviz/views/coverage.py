@@ -69,6 +69,7 @@ class CoverageView(View):
         ("curve", "selected"): "_k_clicked",
         ("bars", "selected"): "_store_clicked",
         ("patterns", "selected"): "_pattern_clicked",
+        ("together", "selected"): "_set_clicked",
         ("grid", "selected"): "_rows_clicked",
     }
     drawn: ClassVar = ("curve", "bars", "patterns")
@@ -180,6 +181,10 @@ class CoverageView(View):
 
     def _pattern_clicked(self, value: Any) -> None:
         chosen = model.pattern_ids(self.audit, self.top_n).values(value)
+        self.session.stores = tuple(chosen[0]) if chosen else ()
+
+    def _set_clicked(self, value: Any) -> None:
+        chosen = model.set_ids(self.audit).values(value)
         self.session.stores = tuple(chosen[0]) if chosen else ()
 
     def _rows_clicked(self, value: Any) -> None:

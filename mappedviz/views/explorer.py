@@ -13,6 +13,7 @@ from mappedviz.recipe.recipe import Recipe
 from mappedviz.report.html import fragment
 from mappedviz.report.values import Content
 from mappedviz.views.categories import CategoriesView
+from mappedviz.views.cells import CellsView
 from mappedviz.views.checks import ChecksView
 from mappedviz.views.coverage import CoverageView
 from mappedviz.views.handoff import HandoffView
@@ -36,6 +37,7 @@ _VIEWS: dict[str, type[View]] = {
     "shapes": ShapesView,
     "coverage": CoverageView,
     "categories": CategoriesView,
+    "cells": CellsView,
     "weights": WeightsView,
     "checks": ChecksView,
     "history": HistoryView,
@@ -46,6 +48,7 @@ _KEPT = {
     "shapes": ("top_n",),
     "coverage": ("show", "genes", "top_n"),
     "categories": ("top_n", "sort", "by", "search", "shares", "logarithmic"),
+    "cells": ("show", "element", "by", "gene"),
     "weights": ("scheme", "scaler", "top_n"),
     "checks": (),
     "history": (),
@@ -78,9 +81,9 @@ class Explorer(Page):
     audit
         The audit of that recipe; None until the stores were read.
     tab
-        Name of the view in front: ``"shapes"``, ``"coverage"``, ``"categories"``, ``"weights"``,
+        Name of the view in front: ``"shapes"``, ``"coverage"``, ``"categories"``, ``"cells"``, ``"weights"``,
         ``"checks"``, ``"history"`` or ``"handoff"``.
-    shapes, coverage, categories, weights, checks, history, handoff
+    shapes, coverage, categories, cells, weights, checks, history, handoff
         The views.
     session
         The session that they share; see :class:`~mappedviz.views.state.Session`.
@@ -106,6 +109,7 @@ class Explorer(Page):
     shapes: ShapesView
     coverage: CoverageView
     categories: CategoriesView
+    cells: CellsView
     weights: WeightsView
     checks: ChecksView
     history: HistoryView

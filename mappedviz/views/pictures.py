@@ -319,6 +319,7 @@ def scatter(
     panels: Iterable[Mapping[str, Any]],
     *,
     legend: Iterable[Mapping[str, Any]] = (),
+    scale: str = "",
     square: bool = True,
     copies: Sequence[str] = COPIES,
 ) -> Node:
@@ -333,6 +334,8 @@ def scatter(
         `colour` positions in the legend, `value` 0 … 1.
     legend
         ``{"name", "colour"}``.
+    scale
+        What values are.
     square
         Both axes have one scale.
     copies
@@ -352,6 +355,7 @@ def scatter(
         copies,
         panels=made,
         legend=series_in(legend, f"{name}.legend"),
+        scale=scale,
         square=square,
     )
 

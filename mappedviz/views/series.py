@@ -1,4 +1,4 @@
-"""Rows and colours of charts: ids of rows, short names and colours of stores."""
+"""Rows and colours of charts: ids of rows, colours of stores."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mappedviz.text.colours import OKABE_ITO
-from mappedviz.text.display import MISSING, names, visible
+from mappedviz.text.display import MISSING, differing, names, visible
 
 _LONGEST = 40
-_ENDS = re.compile(r"[A-Za-z0-9]+")
 
 
 class Ids:
@@ -62,7 +61,7 @@ def series_of(stores: Sequence[str]) -> list[dict[str, Any]]:
     n = len(OKABE_ITO) - 1  # the last is the grey of "other"
     some = [
         {"name": text, "colour": OKABE_ITO[i % n], "hatch": i >= n}
-        for i, text in enumerate(short_names(stores)[: 2 * n])
+        for i, text in enumerate(differing(stores)[: 2 * n])
     ]
     if len(stores) > 2 * n:
         rest = f"{len(stores) - 2 * n:,} other stores"
@@ -89,37 +88,3 @@ def of_series(values: Sequence[Any], n_series: int) -> list[Any]:
     if len(some) <= n_series:
         return some
     return [*some[: n_series - 1], sum(some[n_series - 1 :])]
-
-
-def short_names(stores: Sequence[str], limit: int = 40) -> list[str]:
-    """Return names of stores without what all of them share, cut where they are still long.
-
-    Only whole words are left out, of four stores or more, and what is left tells them apart.
-
-    Examples
-    --------
-    >>> short_names([f"atlas_2024_donor{i}_counts.h5ad" for i in (1, 2, 10, 11)])
-    ['donor1', 'donor2', 'donor10', 'donor11']
-    >>> short_names(["a.h5ad", "b.h5ad"])
-    ['a.h5ad', 'b.h5ad']
-    """
-    every = [str(store) for store in stores]
-    if len(set(every)) < 4:
-        return names(every, limit)
-    first, last = min(every), max(every)
-    begin = 0
-    while begin < min(len(first), len(last)) and first[begin] == last[begin]:
-        begin += 1
-    while begin and (first[begin - 1].isalnum()):  # back to the beginning of a word
-        begin -= 1
-    turned = [store[::-1] for store in every]
-    first, last = min(turned), max(turned)
-    end = 0
-    while end < min(len(first), len(last)) and first[end] == last[end]:
-        end += 1
-    while end and first[end - 1].isalnum():
-        end -= 1
-    short = [store[begin : len(store) - end] for store in every]
-    if len(set(short)) < len(set(every)) or not all(map(_ENDS.search, short)):
-        return names(every, limit)
-    return names(short, limit)

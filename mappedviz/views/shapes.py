@@ -134,7 +134,7 @@ class ShapesView(View):
         if name == "sheet":
             return csv_of(self.sheet())
         if name == "columns":
-            return csv_of(self.audit.obs_schema)
+            return csv_of(self.audit.obs_browser)
         return super()._csv(name)
 
     def table(self) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pytest
 
 PUBLIC = {
     "mappedviz": """
-        Audit CategoriesView ChecksView CoverageView Encoder Explorer Finding HandoffView
+        Audit CategoriesView CellsView ChecksView CoverageView Encoder Explorer Finding HandoffView
         HistoryView MappedCollection Recipe RowBatch ShapesView Store WeightsView __version__ audit check_store dataloader
         explore open_store to_device
     """,

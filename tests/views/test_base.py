@@ -53,6 +53,7 @@ def test_plots_into_the_axes_of_the_user(paths, kind):
 def test_the_other_renderer_draws_pictures(ui, name):
     ui.tab = name
     view = ui.views[name]
+    assert view.wait()
     charts = [one["id"] for one in every(view) if one["id"] in view.drawn]
     assert charts or name in ("checks", "history", "handoff")
     ui.renderer = "mpl"

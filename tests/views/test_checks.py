@@ -36,7 +36,7 @@ def test_what_is_found_several_times_is_one_row(tmp_path):
     ui.tab = "checks"
     row = node(ui, "grid")["rows"][0]
     assert [one["text"] for one in row["cells"][:2]] == ["✕ fatal", "yes"]
-    assert row["cells"][2]["text"].startswith("bad0: ")
+    assert row["cells"][2]["text"].startswith("bad0.h5ad: ")
     assert row["cells"][2]["text"].endswith("(and 4 more)")
     assert ui.flat()["status"]["mood"] == "error"
     assert str(tmp_path) not in ui.flat()["status"]["text"]

@@ -107,3 +107,33 @@ def test_identifiers_become_the_recipe(tmp_path):
     assert not view.audit.fatal
     assert view.audit.coverage.inner == 6
     assert view.session.dataset().shape == (6, 6)
+
+
+def test_stores_to_leave_out_together(tmp_path):
+    has = {"a": "ABCD", "b": "ABCD", "c": "ABxy", "d": "ABxz"}
+    paths = [
+        write(tmp_path, name, {"k": ["x"] * 3}, genes=list(genes)) for name, genes in has.items()
+    ]
+    view = mv.CoverageView(mv.audit(paths, progress=False, workers=0), show="without one store")
+    assert "No single store decides" in node(view, "alone")["text"]
+    assert cells(view, 0, "together") == ["2"]
+    assert cells(view, 1, "together") == ["4"]
+    assert cells(view, 3, "together") == ["c.h5ad, d.h5ad"]
+    view.event("together", "selected", [node(view, "together")["rows"][0]["id"]])
+    assert view.session.stores == ("c.h5ad", "d.h5ad")
+    assert node(view, "together")["selected"]
+    saved = mv.Audit.from_json(view.audit.to_json())
+    view = mv.CoverageView(saved, show="without one store")
+    assert node(view, "together") == {}
+
+
+def test_genes_of_many_stores_are_a_histogram(tmp_path):
+    paths = [
+        write(tmp_path, f"s{i:02}", {"k": ["x"]}, genes=["all", f"only {i}", *["some"] * (i > 5)])
+        for i in range(21)
+    ]
+    view = mv.CoverageView(mv.audit(paths, progress=False, workers=0), show="patterns")
+    assert node(view, "patterns")["kind"] == "histogram"
+    bins = node(view, "patterns")["bins"]
+    assert sum(one["count"] for one in bins) == 23
+    assert bins[-1]["title"] == "1 gene in 21 of 21 stores"

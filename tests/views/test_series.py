@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mappedviz.text.colours import OKABE_ITO
-from mappedviz.views.series import Ids, of_series, series_of, short_names
+from mappedviz.views.series import Ids, of_series, series_of
 
 
 @pytest.mark.parametrize("n", [1, 7, 14, 15, 40])
@@ -38,16 +38,3 @@ def test_ids_are_visible_texts_that_differ(values):
     for name in names:
         name.encode()
         assert 0 < len(name) <= 40
-
-
-def test_what_all_names_share_is_left_out():
-    assert short_names(["a/x.h5ad", "b/x.h5ad", "c/x.h5ad", "d/x.h5ad"]) == ["a", "b", "c", "d"]
-    # Words stay whole, and what would leave nothing, or two of a name, stays as it is.
-    assert short_names(["ab1", "ab2", "ab3", "ab4"]) == ["ab1", "ab2", "ab3", "ab4"]
-    assert short_names(["s_1", "s_2", "s_3", "s"]) == ["s_1", "s_2", "s_3", "s"]
-    assert len(set(short_names([f"x_{i}_{'y' * 60}_z" for i in range(30)]))) == 30
-
-
-@given(st.lists(st.text(), unique=True))
-def test_short_names_tell_apart(stores):
-    assert len(set(short_names(stores))) == len(stores)

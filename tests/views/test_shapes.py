@@ -41,31 +41,35 @@ def test_rows_are_sorted_in_python(ui):
 def test_many_stores_are_found_again(tmp_path):
     """60 stores on two pages, five that cannot be read first; chips and a search."""
     paths = [
-        write(tmp_path, f"atlas_2024_donor{i:02}_counts", {"k" if i else "other": ["x", "y"]})
+        write(
+            tmp_path,
+            f"human_lung_atlas_2024_donor{i:02}_counts",
+            {"k" if i else "other": ["x", "y"]},
+        )
         for i in range(55)
     ]
     for i in range(5):
-        (tmp_path / f"atlas_2024_bad{i}_counts.h5ad").write_bytes(b"no store")
-        paths.append(str(tmp_path / f"atlas_2024_bad{i}_counts.h5ad"))
+        (tmp_path / f"human_lung_atlas_2024_bad{i}_counts.h5ad").write_bytes(b"no store")
+        paths.append(str(tmp_path / f"human_lung_atlas_2024_bad{i}_counts.h5ad"))
     view = mv.ShapesView(mv.audit(paths, label="k", progress=False, workers=0))
-    assert cells(view, 0)[:6] == [*(f"bad{i}" for i in range(5)), "donor00"]
+    assert cells(view, 0)[:6] == [*(f"…bad{i}" for i in range(5)), "…donor00"]
     assert cells(view, 1)[5] == "ok"
     assert cells(view, 1)[0] != "ok"
     grid = node(view, "grid")
     assert (len(grid["rows"]), grid["pages"], grid["total"]) == (50, 2, 60)
     view.event("grid", "page", 1)
-    assert cells(view, 0)[-1] == "donor54"
+    assert cells(view, 0)[-1] == "…donor54"
     chips = {one["text"]: one["count"] for one in node(view, "filters")["options"]}
     assert chips["cannot be read"] == 5
     assert chips["no k"] == 1
     view.event("filters", "value", ["unreadable"])
-    assert cells(view, 0) == [f"bad{i}" for i in range(5)]
+    assert cells(view, 0) == [f"…bad{i}" for i in range(5)]
     assert node(view, "grid")["note"] == "5 stores of 60"
     view.event("filters", "value", ["unlabelled"])
-    assert cells(view, 0) == ["donor00"]
+    assert cells(view, 0) == ["…donor00"]
     view.event("filters", "value", [])
     view.event("search", "value", "DONOR1")
-    assert cells(view, 0) == [f"donor1{i}" for i in range(10)]
+    assert cells(view, 0) == [f"…donor1{i}" for i in range(10)]
     view.event("grid", "selected", [node(view, "grid")["rows"][0]["id"]])
     view.event("search", "value", "donor2")
     view.event("grid", "selected", [node(view, "grid")["rows"][0]["id"]])

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mappedviz.text.display import names, pattern_words, quantity, shown
+from mappedviz.errors import RecipeError
+from mappedviz.text.display import differing, names, pattern_words, quantity, shown
 from mappedviz.views import nodes, pictures
 from mappedviz.views.models.memory import of_audit
-from mappedviz.views.models.stores import texts_of
+from mappedviz.views.models.stores import listed_stores, texts_of
 from mappedviz.views.models.tables import UNSORTED, Arrangement, count, cut, things
-from mappedviz.views.series import Ids, short_names
+from mappedviz.views.series import Ids
 
 if TYPE_CHECKING:
     from mappedviz.audits.result import Audit
@@ -217,7 +218,66 @@ def _without(audit: Audit, state: State) -> list[Node]:
                 "alone", "No single store decides: leaving any one out keeps as many genes.", "hint"
             )
         )
-    return [*words, made]
+    return [*words, made, *_together(audit, state)]
+
+
+@of_audit
+def sets(audit: Audit) -> list[tuple[tuple[str, ...], int, int]]:
+    """Return stores that win most genes when left out together, the inner join, and the gain."""
+    try:
+        table = audit.coverage.leave_out()
+    except RecipeError:  # of an audit that was read from JSON
+        return []
+    ways: list[Any] = table.to_dict("records")
+    return [
+        (tuple(way["stores"]), int(way["inner"]), int(way["gain"]))
+        for way in ways
+        if way["n_stores"] > 1
+    ]
+
+
+def set_ids(audit: Audit) -> Ids:
+    """Return the ids of these sets of stores."""
+    return Ids((stores for stores, *_ in sets(audit)), "t")
+
+
+def _together(audit: Audit, state: State) -> list[Node]:
+    """The stores to leave out together, where more than one decides."""
+    found, named = sets(audit), set_ids(audit)
+    if not found:
+        return []
+    columns: list[Node] = [
+        {"id": "n", "label": "stores left out", "align": "right"},
+        {"id": "inner", "label": "genes", "align": "right", "bar": True},
+        {"id": "gain", "label": "gained", "align": "right"},
+        {"id": "stores", "label": "which"},
+    ]
+    lines = [
+        {
+            "id": named.of(stores),
+            "cells": [
+                count(len(stores)),
+                count(inner, audit.coverage.outer),
+                {"text": f"+{gain:,}"},
+                {
+                    "text": listed_stores(audit, stores, most=5),
+                    "title": listed_stores(audit, stores, most=40),
+                },
+            ],
+        }
+        for stores, inner, gain in found
+    ]
+    return [
+        pictures.table(
+            "together",
+            "Stores left out together",
+            columns,
+            lines,
+            selected=named.known([tuple(state.stores)]),
+            selectable="one",
+            copies=(),
+        )
+    ]
 
 
 def pattern_ids(audit: Audit, top_n: int) -> Ids:
@@ -264,18 +324,16 @@ def _patterns(audit: Audit, state: State) -> list[Node]:
 
 def _by_number(coverage: Coverage) -> Node:
     """Genes by the number of stores that have them: patterns of many stores are too many."""
-    at_least = coverage.at_least.to_numpy()
-    exactly = at_least - np.append(at_least[1:], 0)
-    n = len(exactly)
-    edges = np.unique(np.linspace(0, n, min(n, _MOST_BINS) + 1).astype(int))
+    n = len(coverage.stores)
     bins = []
-    for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        genes = int(exactly[low:high].sum())
-        stores = f"{low + 1:,}" if high == low + 1 else f"{low + 1:,} to {high:,}"
+    found: list[Any] = coverage.histogram(_MOST_BINS).to_dict("records")
+    for one in found:
+        low, high, genes = int(one["low"]), int(one["high"]), int(one["n_genes"])
+        stores = f"{low:,}" if high == low else f"{low:,} to {high:,}"
         bins.append(
             {
-                "id": f"b{low + 1}",
-                "low": low + 1,
+                "id": f"b{low}",
+                "low": low,
                 "high": high,
                 "count": genes,
                 "title": f"{things(genes, 'gene')} in {stores} of {n:,} stores",
@@ -363,7 +421,7 @@ def _found(audit: Audit, state: State) -> list[Node]:
     found = audit.coverage.find(state.genes)
     stores = list(found.columns)
     several = len(stores) > 12
-    texts = short_names([str(store) for store in stores], 18)
+    texts = differing([str(store) for store in stores], 18)
     columns: list[Node] = [
         {"id": "gene", "label": "gene", "sticky": True},
         {"id": "n", "label": "in stores"},

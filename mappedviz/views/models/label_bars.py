@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mappedviz.text.display import MISSING, names, quantity, share, shown
+from mappedviz.text.display import MISSING, differing, names, quantity, share, shown
 from mappedviz.views import pictures
 from mappedviz.views.models.memory import of_audit
 from mappedviz.views.models.tables import things
-from mappedviz.views.series import Ids, of_series, series_of, series_of_values, short_names
+from mappedviz.views.series import Ids, of_series, series_of, series_of_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,7 +120,7 @@ def matrix(audit: Audit, labels: LabelTable, state: State) -> Node:
         heads = names(list(table.columns), 24)
     else:
         table = top
-        heads = short_names(labels.stores, 24)
+        heads = differing(labels.stores, 24)
     counts = table.to_numpy()
     n = counts.shape[1]
     if n > _MOST_COLUMNS:

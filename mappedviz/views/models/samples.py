@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mappedviz.text.display import is_missing, listed, shown
+from mappedviz.text.display import differing, is_missing, listed, shown
 from mappedviz.views import nodes, pictures
-from mappedviz.views.models.categories import keys
 from mappedviz.views.models.memory import of_audit
 from mappedviz.views.models.tables import cut, things
-from mappedviz.views.series import short_names
 
 if TYPE_CHECKING:
     from mappedviz.audits.result import Audit
@@ -22,18 +18,12 @@ if TYPE_CHECKING:
     from mappedviz.views.nodes import Node
 
 _MOST_KEYS = 8
-_MOST_STORES = 12  # that have a column of their own
-_SAMPLE = re.compile(
-    r"donor|patient|subject|individual|sample|batch|tissue|organ|assay|platform|technology|disease"
-    r"|condition|treatment|sex|gender|age|stage|species|study|site",
-    re.IGNORECASE,
-)
 
 
 @of_audit
 def sample_keys(audit: Audit) -> list[str]:
-    """Return the obs keys that tell what was sampled, by their names; those of most stores first."""
-    return [key for key, _ in keys(audit) if _SAMPLE.search(key)][:_MOST_KEYS]
+    """Return the obs keys that say what was sampled: few values in each store, telling names first."""
+    return [str(key) for key in audit.sample_sheet().columns[:_MOST_KEYS]]
 
 
 @of_audit
@@ -65,7 +55,7 @@ def sheet(audit: Audit, some: Sequence[int], arrangement: Arrangement, *, opened
     inner: list[Node] = []
     if known:
         names = [str(store) for store in audit.stores.index]
-        texts = short_names(names)
+        texts = differing(names)
         place = {store: i for i, store in enumerate(audit.labels(known[0]).stores)}
         values = {key: _values(audit, key) for key in known}
 
@@ -92,9 +82,7 @@ def sheet(audit: Audit, some: Sequence[int], arrangement: Arrangement, *, opened
             pictures.table("sheet", "Sample sheet", columns, lines, **page.node, copies=("csv",))
         ]
     elif opened:
-        inner = [
-            nodes.note("no_sheet", "No obs column is named after a donor, a tissue, …", "hint")
-        ]
+        inner = [nodes.note("no_sheet", "No obs column says what was sampled.", "hint")]
     return nodes.disclosure("samples", "Sample sheet: donors, tissues, …", inner, opened=opened)
 
 
@@ -107,75 +95,61 @@ def _cell(values: list[Any]) -> Node:
 
 def obs_columns(audit: Audit, arrangement: Arrangement, *, opened: bool) -> Node:
     """Return all obs columns: which stores have them, as what, and how many cells have no value."""
-    n = len(audit.obs_schema.index)
+    n = len(audit.obs_browser)
     inner = [_columns(audit, arrangement)] if opened and n else []
     return nodes.disclosure("obs", f"{things(n, 'obs column')}", inner, opened=opened)
 
 
-@of_audit
-def _facts(audit: Audit) -> list[tuple[str, int, str, float | None, list[str]]]:
-    """Column, stores that have it, its types, per cent missing on average, type in each store."""
-    schema = audit.obs_schema
-    if not len(schema.columns):
-        return []
-    dtypes = schema.xs("dtype", axis=1, level="what").to_numpy(dtype=object)
-    missing = schema.xs("missing", axis=1, level="what").to_numpy(dtype=float)
-    found = []
-    for column, of_stores, gaps in zip(schema.index, dtypes, missing, strict=True):
-        kinds = Counter(_plain(dtype) for dtype in of_stores if dtype is not None)
-        there = gaps[~np.isnan(gaps)]
-        words = [f"{kind} ({k:,})" if len(kinds) > 1 else kind for kind, k in kinds.most_common(4)]
-        found.append(
-            (
-                str(column),
-                sum(kinds.values()),
-                ", ".join(words),
-                float(there.mean()) if len(there) else None,
-                ["–" if dtype is None else str(dtype) for dtype in of_stores],
-            )
-        )
-    return found
-
-
-def _plain(dtype: Any) -> str:
-    """The type without its number of categories."""
-    return str(dtype).partition("(")[0]
-
-
 def _columns(audit: Audit, arrangement: Arrangement) -> Node:
-    facts = _facts(audit)
-    pairs: list[Any] = audit.obs_schema.columns.tolist()
-    stores = [store for store, what in pairs if what == "dtype"]
-    each = len(stores) <= _MOST_STORES
+    table = audit.obs_browser
+    n_stores = int((audit.stores["status"] == "ok").sum())
+    facts = table.to_dict("records")
     order: dict[str, Any] = {
-        "column": [one[0] for one in facts],
-        "stores": [one[1] for one in facts],
-        "types": [one[2] for one in facts],
-        "missing": [one[3] for one in facts],
+        "column": [str(column) for column in table.index],
+        "stores": [one["n_stores"] for one in facts],
+        "types": [", ".join(one["dtypes"]) for one in facts],
+        "values": [one["most"] for one in facts],
+        "missing": [one["missing"] for one in facts],
     }
     page = cut(range(len(facts)), order, arrangement)
     lines = []
     for i in page.rows:
-        column, n, types, missing, of_stores = facts[i]
-        there: Node = {"text": f"{n:,} of {len(stores):,}", "bar": n / max(len(stores), 1)}
-        gaps = "–" if is_missing(missing) else f"{missing:.3g} %"
-        line: list[Node] = [{"text": shown(column, 40)}, there, {"text": shown(types, 60)}]
-        line.append({"text": gaps})
-        if each:
-            line += [{"text": shown(one, 24)} for one in of_stores]
-        lines.append({"id": f"o{i}", "cells": line})
+        one = facts[i]
+        n, examples = int(one["n_stores"]), list(one["examples"])
+        lines.append(
+            {
+                "id": f"o{i}",
+                "cells": [
+                    {"text": shown(table.index[i], 40)},
+                    {"text": f"{n:,} of {n_stores:,}", "bar": n / max(n_stores, 1)},
+                    {"text": shown(order["types"][i] or "–", 60)},
+                    {"text": _numbers(one["fewest"], one["most"])},
+                    {
+                        "text": listed(examples, most=3, limit=24) or "–",
+                        "title": listed(examples, most=20, limit=60),
+                    },
+                    {"text": "–" if is_missing(one["missing"]) else f"{one['missing']:.3g} %"},
+                ],
+            }
+        )
     columns: list[Node] = [
         {"id": "column", "label": "obs column", "sticky": True},
         {"id": "stores", "label": "in stores", "align": "right", "bar": True},
         {"id": "types", "label": "type"},
+        {"id": "values", "label": "values", "align": "right", "title": "in a store"},
+        {"id": "examples", "label": "such as"},
         {"id": "missing", "label": "missing", "align": "right", "title": "cells without a value"},
     ]
-    if each:
-        columns += [
-            {"id": f"s{i}", "label": text, "title": shown(stores[i], 300)}
-            for i, text in enumerate(short_names(stores, 18))
-        ]
     return pictures.table("columns", "Obs columns", columns, lines, **page.node, copies=("csv",))
+
+
+def _numbers(fewest: Any, most: Any) -> str:
+    """Fewest and most values of a column in a store."""
+    if is_missing(fewest):
+        return "–"
+    if is_missing(most):
+        return f"{int(fewest):,} or more"
+    return f"{int(fewest):,}" if fewest == most else f"{int(fewest):,} – {int(most):,}"
 
 
 def sheet_frame(audit: Audit) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from mappedviz.text.display import differing
 from mappedviz.views.models.memory import of_audit
-from mappedviz.views.series import short_names
 
 if TYPE_CHECKING:
     from mappedviz.audits.result import Audit
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def texts_of(audit: Audit) -> dict[str, str]:
     """Return the text of each store, by its display name."""
     stores = [str(store) for store in audit.stores.index]
-    return dict(zip(stores, short_names(stores), strict=True))
+    return dict(zip(stores, differing(stores), strict=True))
 
 
 def listed_stores(audit: Audit, stores: Sequence[str], most: int = 3) -> str:
