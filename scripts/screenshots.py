@@ -23,6 +23,8 @@ from tests.browser.jupyter import Jupyter, Server  # noqa: E402
 TARGET = ROOT / "docs" / "_static"
 MOST_BYTES = 150_000
 WIDTH = 1100
+HEIGHT = 1250  # more is cut off
+SCALE = 1.5
 
 OPEN = """
 import mappedviz as mv
@@ -50,6 +52,7 @@ def shrunk(picture: bytes) -> bytes:
     for colours in (256, 128, 64, 32):
         sink = io.BytesIO()
         image = Image.open(io.BytesIO(picture)).convert("RGB")
+        image = image.crop((0, 0, image.width, min(image.height, int(SCALE * HEIGHT))))
         image.quantize(colours, dither=Image.Dither.NONE).save(sink, "PNG", optimize=True)
         if len(sink.getvalue()) < MOST_BYTES:
             break
@@ -68,7 +71,7 @@ def main(names: list[str]) -> None:
             server.wait()
             browser = playwright.chromium.launch(executable_path=chromium(), args=OPTIONS)
             context = browser.new_context(
-                viewport={"width": WIDTH, "height": 1400}, device_scale_factor=1.5
+                viewport={"width": WIDTH, "height": 3000}, device_scale_factor=SCALE
             )
             context.set_default_timeout(60_000)
             jupyter = Jupyter(server, context, Path(temporary) / "pages", "explorer")
