@@ -41,8 +41,10 @@ TABS = {
     "stores": ("shapes", ""),
     "genes": ("coverage", 'ui.coverage.show = "without one store"'),
     "labels": ("categories", 'ui.categories.ticked = ("cd14+monocyte",)'),
+    "cells": ("cells", ""),
     "weights": ("weights", 'ui.weights.scheme, ui.weights.use = "sqrt", True'),
     "checks": ("checks", 'ui.checks.select("join-one-store")'),
+    "history": ("history", 'ui.coverage.join, ui.weights.use = "outer", True'),
     "handoff": ("handoff", "ui.handoff.trial = ui.handoff.first_batch()"),
 }
 
@@ -85,6 +87,7 @@ def main(names: list[str]) -> None:
                 expect(shown.locator(f"[data-tab='{tab}']")).to_have_attribute(
                     "aria-selected", "true"
                 )
+                expect(shown.locator(".mv-note[data-node$='reading']")).to_have_count(0)
                 for theme in ("light", "dark"):
                     with lab.theme(dark=theme == "dark"):
                         lab.page.mouse.move(0, 0)
