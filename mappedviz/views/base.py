@@ -84,6 +84,8 @@ class View(Page):
     """
 
     title: ClassVar[str] = ""
+    #: One line: what there is to decide.
+    decides: ClassVar[str] = ""
     #: Sections of the static report that say the same without a kernel.
     sections: ClassVar[tuple[str, ...]] = ()
     #: Traits that controls of the same id set.
@@ -267,6 +269,8 @@ class View(Page):
             return [nodes.note("message", text, "hint")] if text else []
         try:
             body = self._body(audit)
+            if self.decides:
+                body = [nodes.note("decides", self.decides, "hint"), *body]
             if self.renderer == "mpl":
                 body = [self._with_figure(one) for one in body]
             flat({"id": "page", "kind": "page", "children": body})  # ids differ

@@ -66,6 +66,7 @@ class CategoriesView(View):
     """
 
     title = "Labels"
+    decides = "Decide which column is the class, what its labels are called, and which are kept."
     sections: ClassVar = ("labels",)
     controls: ClassVar = ("search", "top_n", "sort")
     actions: ClassVar = (

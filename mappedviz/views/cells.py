@@ -56,6 +56,7 @@ class CellsView(View):
     """
 
     title = "Cells"
+    decides = "See whether the cells of a label are alike in all stores; nothing is decided here."
     sections: ClassVar = ()
     controls: ClassVar = ("show",)
     events: ClassVar = {

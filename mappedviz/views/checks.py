@@ -49,6 +49,7 @@ class ChecksView(View):
     """
 
     title = "Checks"
+    decides = "Decide what is put right before training."
     sections: ClassVar = ()
     actions: ClassVar = ("apply", "apply_all", "show_me")
     events: ClassVar = {

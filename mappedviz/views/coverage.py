@@ -60,6 +60,7 @@ class CoverageView(View):
     """
 
     title = "Genes"
+    decides = "Decide which genes are kept, and by which identifier stores are joined."
     sections: ClassVar = ("coverage",)
     controls: ClassVar = ("join", "k", "strip_version", "show")
     actions: ClassVar = ("train_on_genes", "all_genes")

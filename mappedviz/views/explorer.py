@@ -156,7 +156,10 @@ class Explorer(Page):
 
     def _tabs(self) -> list[Node]:
         """Tabs say how much there is behind them."""
-        tabs: list[Node] = [{"id": name, "title": view.title} for name, view in self.views.items()]
+        tabs: list[Node] = [
+            {"id": name, "title": view.title, "title_text": view.decides}
+            for name, view in self.views.items()
+        ]
         if self.session.audit is not None:
             bad = [one for one in self.session.audit.findings if one.severity != "info"]
             place = list(_VIEWS).index("checks")

@@ -80,6 +80,7 @@ class HandoffView(View):
     """
 
     title = "Hand-off"
+    decides = "Decide what a batch holds and what is set aside, then take the code or the loader."
     sections: ClassVar = ()
     controls: ClassVar = ("batch_size", "validate", "script")
     actions: ClassVar = ("save", "try_out", "stop", "show_split")

@@ -54,6 +54,7 @@ class HistoryView(View):
     """
 
     title = "History"
+    decides = "Go back to what was decided before, or keep it under a name."
     sections: ClassVar = ()
     actions: ClassVar = ("go_back", "keep", "forget")
     events: ClassVar = {("grid", "selected"): "_rows_clicked", ("name", "value"): "_name_typed"}

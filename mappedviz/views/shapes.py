@@ -57,6 +57,7 @@ class ShapesView(View):
     """
 
     title = "Stores"
+    decides = "Decide which stores to train on."
     sections: ClassVar = ("shapes",)
     controls: ClassVar = ("search", "filters")
     actions: ClassVar = ("leave_selected_out", "keep_selected")

@@ -55,6 +55,7 @@ class WeightsView(View):
     """
 
     title = "Weights"
+    decides = "Decide whether rare classes are drawn more often."
     sections: ClassVar = ("weights",)
     controls: ClassVar = ("use", "scheme")
     events: ClassVar = {
