@@ -391,7 +391,7 @@ class View(Page):
         self.session.wait(_PATIENCE)
         audit = self.session.audit
         if audit is None:
-            return fragment(Content(verdict=self.session.status))
+            return fragment(Content(verdict=self._kept_status()))
         chosen = [one for one in sections_of(audit) if one.id in self.sections]
         return fragment(Content(sections=chosen, code=self.code()))
 

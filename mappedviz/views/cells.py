@@ -207,4 +207,4 @@ class CellsView(View):
 
     def _repr_html_(self) -> str:
         self.session.wait(2.0)
-        return fragment(Content(verdict=self.session.status, code=self.code()))
+        return fragment(Content(verdict=self._kept_status(), code=self.code()))

@@ -316,7 +316,7 @@ class Explorer(Page):
         self.session.wait(2.0)
         audit = self.session.audit
         if audit is None:
-            return fragment(Content(verdict=self.session.status, code=repr(self.recipe)))
+            return fragment(Content(verdict=self._kept_status(), code=repr(self.recipe)))
         return str(audit._repr_html_())
 
 

@@ -380,7 +380,7 @@ class HandoffView(View):
 
     def _repr_html_(self) -> str:
         self.session.wait(2.0)
-        return fragment(Content(verdict=self.session.status, code=self.code()))
+        return fragment(Content(verdict=self._kept_status(), code=self.code()))
 
 
 def _scvi(recipe: Recipe, part: str) -> str:

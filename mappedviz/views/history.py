@@ -184,4 +184,4 @@ class HistoryView(View):
 
     def _repr_html_(self) -> str:
         self.session.wait(2.0)
-        return fragment(Content(verdict=self.session.status, code=self.code()))
+        return fragment(Content(verdict=self._kept_status(), code=self.code()))

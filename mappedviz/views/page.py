@@ -227,6 +227,12 @@ class Page(anywidget.AnyWidget):
         with self.session.together():
             super().notify_change(change)
 
+    def _kept_status(self) -> str:
+        """The status line of the static HTML, which a notebook keeps: how far it is says nothing later."""
+        if self.session.busy:
+            return "The stores were still being read when this was shown. Run it again to see them here."
+        return str(self.session.status)
+
     def _repr_html_(self) -> str:
         """Return the same as static HTML, which is shown where there is no kernel."""
         raise NotImplementedError

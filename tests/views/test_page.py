@@ -131,6 +131,13 @@ def test_an_audit_on_its_thread_is_one_patch(paths, monkeypatch):
     ui = mv.explore(paths, label="louvain", workers=0)
     sent = browser(ui)
     assert sent[0]["full"]["status"]["mood"] == "busy"
+    monkeypatch.setattr(ui.session, "wait", lambda timeout: False)
+    for one in (ui, *ui.views.values()):
+        html = one._repr_html_()
+        assert "Run it again" in html
+        assert "Reading the stores" not in html
+    monkeypatch.undo()
+    monkeypatch.setattr(state, "audit", waits)
     assert sent[0]["full"]["shapes.message"]["text"] == "Reading the stores …"
     gate.set()
     assert ui.wait()
