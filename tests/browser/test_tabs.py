@@ -6,6 +6,7 @@ Pictures of each tab at three widths, light and dark, are left in ``build/screen
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -48,6 +49,16 @@ def explorers(demo_data, tmp_path_factory):
         ui.close()
 
 
+def settle(widget, ui: mv.Explorer) -> None:
+    """Until nothing is read any more, and the page shows it."""
+    deadline = time.monotonic() + 120
+    while any(one["kind"] == "note" and id_.endswith("reading") for id_, one in ui.flat().items()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert ui.wait(120)
+    widget.pump()
+
+
 def show_all(ui: mv.Explorer, name: str) -> None:
     """Open a tab, and what is closed in it."""
     ui.tab = name
@@ -71,6 +82,7 @@ def test_every_tab(widget, explorers, n, request):
     for name in ui.views:
         page.locator(f"[data-tab='{name}']").click()
         widget.pump()
+        settle(widget, ui)
         for opened in (False, True):
             if opened:
                 show_all(ui, name)
@@ -105,6 +117,7 @@ def test_a_thousand_stores(widget, explorers):
     for name in ui.views:
         page.locator(f"[data-tab='{name}']").click()
         widget.pump()
+        settle(widget, ui)
         assert len(json.dumps(ui.flat()).encode()) < 70_000
         for width in (1400, 420):
             page.set_viewport_size({"width": width, "height": 900})
