@@ -23,6 +23,8 @@ from tests.browser.jupyter import Jupyter, Server  # noqa: E402
 TARGET = ROOT / "docs" / "_static"
 MOST_BYTES = 150_000
 WIDTH = 1100
+HEIGHT = 1250  # more is cut off
+SCALE = 1.5
 
 OPEN = """
 import mappedviz as mv
@@ -39,8 +41,10 @@ TABS = {
     "stores": ("shapes", ""),
     "genes": ("coverage", 'ui.coverage.show = "without one store"'),
     "labels": ("categories", 'ui.categories.ticked = ("cd14+monocyte",)'),
+    "cells": ("cells", ""),
     "weights": ("weights", 'ui.weights.scheme, ui.weights.use = "sqrt", True'),
     "checks": ("checks", 'ui.checks.select("join-one-store")'),
+    "history": ("history", 'ui.coverage.join, ui.weights.use = "outer", True'),
     "handoff": ("handoff", "ui.handoff.trial = ui.handoff.first_batch()"),
 }
 
@@ -50,6 +54,7 @@ def shrunk(picture: bytes) -> bytes:
     for colours in (256, 128, 64, 32):
         sink = io.BytesIO()
         image = Image.open(io.BytesIO(picture)).convert("RGB")
+        image = image.crop((0, 0, image.width, min(image.height, int(SCALE * HEIGHT))))
         image.quantize(colours, dither=Image.Dither.NONE).save(sink, "PNG", optimize=True)
         if len(sink.getvalue()) < MOST_BYTES:
             break
@@ -68,20 +73,21 @@ def main(names: list[str]) -> None:
             server.wait()
             browser = playwright.chromium.launch(executable_path=chromium(), args=OPTIONS)
             context = browser.new_context(
-                viewport={"width": WIDTH, "height": 1400}, device_scale_factor=1.5
+                viewport={"width": WIDTH, "height": 3000}, device_scale_factor=SCALE
             )
             context.set_default_timeout(60_000)
             jupyter = Jupyter(server, context, Path(temporary) / "pages", "explorer")
             lab = jupyter.lab(OPEN, "ui")
             lab.run_all()
             shown = lab.output(1).locator(".jp-OutputArea-output").first
-            for place, (name, (tab, doing)) in enumerate(TABS.items()):
+            for name, (tab, doing) in TABS.items():
                 lab.execute(f"ui.tab = {tab!r}\n{doing}\nassert ui.wait()")
                 if names and name not in names:
                     continue
-                expect(shown.get_by_role("tab").nth(place)).to_have_attribute(
+                expect(shown.locator(f"[data-tab='{tab}']")).to_have_attribute(
                     "aria-selected", "true"
                 )
+                expect(shown.locator(".mv-note[data-node$='reading']")).to_have_count(0)
                 for theme in ("light", "dark"):
                     with lab.theme(dark=theme == "dark"):
                         lab.page.mouse.move(0, 0)

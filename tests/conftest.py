@@ -61,15 +61,20 @@ def pytest_pyfunc_call(pyfuncitem):
         raise
 
 
+# What tests of the browser miss, and how to get it.
+_MISSING = {
+    "NO BROWSER": "what notebooks show was NOT tested. Install Chromium: scripts/chromium.sh",
+    "NO AXE": "accessibility was NOT audited. Fetch axe-core: scripts/axe.sh",
+}
+
+
 def pytest_terminal_summary(terminalreporter) -> None:
-    """Say aloud, once more, that tests/browser had no browser to drive, or that there is no torch."""
+    """Say aloud, once more, what was not tested for want of a browser, axe-core or torch."""
     if _WITHOUT_TORCH:
         terminalreporter.write_line(
             "NO TORCH: loaders and the hand-off were NOT tested here.", red=True, bold=True
         )
-    if any("NO BROWSER" in str(one.longrepr) for one in terminalreporter.stats.get("skipped", [])):
-        terminalreporter.write_line(
-            "NO BROWSER: what notebooks show was NOT tested. Install Chromium: scripts/chromium.sh",
-            red=True,
-            bold=True,
-        )
+    reasons = [str(one.longrepr) for one in terminalreporter.stats.get("skipped", [])]
+    for sign, said in _MISSING.items():
+        if any(sign in reason for reason in reasons):
+            terminalreporter.write_line(f"{sign}: {said}", red=True, bold=True)

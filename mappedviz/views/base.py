@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import ipywidgets as widgets
 import traitlets
 
 from mappedviz.errors import MappedvizError
 from mappedviz.report.html import fragment
 from mappedviz.report.sections.audit import sections_of
 from mappedviz.report.values import Content
-from mappedviz.text.display import shown
-from mappedviz.views.controls import Guard, Picture, Status, sentence
+from mappedviz.text.display import csv_cell, shown
+from mappedviz.views import nodes
+from mappedviz.views.models.tables import Arrangement
+from mappedviz.views.page import Page
 from mappedviz.views.state import Session, Source
+from mappedviz.views.tree import Flat, flat
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
     from mappedviz.audits.result import Audit
+    from mappedviz.views.nodes import Node
 
 # How long a cell waits for the stores before it is shown: what is ready by then is also shown
 # where there is no kernel.
 _PATIENCE = 2.0
-_WIDE = {"description_width": "initial"}
+# Traits on which nothing depends that is drawn.
+_NOT_OURS = frozenset(Page.class_trait_names()) | {"active"}
 
 
 def handler(method: Callable[[Any, Any], object]) -> Callable[[Any, Any], None]:
-    """Mark the callback of a control: one at a time, silent while controls are set from the recipe.
+    """Mark what follows from a trait: silent while traits are set from the recipe.
 
-    Errors go into the status line: those of a callback end in a log that nobody sees.
+    Errors go into the status line: whoever sets a trait does not expect them there.
     """
 
     @wraps(method)
     def guarded(self: View, change: Any = None) -> None:
-        with self.session.lock:
+        with self.session.together():
             if self._setting:
                 return
             try:
@@ -51,7 +55,7 @@ def handler(method: Callable[[Any, Any], object]) -> Callable[[Any, Any], None]:
     return guarded
 
 
-class View(widgets.VBox):  # type: ignore[misc]
+class View(Page):
     """A widget that shows one side of a collection.
 
     Parameters
@@ -80,8 +84,18 @@ class View(widgets.VBox):  # type: ignore[misc]
     """
 
     title: ClassVar[str] = ""
+    #: One line: what there is to decide.
+    decides: ClassVar[str] = ""
     #: Sections of the static report that say the same without a kernel.
     sections: ClassVar[tuple[str, ...]] = ()
+    #: Traits that controls of the same id set.
+    controls: ClassVar[tuple[str, ...]] = ()
+    #: Methods that buttons of the same id call.
+    actions: ClassVar[tuple[str, ...]] = ()
+    #: (id of a node, event) -> the method that answers it.
+    events: ClassVar[Mapping[tuple[str, str], str]] = {}
+    #: Ids of the charts that ``renderer="mpl"`` replaces by the figure of :meth:`plot`.
+    drawn: ClassVar[tuple[str, ...]] = ()
 
     renderer = traitlets.Enum(("widget", "mpl"), "widget")
     active = traitlets.Bool(True)
@@ -97,41 +111,39 @@ class View(widgets.VBox):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         chosen = {name: options.pop(name) for name in list(options) if self.has_trait(name)}
-        self.session = Session.of(source, label, **options)
+        session = Session.of(source, label, **options)
         self.alone = False  # shown by itself, whatever tab it is in as well
+        self.bare = bare
+        self.above: Page | None = None  # what this is a part of
+        self._own_session = session is not source
         self._setting = True
-        self._stale = True
-        self._note = sentence()
-        self._note.layout.display = "none"
-        self._pictures: list[Picture] = []
-        super().__init__(renderer=renderer, active=active)
-        body = self._build()
-        around = [Guard(), *([] if bare else [Status(self.session)])]
-        self.children = [*around, self._note, *body]
-        self.session.observe(self._recipe_changed, "recipe")
-        self.session.observe(self._audit_changed, "audit")
-        self.session.observe(self._focus_changed, ["stores", "classes"])
+        self._ours = frozenset(type(self).class_trait_names()) - _NOT_OURS
+        self._nodes: list[Node] | None = None
+        self._opened = frozenset[str]()
+        self._arrangements: dict[str, Arrangement] = {}
+        super().__init__(session, part=bare, renderer=renderer, active=active)
+        self._start()
+        session.observe(self._recipe_changed, "recipe")
+        session.observe(self._audit_changed, "audit")
+        session.observe(self._focus_changed, ["stores", "classes"])
+        session.observe(self._busy_changed, "busy")
         self._setting = False
-        self.follow()
-        self.draw()
-        for name, value in chosen.items():
-            setattr(self, name, value)
+        with session.together():
+            self.follow()
+            for name, value in chosen.items():
+                setattr(self, name, value)
 
     # --- for each view to say -------------------------------------------------------------
 
-    def _build(self) -> list[widgets.Widget]:
-        """Make the controls and charts, once."""
-        raise NotImplementedError
+    def _start(self) -> None:
+        """Set what is no trait, once."""
 
     def _follow(self) -> None:
-        """Set the controls to what the recipe says."""
+        """Set the traits to what the recipe says."""
 
-    def _draw(self, audit: Audit) -> None:
-        """Put what is known into the charts."""
+    def _body(self, audit: Audit) -> list[Node]:
+        """Return the nodes that show what is known: a pure function of the audit and the state."""
         raise NotImplementedError
-
-    def _focus(self) -> None:
-        """Mark what is in focus."""
 
     def table(self) -> pd.DataFrame:
         """Return what is shown as a DataFrame."""
@@ -155,14 +167,14 @@ class View(widgets.VBox):  # type: ignore[misc]
     # --- following the session ------------------------------------------------------------
 
     def follow(self) -> None:
-        """Set the controls to what the recipe says; no callback takes this for a decision."""
+        """Set the traits to what the recipe says, without a decision being made."""
         with self.setting():
             self._follow()
 
     @contextmanager
     def setting(self) -> Iterator[None]:
-        """Controls are set by us, not by a person."""
-        with self.session.lock:
+        """Traits are set by us, not by a person."""
+        with self.session.together():
             before, self._setting = self._setting, True
             try:
                 yield
@@ -171,56 +183,48 @@ class View(widgets.VBox):  # type: ignore[misc]
 
     def _recipe_changed(self, _: Any) -> None:
         self.follow()
+        self.changed()
 
     def _audit_changed(self, _: Any) -> None:
         self.follow()
-        self.draw()
+        self.changed()
 
     def _focus_changed(self, _: Any) -> None:
         with self.setting():
             self._focus()
+        self.changed()
 
-    @traitlets.observe("active", "renderer")
-    def _shown_again(self, change: Any) -> None:
-        if change["old"] is traitlets.Undefined or not hasattr(self, "_pictures"):
-            return
-        if change["name"] == "renderer":
-            self._stale = True
-        if self.active and self._stale:
-            self.draw()
+    def _focus(self) -> None:
+        """Set the traits that say what is in focus."""
 
-    def draw(self) -> None:
-        """Show what is known now."""
-        with self.session.lock:
-            if not self.active or self._setting:
-                self._stale = True
-                return
-            self._stale = False
-            audit = self.session.audit
-            if audit is None:
-                self.message = "Reading the stores …" if self.session.busy else ""
-                return
-            try:
-                with self.setting():
-                    self.message = ""
-                    self._draw(audit)
-                    for picture in self._pictures:
-                        picture.draw(self.renderer)
-                    self._focus()
-            except MappedvizError as error:
-                self.message = str(error)
-            except Exception as error:  # one view that cannot be drawn does not stop the others
-                self.message = f"{type(error).__name__}: {error}"
+    def _busy_changed(self, _: Any) -> None:
+        if self.session.audit is None:
+            self.changed()
+
+    def changed(self) -> None:
+        """Forget the nodes, which are made again when they are needed."""
+        self._nodes = None
+        self.refresh()
+        if self.above is not None:
+            self.above.refresh()
+
+    def notify_change(self, change: Any) -> None:
+        """Draw what depends on a trait again."""
+        super().notify_change(change)
+        if "_nodes" in self.__dict__ and change["name"] in self._ours:
+            self.changed()
+
+    def wait(self, timeout: float | None = 60.0) -> bool:
+        """Wait until the stores are read; return False if that took longer."""
+        return self.session.wait(timeout)
 
     @property
     def message(self) -> str:
         """Text in place of a picture."""
-        return str(self._note.value)
-
-    @message.setter
-    def message(self, text: str) -> None:
-        self._note.value = shown(text, 600) if text else ""
-        self._note.layout.display = None if text else "none"
+        for one in self.nodes():
+            if one["id"] == "message":
+                return str(one["text"])
+        return ""
 
     @property
     def audit(self) -> Audit:
@@ -234,20 +238,148 @@ class View(widgets.VBox):  # type: ignore[misc]
         found: Audit | None = self.session.audit
         return self.session.known() if found is None else found
 
-    def bind(self, control: widgets.Widget, trait: str) -> None:
-        """Let a control set a trait of this view."""
-        guarded = handler(lambda self, change: setattr(self, trait, change["new"]))
-        control.observe(guarded.__get__(self), "value")
+    # --- drawing --------------------------------------------------------------------------
 
-    def press(self, button: widgets.Button, action: Callable[[], object]) -> None:
-        """Let a button do something that may fail."""
-        button.on_click(handler(lambda self, _: action()).__get__(self))
+    def nodes(self) -> list[Node]:
+        """Return what is in the tab as it is now; made once, until something changes."""
+        with self.session.lock:
+            if self._nodes is None:
+                self._nodes = self._draw()
+            return self._nodes
 
-    def picture(self, chart: widgets.Widget, plot: Callable[[], Axes]) -> Picture:
-        """Return a chart with the figure that is shown in its place with ``renderer="mpl"``."""
-        made = Picture(chart, plot)
-        self._pictures.append(made)
-        return made
+    def node(self, name: str) -> Node:
+        """Return a node of what is shown.
+
+        Raises
+        ------
+        KeyError
+            It is not there now.
+        """
+        todo = list(self.nodes())
+        for one in todo:
+            if one["id"] == name:
+                return one
+            todo += one.get("children", ())
+        raise KeyError(name)
+
+    def _draw(self) -> list[Node]:
+        audit = self.session.audit
+        if audit is None:
+            text = "Reading the stores …" if self.session.busy else ""
+            return [nodes.note("message", text, "hint")] if text else []
+        try:
+            body = self._body(audit)
+            if self.decides:
+                body = [nodes.note("decides", self.decides, "hint"), *body]
+            if self.renderer == "mpl":
+                body = [self._with_figure(one) for one in body]
+            flat({"id": "page", "kind": "page", "children": body})  # ids differ
+            return body
+        except MappedvizError as error:
+            return [nodes.note("message", shown(str(error), 600), "error")]
+        except Exception as error:  # one view that cannot be drawn does not stop the others
+            text = shown(f"{type(error).__name__}: {error}", 600)
+            return [nodes.note("message", text, "error")]
+
+    def _with_figure(self, one: Node) -> Node:
+        """The node with matplotlib's figure in place of a chart."""
+        if "children" in one:
+            return {**one, "children": [self._with_figure(child) for child in one["children"]]}
+        if one["id"] not in self.drawn:
+            return one
+        from mappedviz import plots
+
+        svg = plots.render(self.plot(), "svg").decode("utf-8")
+        return nodes.image(one["id"], svg, one["title"])
+
+    def flat(self) -> Flat:
+        """Return the nodes of the page as they are now, by their ids."""
+        above = [] if self.bare and not self.alone else [self._status()]
+        tabs = [{"id": "view", "title": self.title}]
+        return flat(nodes.page(tabs, "view", [*above, *self.nodes()]))
+
+    def _wanted(self) -> bool:
+        return bool(self.active)
+
+    @traitlets.observe("active")
+    def _shown_again(self, _: Any) -> None:
+        if "_nodes" in self.__dict__:
+            self.refresh()
+
+    # --- events ---------------------------------------------------------------------------
+
+    def _dispatch(self, name: str, event: str, value: Any) -> None:
+        if self.session.audit is None:
+            raise KeyError(name)  # nothing is shown yet, and waiting here would stop the audit
+        if (name, event) in self.events:
+            getattr(self, self.events[name, event])(value)
+        elif event == "value" and name in self.controls:
+            setattr(self, name, value)
+        elif event == "press" and name in self.actions:
+            getattr(self, name)()
+        elif event in ("sort", "page"):
+            self.arrange(name, **{event: value})
+        elif event == "open":
+            self._opened = self._opened | {name} if value else self._opened - {name}
+        elif event == "copy":
+            self.clip(name, str(value), self.copied(str(value), name))
+            return
+        else:
+            raise KeyError(f"{event} of {name}")
+        self._nodes = None
+
+    def arranged(self, name: str) -> Arrangement:
+        """The order and the page of a table."""
+        return self._arrangements.get(name, Arrangement())
+
+    def arrange(self, name: str, **how: Any) -> None:
+        """Sort a table, or turn to a page of it."""
+        self._arrangements[name] = self.arranged(name).but(**how)
+
+    def copied(self, kind: str, name: str = "") -> str | bytes:
+        """Return what is copied: a picture, the table or the code.
+
+        Parameters
+        ----------
+        kind
+            ``"svg"``, ``"png"``, ``"csv"`` or ``"code"``.
+        name
+            Id of the node that is copied.
+
+        Raises
+        ------
+        KeyError
+            There is no such kind.
+        """
+        from mappedviz import plots
+
+        if kind == "svg":
+            return plots.render(self.plot(), "svg").decode("utf-8")
+        if kind == "png":
+            return plots.render(self.plot(), "png")
+        if kind == "csv":
+            return self._csv(name)
+        if kind == "code":
+            return self._code(name)
+        raise KeyError(f"copy of {kind}")
+
+    def _code(self, name: str = "") -> str:
+        """The code that is copied from a node."""
+        return self.code()
+
+    def _csv(self, name: str = "") -> str:
+        """The CSV that is copied from a table or a picture."""
+        return csv_of(self.table())
+
+    def _forget(self) -> None:
+        super()._forget()
+        session = self.session
+        session.unobserve(self._recipe_changed, "recipe")
+        session.unobserve(self._audit_changed, "audit")
+        session.unobserve(self._focus_changed, ["stores", "classes"])
+        session.unobserve(self._busy_changed, "busy")
+        if self._own_session:
+            session.work.cancel()
 
     # --- showing --------------------------------------------------------------------------
 
@@ -256,16 +388,21 @@ class View(widgets.VBox):  # type: ignore[misc]
         return f"{type(self).__name__}: {said}"
 
     def _repr_html_(self) -> str:
-        """Return the same tables as static HTML, which is shown where there is no kernel."""
         self.session.wait(_PATIENCE)
         audit = self.session.audit
         if audit is None:
-            return fragment(Content(verdict=self.session.status))
+            return fragment(Content(verdict=self._kept_status()))
         chosen = [one for one in sections_of(audit) if one.id in self.sections]
         return fragment(Content(sections=chosen, code=self.code()))
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         self.alone = self.active = True
-        html = self._repr_html_()
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        return {**bundle, "text/html": html, "text/plain": repr(self)}
+        return super()._repr_mimebundle_(**kwargs)
+
+
+def csv_of(table: pd.DataFrame) -> str:
+    """Return a table as CSV in which no name is a formula to a spreadsheet."""
+    safe = table.rename(index=csv_cell, columns=csv_cell)
+    for name in safe.select_dtypes(object).columns:
+        safe[name] = safe[name].map(csv_cell)
+    return str(safe.to_csv())

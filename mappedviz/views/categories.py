@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import ipywidgets as widgets
 import traitlets
 
 from mappedviz.audits.findings import changed
 from mappedviz.recipe.recipe import store_names
-from mappedviz.text.display import MISSING, listed, names, quantity, shown
-from mappedviz.views.base import View, handler
-from mappedviz.views.charts import Bars, Table
-from mappedviz.views.controls import Numbers, button, dropdown, offer, row, sentence
-from mappedviz.views.series import Ids, of_series, series_of
+from mappedviz.views.base import View, csv_of, handler
+from mappedviz.views.models import categories as model
+from mappedviz.views.models import label_bars, spellings
+from mappedviz.views.models.label_state import State
 from mappedviz.views.state import Several
 
 if TYPE_CHECKING:
@@ -23,9 +21,7 @@ if TYPE_CHECKING:
     from mappedviz.audits.findings import Finding
     from mappedviz.audits.result import Audit
     from mappedviz.audits.tables.labels import LabelTable
-
-_MOST_GROUPS = 60
-_MOST_KEYS = 300
+    from mappedviz.views.nodes import Node
 
 
 class CategoriesView(View):
@@ -44,6 +40,8 @@ class CategoriesView(View):
         Classes that have a bar of their own; all others are summed up as "other".
     sort
         ``"count"``, ``"name"`` or ``"stores"``.
+    by
+        Obs key that the bars are stacked by, such as a donor; "" for the store.
     search
         Show only classes that contain this text.
     shares
@@ -68,133 +66,82 @@ class CategoriesView(View):
     """
 
     title = "Labels"
+    decides = "Decide which column is the class, what its labels are called, and which are kept."
     sections: ClassVar = ("labels",)
+    controls: ClassVar = ("search", "top_n", "sort")
+    actions: ClassVar = (
+        "keep_selected",
+        "leave_selected_out",
+        "keep_all",
+        "rename_selected",
+        "forget_names",
+        "merge_ticked",
+        "use_suggestion",
+        "use_column",
+    )
+    events: ClassVar = {
+        ("key", "value"): "_key_chosen",
+        ("scale", "value"): "_scale_chosen",
+        ("name", "value"): "_name_typed",
+        ("column", "value"): "_column_chosen",
+        ("by", "value"): "_by_chosen",
+        ("against", "value"): "_against_chosen",
+        ("target", "value"): "_target_chosen",
+        ("mapping_file", "value"): "_file_opened",
+        ("bars", "selected"): "_bars_selected",
+        ("grid", "selected"): "_groups_ticked",
+    }
+    drawn: ClassVar = ("bars",)
 
     key = traitlets.Unicode("")
     top_n = traitlets.Int(25, min=1, max=150)
     sort = traitlets.Enum(("count", "name", "stores"), "count")
+    by = traitlets.Unicode("")
     search = traitlets.Unicode("")
     shares = traitlets.Bool(False)
     logarithmic = traitlets.Bool(False)
     selected = Several()
     ticked = Several()
 
-    def _build(self) -> list[Any]:
-        self._ids, self._groups = Ids(), Ids()
-        self.numbers = Numbers()
-        self.key_control = dropdown("label", "the obs column of the class")
-        self.search_control = widgets.Text(
-            description="search", placeholder="part of a label", layout={"width": "240px"}
-        )
-        self.top_control = widgets.BoundedIntText(
-            25, 1, 150, description="show", layout={"width": "150px"}
-        )
-        self.sort_control = dropdown(
-            "sort by",
-            "order of the bars",
-            options=[("cells", "count"), ("name", "name"), ("number of stores", "stores")],
-        )
-        self.scale_control = widgets.ToggleButtons(
-            options=["cells", "shares", "logarithm"], style={"button_width": "auto"}
-        )
-        self.bars = Bars(title="Cells of each label", unit="cells", selectable="many")
-        self.keep = button("Keep only selected", "train on the selected labels", icon="filter")
-        self.leave = button("Leave selected out", "train without them", icon="minus-circle")
-        self.all = button("All labels again", "forget the filter", icon="times")
-        self.name_control = widgets.Text(placeholder="one name for them", layout={"width": "200px"})
-        self.rename = button("Rename selected", "read all of them as this label", icon="pencil")
-        self.unname = button("Original names again", "forget all new names", icon="times")
-        self.variants_title = sentence()
-        self.grid = Table(
-            title="Spellings that may mean the same",
-            selectable="many",
-            columns=[
-                {"id": "spellings", "label": "spellings", "align": "left"},
-                {"id": "becomes", "label": "would become", "align": "left"},
-                {"id": "cells", "label": "cells", "align": "right"},
-                {"id": "stores", "label": "stores", "align": "left"},
-            ],
-        )
-        self.merge = button(
-            "Merge ticked", "read the ticked spellings as the most frequent one", icon="compress"
-        )
-        self.variants_box = widgets.VBox([self.variants_title, self.grid, row(self.merge)])
-        self.absent_text = sentence()
-        self.alias_control = dropdown("read it from", "an obs column of those stores")
-        self.alias = button("Use this column", "the same key under another name", icon="link")
-        self.suggested = button("", "what the audit suggests", icon="magic")
-        self.absent_box = widgets.VBox(
-            [self.absent_text, row(self.suggested, self.alias_control, self.alias)]
-        )
-        self._connect()
-        return [
-            self.numbers,
-            row(
-                self.key_control,
-                self.search_control,
-                self.top_control,
-                self.sort_control,
-                self.scale_control,
-            ),
-            self.absent_box,
-            self.picture(self.bars, self.plot),
-            row(self.keep, self.leave, self.all, self.name_control, self.rename, self.unname),
-            self.variants_box,
-        ]
+    def _start(self) -> None:
+        self._name = ""  # typed into the field for a new name
+        self._column = ""  # chosen in place of the key
+        self._against = ""  # the columns of the matrix
+        self._target: Any = None  # the spelling that a group becomes
 
-    def _connect(self) -> None:
-        """Let controls change the view and the recipe."""
-        for control, name in (
-            (self.key_control, "key"),
-            (self.search_control, "search"),
-            (self.top_control, "top_n"),
-            (self.sort_control, "sort"),
-        ):
-            self.bind(control, name)
-        self.scale_control.observe(self._scale_chosen, "value")
-        self.bars.observe(self._bars_selected, "selected")
-        self.grid.observe(self._grid_selected, "selected")
-        for control, method in (
-            (self.keep, self.keep_selected),
-            (self.leave, self.leave_selected_out),
-            (self.all, self.keep_all),
-            (self.merge, self.merge_ticked),
-            (self.unname, self.forget_names),
-        ):
-            self.press(control, method)
-        self.rename.on_click(self._rename)
-        self.alias.on_click(self._alias)
-        self.suggested.on_click(self._suggested)
+    def _state(self) -> State:
+        session = self.session
+        return State(
+            recipe=session.recipe,
+            key=self.key,
+            top_n=self.top_n,
+            sort=self.sort,
+            search=self.search,
+            shares=self.shares,
+            logarithmic=self.logarithmic,
+            classes=session.classes,
+            ticked=self.ticked,
+            name=self._name,
+            column=self._column,
+            fix=None if session.audit is None else self._suggestion(session.audit),
+            by=self.by if self.by != self.key else "",
+            against=self._against if self._against != self.key else "",
+            target=self._target,
+            opened=self._opened,
+            arrangement=self.arranged("grid"),
+            mapping=self.arranged("mapping"),
+        )
 
-    # --- recipe -> controls ----------------------------------------------------------------
+    def _body(self, audit: Audit) -> list[Node]:
+        return model.body(audit, self._state())
 
     def _follow(self) -> None:
         self.key = self.session.label or ""
-        offer(self.key_control, self._keys(), self.key)
 
-    def _keys(self) -> list[tuple[str, str]]:
-        audit = self.session.audit
-        options = [] if self.key else [("choose a column", "")]
-        if audit is None:
-            return options
-        schema = audit.obs_schema
-        if not len(schema.columns):
-            return options
-        dtypes = schema.xs("dtype", axis=1, level="what")
-        n_stores = dtypes.shape[1]
-        # Labels first, then whole numbers; measurements are no labels.
-        found: list[tuple[int, int, int, str]] = []
-        for place, (column, of_stores) in enumerate(dtypes.iterrows()):
-            there = [str(dtype) for dtype in of_stores if dtype is not None]
-            kind = min((_kind(dtype) for dtype in there), default=9)
-            if kind < 9:
-                found.append((kind, -len(there), place, str(column)))
-        for _, there_in, _, column in sorted(found)[:_MOST_KEYS]:
-            where = "" if -there_in == n_stores else f" · in {-there_in:,} of {n_stores:,} stores"
-            options.append((shown(column, 40) + where, column))
-        return options
+    def _focus(self) -> None:
+        self.selected = self.session.classes
 
-    # --- controls -> recipe ----------------------------------------------------------------
+    # --- traits -> recipe ------------------------------------------------------------------
 
     @traitlets.observe("key")
     @handler
@@ -204,51 +151,65 @@ class CategoriesView(View):
             self.ticked = ()
         self.follow()
 
+    @traitlets.observe("shares", "logarithmic")
     @handler
-    def _scale_chosen(self, change: Any) -> None:
-        with self.setting():
-            self.shares = change["new"] == "shares"
-            self.logarithmic = change["new"] == "logarithm"
-        self.draw()
-
-    @traitlets.observe("top_n", "sort", "search", "shares", "logarithmic")
-    @handler
-    def _look_changed(self, change: Any) -> None:
-        with self.setting():
-            if change["name"] in ("shares", "logarithmic") and change["new"]:
-                self.logarithmic, self.shares = (
-                    change["name"] == "logarithmic",
-                    change["name"] == "shares",
-                )
-            self.top_control.value, self.sort_control.value = self.top_n, self.sort
-            self.search_control.value = self.search
-            scale = "shares" if self.shares else "logarithm" if self.logarithmic else "cells"
-            self.scale_control.value = scale
-        self.draw()
-
-    @handler
-    def _bars_selected(self, change: Any) -> None:
-        self.session.classes = tuple(self._ids.values(change["new"]))
+    def _scale_changed(self, change: Any) -> None:
+        if change["new"]:
+            other = "logarithmic" if change["name"] == "shares" else "shares"
+            setattr(self, other, False)
 
     @traitlets.observe("selected")
     @handler
     def _selected_assigned(self, change: Any) -> None:
         self.session.classes = tuple(change["new"])
 
-    @handler
-    def _grid_selected(self, change: Any) -> None:
-        self.ticked = tuple(self._groups.values(change["new"]))
+    # --- events ----------------------------------------------------------------------------
 
-    @traitlets.observe("ticked")
-    @handler
-    def _ticked(self, _: Any) -> None:
-        self.merge.disabled = not self.ticked
-        with self.setting():
-            self.grid.selected = self._groups.known(self.ticked)
+    def _key_chosen(self, value: Any) -> None:
+        if value:
+            self.key = model.key_ids(self.audit).value(value)
+
+    def _scale_chosen(self, value: Any) -> None:
+        if value not in model.SCALES:
+            raise ValueError(f"{value!r} is no scale")
+        self.shares, self.logarithmic = value == "shares", value == "logarithm"
+
+    def _name_typed(self, value: Any) -> None:
+        self._name = str(value)
+
+    def _column_chosen(self, value: Any) -> None:
+        self._column = model.column_ids(self.audit, self.labels()).value(value)
+
+    def _by_chosen(self, value: Any) -> None:
+        self.by = model.key_ids(self.audit).value(value) if value else ""
+
+    def _against_chosen(self, value: Any) -> None:
+        self._against = model.key_ids(self.audit).value(value) if value else ""
+
+    def _target_chosen(self, value: Any) -> None:
+        self._target = spellings.target_ids(self.labels(), self.ticked[0]).value(value)
+
+    def _file_opened(self, value: Any) -> None:
+        self.read_mapping(str(value["text"]))
+
+    def _bars_selected(self, value: Any) -> None:
+        ids = label_bars.class_ids(self.labels(), self._state())
+        self.session.classes = tuple(ids.values(value))
+
+    def _groups_ticked(self, value: Any) -> None:
+        self._target = None
+        self.ticked = tuple(spellings.group_ids(self.labels()).values(value))
+
+    # --- decisions -------------------------------------------------------------------------
 
     def merge_ticked(self) -> None:
         """Read the ticked spellings as the most frequent of each group: a ``relabel`` of the recipe."""
-        self.relabel(self.labels().merging(self.ticked))
+        labels, target = self.labels(), self._target
+        if len(self.ticked) == 1 and target in spellings.spellings_of(labels, self.ticked[0]):
+            some = spellings.spellings_of(labels, self.ticked[0])
+            self.relabel({one: target for one in some if one != target})
+        else:
+            self.relabel(labels.merging(self.ticked))
         self.ticked = ()
 
     def relabel(self, renames: dict[Any, Any]) -> None:
@@ -263,20 +224,37 @@ class CategoriesView(View):
         everything = {key: dict(some) for key, some in self.session.recipe.relabel.items()}
         self.session.edit(relabel={**everything, self.key: pairs})
 
+    def mapping_csv(self) -> str:
+        """Return all labels as CSV with an empty column "becomes", for :meth:`read_mapping`."""
+        return spellings.mapping_csv(self.labels())
+
+    def read_mapping(self, text: str) -> None:
+        """Give labels the names that a CSV file has for them: a ``relabel`` of the recipe.
+
+        Parameters
+        ----------
+        text
+            CSV with the columns ``label`` and ``becomes``; ``(missing)`` makes a label none.
+
+        Raises
+        ------
+        RecipeError
+            It has other columns, or names labels that no cell has.
+        """
+        self.relabel(spellings.mapping_in(text, self.labels()))
+
     def forget_names(self) -> None:
         """Forget all renames of the key."""
         rest = {k: dict(v) for k, v in self.session.recipe.relabel.items() if k != self.key}
         self.session.edit(relabel=rest)
 
-    @handler
-    def _rename(self, _: Any) -> None:
-        new = self.name_control.value
-        if not new or not self.session.classes:
+    def rename_selected(self) -> None:
+        """Read the selected labels as the one that was typed: a ``relabel`` of the recipe."""
+        if not self._name or not self.session.classes:
             self.session.tell("Select labels, and type the name that they shall have.", "error")
             return
-        self.relabel(dict.fromkeys(self.session.classes, new))
-        with self.setting():
-            self.name_control.value = ""
+        self.relabel(dict.fromkeys(self.session.classes, self._name))
+        self._name = ""
 
     def keep_selected(self) -> None:
         """Keep only rows with the selected labels: an ``obs_filter`` of the recipe."""
@@ -302,11 +280,17 @@ class CategoriesView(View):
         self.session.edit(obs_filter={**self.session.recipe.obs_filter, self.key: labels})
         self.session.classes = ()
 
-    @handler
-    def _suggested(self, _: Any) -> None:
+    def use_suggestion(self) -> None:
+        """Read the key from the columns that the audit suggests."""
         fix = self._suggestion(self.audit)
         if fix is not None:
             self.session.recipe = self.audit.recipe_with(fix)
+
+    def use_column(self) -> None:
+        """Read the key from the chosen column, in stores that lack it."""
+        column = model.chosen_column(self.audit, self.labels(), self._state())
+        if column is not None:
+            self.read_from(column)
 
     def _suggestion(self, audit: Audit) -> Finding | None:
         """The finding that knows what the key is called in the other stores."""
@@ -317,10 +301,6 @@ class CategoriesView(View):
                 return one
         return None
 
-    @handler
-    def _alias(self, _: Any) -> None:
-        self.read_from(self.alias_control.value)
-
     def read_from(self, column: str) -> None:
         """In stores without the key, read it from this obs column: an ``obs_alias`` of the recipe."""
         audit, recipe = self.audit, self.session.recipe
@@ -330,7 +310,7 @@ class CategoriesView(View):
             return
         choice = dict(before or {})
         schema = audit.obs_schema
-        for store in self._without(audit):
+        for store in model.without(audit.labels(self.key)):
             if (store, "dtype") in schema and schema.loc[column, (store, "dtype")] is not None:
                 choice[self._name_of(store)] = column
         if not choice:
@@ -345,160 +325,6 @@ class CategoriesView(View):
         path = self.session.path_of(store)
         short = store_names(path)[1]
         return path if sum(store_names(one)[1] == short for one in paths) > 1 else short
-
-    # --- drawing ---------------------------------------------------------------------------
-
-    def _draw(self, audit: Audit) -> None:
-        boxes = (self.absent_box, self.variants_box)
-        if not self.key:
-            for box in boxes:
-                box.layout.display = "none"
-            self.numbers.show([])
-            self.bars.rows = []
-            self.message = "Choose the obs column that holds the class of each cell."
-            return
-        labels = audit.labels(self.key)
-        missing, absent = int(labels.missing.sum()), int(labels.absent.sum())
-        self.numbers.show(
-            [
-                (quantity(len(labels.classes)), "labels"),
-                (quantity(labels.n_rows - missing - absent), "labelled cells"),
-                (quantity(missing), "without a label"),
-                (quantity(absent), "in stores without this column"),
-            ]
-        )
-        self._draw_bars(labels)
-        self._draw_variants(labels)
-        self._draw_absent(audit, labels)
-        filtered = self.key in self.session.recipe.obs_filter
-        self.all.layout.display = None if filtered else "none"
-        renamed = self.key in self.session.recipe.relabel
-        self.unname.layout.display = None if renamed else "none"
-        if not labels.classes:
-            self.message = f"No cell has a label in {shown(self.key)!r}."
-
-    def _draw_bars(self, labels: LabelTable) -> None:
-        top, other, n_other = labels.top(self.top_n, by=self.sort, search=self.search)
-        series = series_of(labels.stores)
-        if self.logarithmic:
-            series = [{"name": "cells", "colour": series_of(["x"])[0]["colour"], "hatch": False}]
-        self._ids = Ids(top.index, "c")
-
-        def values(counts: Any) -> list[Any]:
-            return (
-                [int(counts.sum())] if self.logarithmic else of_series(counts.tolist(), len(series))
-            )
-
-        rows = [
-            {
-                "id": self._ids.of(label),
-                "label": text,
-                "values": values(counts),
-                "text": quantity(counts.sum()),
-            }
-            for (label, counts), text in zip(top.iterrows(), names(top.index), strict=True)
-        ]
-        if n_other and not self.search:
-            rows.append(
-                {
-                    "id": "other",
-                    "label": f"other ({n_other:,} more)",
-                    "values": values(other),
-                    "text": quantity(other.sum()),
-                }
-            )
-        nothing = labels.missing + labels.absent
-        if int(nothing.sum()) and not self.search:
-            rows.append(
-                {
-                    "id": "missing",
-                    "label": MISSING,
-                    "values": values(nothing),
-                    "text": quantity(nothing.sum()),
-                }
-            )
-        with self.bars.hold_sync():
-            self.bars.series = series
-            self.bars.mode = "share" if self.shares else "stacked"
-            self.bars.log = self.logarithmic
-            self.bars.rows = rows
-
-    def _draw_variants(self, labels: LabelTable) -> None:
-        variants = labels.variants
-        groups = list(dict.fromkeys(variants["group"]))[:_MOST_GROUPS]
-        self._groups = Ids(groups, "v")
-        self.variants_box.layout.display = None if groups else "none"
-        n = variants["group"].nunique()
-        self.variants_title.value = (
-            f"{n:,} {'groups' if n > 1 else 'group'} of labels may be spellings of one. "
-            "Tick those that are."
-        )
-        rows = []
-        for name, some in variants.groupby("group", sort=False):
-            if name not in set(groups):
-                continue
-            stores = list(dict.fromkeys(s for of_label in some["stores"] for s in of_label))
-            texts = [
-                f"{shown(label, 40)} ({n:,})"
-                for label, n in zip(some["label"], some["n"], strict=True)
-            ]
-            cells = int(some["n"].sum())
-            rows.append(
-                {
-                    "id": self._groups.of(name),
-                    "cells": [
-                        {"text": " · ".join(texts[:6]), "title": " · ".join(texts)},
-                        {"text": shown(some["label"].iloc[0], 40)},
-                        {"text": quantity(cells), "value": cells},
-                        {"text": listed(stores, most=2, limit=24)},
-                    ],
-                }
-            )
-        self.grid.rows = rows
-        self.merge.disabled = not self.ticked
-        self.grid.selected = self._groups.known(self.ticked)
-
-    def _without(self, audit: Audit) -> list[str]:
-        labels = audit.labels(self.key)
-        return [str(store) for store, n in labels.absent.items() if n]
-
-    def _draw_absent(self, audit: Audit, labels: LabelTable) -> None:
-        without = self._without(audit)
-        self.absent_box.layout.display = None if without else "none"
-        if not without:
-            return
-        self.absent_text.value = (
-            f"{len(without):,} of {len(labels.stores):,} stores have no obs column "
-            f"{shown(self.key, 30)!r}: {listed(without, most=3)}. Is it called differently there?"
-        )
-        fix = self._suggestion(audit)
-        self.suggested.layout.display = None if fix is not None else "none"
-        if fix is not None:
-            columns = fix.change["obs_alias"][self.key].values()
-            self.suggested.description = (
-                f"Use {listed(list(dict.fromkeys(columns)), most=3, limit=24)}"
-            )
-        schema = audit.obs_schema
-        counts: dict[str, int] = {}
-        for store in without:
-            for column, dtype in schema[(store, "dtype")].items():
-                if dtype is not None and _kind(str(dtype)) == 0:
-                    counts[str(column)] = counts.get(str(column), 0) + 1
-        options = [
-            (f"{shown(column, 40)} · in {n:,} of them", column)
-            for column, n in sorted(counts.items(), key=lambda pair: -pair[1])[:_MOST_KEYS]
-        ]
-        if options:
-            before = self.alias_control.value
-            known = {value for _, value in options}
-            offer(self.alias_control, options, before if before in known else options[0][1])
-        self.alias.disabled = not options
-
-    def _focus(self) -> None:
-        self.bars.selected = self._ids.known(self.session.classes)
-        self.selected = self.session.classes
-        nothing = not self.session.classes
-        self.keep.disabled = self.leave.disabled = self.rename.disabled = nothing
 
     # --- for scripts -----------------------------------------------------------------------
 
@@ -520,13 +346,14 @@ class CategoriesView(View):
 
         return plot_categories(self.labels(), ax, top_n=self.top_n, shares=self.shares)
 
+    def _csv(self, name: str = "") -> str:
+        labels = self.labels()
+        if name == "mapping":
+            return self.mapping_csv()
+        if name == "matrix":
+            return csv_of(label_bars.matrix_frame(self.audit, labels, self._state()))
+        return super()._csv(name)
+
     def code(self) -> str:
         """Return code that makes this table in a script."""
         return self.audit_code(f"audit.labels({self.key!r}).counts")
-
-
-def _kind(dtype: str) -> Literal[0, 1, 9]:
-    """0 for labels, 1 for whole numbers, 9 for what is no label."""
-    if dtype.startswith(("category", "string", "str", "object", "bool")):
-        return 0
-    return 1 if dtype.startswith(("int", "uint")) else 9

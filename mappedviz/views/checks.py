@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import ipywidgets as widgets
 import traitlets
 
 from mappedviz.report.html import findings_html
-from mappedviz.text.display import listed, quantity, shown
 from mappedviz.views.base import View, handler
-from mappedviz.views.charts import Code, Table
-from mappedviz.views.controls import button, row, sentence
-from mappedviz.views.series import Ids
+from mappedviz.views.models import checks as model
+from mappedviz.views.outcome import Outcome, outcome_of
+from mappedviz.views.work import Report, Work
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,13 +20,11 @@ if TYPE_CHECKING:
 
     from mappedviz.audits.findings import Finding
     from mappedviz.audits.result import Audit
-
-_ORDER = {"fatal": 0, "error": 1, "warning": 2, "info": 3}
-_SIGNS = {"fatal": "✕ fatal", "error": "▲ error", "warning": "△ warning", "info": "○ info"}
+    from mappedviz.views.nodes import Node
 
 
 class ChecksView(View):
-    """The findings of the audit, the worst first; the change of the recipe that puts one right.
+    """The findings of the audit by check, the worst first; the change of the recipe that puts one right.
 
     Parameters
     ----------
@@ -51,85 +49,91 @@ class ChecksView(View):
     """
 
     title = "Checks"
+    decides = "Decide what is put right before training."
     sections: ClassVar = ()
+    actions: ClassVar = ("apply", "apply_all", "show_me")
+    events: ClassVar = {
+        ("grid", "selected"): "_group_clicked",
+        ("members", "selected"): "_member_clicked",
+    }
 
     selected = traitlets.Int(-1)
 
-    def _build(self) -> list[Any]:
-        self._ids = Ids()
-        self.grid = Table(title="Findings", selectable="one")
-        self.grid.columns = [
-            {"id": "severity", "label": "severity", "align": "left"},
-            {"id": "fix", "label": "fix", "align": "left", "title": "a recipe can put it right"},
-            {"id": "message", "label": "what was found", "align": "left"},
-        ]
-        self.what, self.remedy, self.passed = sentence(), sentence(), sentence()
-        self.what.style.font_weight = "600"
-        self.change = Code(title="The change of the recipe", language="python")
-        self.fix = button("Apply this fix", "change the recipe so", icon="check", style="primary")
-        self.detail = widgets.VBox([self.what, self.remedy, self.change, row(self.fix)])
-        self.grid.observe(self._clicked, "selected")
-        self.press(self.fix, self.apply)
-        return [self.grid, self.detail, self.passed]
+    def _start(self) -> None:
+        #: Opens another tab, where there is one.
+        self.go: Callable[[str], None] | None = None
+        self._work = Work(self.session.lock)
+        self._outcome: Outcome | None = None
 
-    def _draw(self, audit: Audit) -> None:
-        self._ids = Ids(range(len(audit.findings)), "f")
-        self.grid.rows = [
-            {
-                "id": self._ids.of(i),
-                "cells": [
-                    {"text": _SIGNS[one.severity], "value": _ORDER[one.severity]},
-                    {"text": "yes" if one.fix is not None else "–"},
-                    {
-                        "text": shown(one.message, 300),
-                        "title": f"{one.id}: {listed(one.stores, most=8)}",
-                    },
-                ],
-            }
-            for i, one in enumerate(audit.findings[:200])
-        ]
-        if len(audit.findings) > 200:
-            self.grid.note = f"The first 200 of {quantity(len(audit.findings))} findings."
-        n, other = len(audit.passed), len(audit.not_applicable)
-        self.passed.value = (
-            f"{n:,} checks found nothing; {other:,} could not be made here, which is not a pass."
+    def _body(self, audit: Audit) -> list[Node]:
+        state = model.State(
+            outcome=self._outcome,
+            looking=self._work.running,
+            linked=self.go is not None,
+            selected=self.selected,
+            groups=self.arranged("grid"),
+            members=self.arranged("members"),
         )
-        if self.selected >= len(audit.findings):
-            self.selected = -1
-        self._detail(audit)
+        return model.body(audit, state)
 
     def _audit_changed(self, change: Any) -> None:
         # The finding that was selected is another one now, or solved.
         with self.setting():
             self.selected = -1
+        self._work.cancel()
+        self._outcome = None
         super()._audit_changed(change)
 
-    @handler
-    def _clicked(self, change: Any) -> None:
-        chosen = self._ids.values(change["new"])
-        self.selected = chosen[0] if chosen else -1
+    def _look_ahead(self) -> None:
+        """See what the fix of the selected finding would change, on a thread."""
+        audit, finding = self.audit, self.finding
+        if finding is None or finding.fix is None:
+            return
+        fix = audit.recipe_with(finding)
+
+        def look(report: Report, cancel: threading.Event) -> Outcome:
+            return outcome_of(audit, self.session.audit_of(fix, report, cancel))
+
+        def done(found: Outcome) -> None:
+            self._outcome = found
+            self.changed()
+
+        self._work.start(look, done, lambda _: self.changed())
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._work.cancel()
 
     @traitlets.observe("selected")
     @handler
     def _selected(self, _: Any) -> None:
-        audit = self.audit
-        with self.setting():
-            self._detail(audit)
-        if 0 <= self.selected < len(audit.findings):
-            self.session.stores = audit.findings[self.selected].stores
+        self._work.cancel()
+        self._outcome = None
+        if self.session.audit is not None and self.finding is not None:
+            self.session.stores = self.finding.stores
 
-    def _detail(self, audit: Audit) -> None:
-        there = 0 <= self.selected < len(audit.findings)
-        self.detail.layout.display = None if there else "none"
-        self.grid.selected = self._ids.known([self.selected])
-        if not there:
-            return
-        one = audit.findings[self.selected]
-        self.what.value = shown(one.message, 600)
-        self.remedy.value = shown(one.remedy, 400) if one.remedy else ""
-        self.change.text = one.code
-        self.change.layout.display = None if one.code else "none"
-        self.fix.layout.display = None if one.fix is not None else "none"
+    def _group_clicked(self, value: Any) -> None:
+        audit = self.audit
+        some = model.members(audit, value[0]) if value else []
+        self.arrange("members", page=0)
+        self.selected = self._first(some) if some else -1
+        self._look_ahead()
+
+    def _member_clicked(self, value: Any) -> None:
+        chosen = model.member_ids(model.group_of(self.audit, self.selected)).values(value)
+        if chosen:
+            self.selected = chosen[0]
+            self._look_ahead()
+
+    def _code(self, name: str = "") -> str:
+        if name == "change" and self.finding is not None:
+            return self.finding.code
+        return super()._code(name)
+
+    def _first(self, some: list[int]) -> int:
+        """The first finding of some that has a fix, if there is any."""
+        fixable = [i for i in some if self.audit.findings[i].fix is not None]
+        return (fixable or some)[0]
 
     def select(self, finding: str) -> None:
         """Select the first finding with this id, one with a fix if there is any.
@@ -142,8 +146,7 @@ class ChecksView(View):
         named = [i for i, one in enumerate(self.audit.findings) if one.id == finding]
         if not named:
             raise KeyError(finding)
-        fixable = [i for i in named if self.audit.findings[i].fix is not None]
-        self.selected = (fixable or named)[0]
+        self.selected = self._first(named)
 
     @property
     def finding(self) -> Finding | None:
@@ -161,6 +164,18 @@ class ChecksView(View):
         """
         if self.finding is not None:
             self.session.recipe = self.audit.recipe_with(self.finding)
+
+    def apply_all(self) -> None:
+        """Change the recipe as all findings of the selected one's check say that can be put right."""
+        audit = self.audit
+        some = model.fixable(audit, model.group_of(audit, self.selected))
+        if some:
+            self.session.recipe = audit.recipe_with(some)
+
+    def show_me(self) -> None:
+        """Open the tab that shows what the selected finding is about."""
+        if self.finding is not None and self.go is not None:
+            self.go(model.tab_of(self.finding))
 
     def table(self) -> pd.DataFrame:
         """DataFrame: id, severity, message, stores, number, remedy, code."""

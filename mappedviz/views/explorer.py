@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Self
 
-import ipywidgets as widgets
 import traitlets
 
 from mappedviz.audits.result import Audit
@@ -14,12 +13,16 @@ from mappedviz.recipe.recipe import Recipe
 from mappedviz.report.html import fragment
 from mappedviz.report.values import Content
 from mappedviz.views.categories import CategoriesView
+from mappedviz.views.cells import CellsView
 from mappedviz.views.checks import ChecksView
-from mappedviz.views.controls import Guard, Status
 from mappedviz.views.coverage import CoverageView
 from mappedviz.views.handoff import HandoffView
+from mappedviz.views.history import HistoryView
+from mappedviz.views.nodes import Node, page
+from mappedviz.views.page import Page
 from mappedviz.views.shapes import ShapesView
 from mappedviz.views.state import Session, Source
+from mappedviz.views.tree import Flat, flat
 from mappedviz.views.weights import WeightsView
 
 if TYPE_CHECKING:
@@ -34,22 +37,26 @@ _VIEWS: dict[str, type[View]] = {
     "shapes": ShapesView,
     "coverage": CoverageView,
     "categories": CategoriesView,
+    "cells": CellsView,
     "weights": WeightsView,
     "checks": ChecksView,
+    "history": HistoryView,
     "handoff": HandoffView,
 }
 # What a person set in a view that is no part of the recipe.
 _KEPT = {
     "shapes": ("top_n",),
     "coverage": ("show", "genes", "top_n"),
-    "categories": ("top_n", "sort", "search", "shares", "logarithmic"),
+    "categories": ("top_n", "sort", "by", "search", "shares", "logarithmic"),
+    "cells": ("show", "element", "by", "gene"),
     "weights": ("scheme", "scaler", "top_n"),
     "checks": (),
+    "history": (),
     "handoff": ("batch_size", "shuffle", "validate", "script"),
 }
 
 
-class Explorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class Explorer(Page):
     """Look at a collection, decide, and take what was decided to training.
 
     Made by :func:`explore`. Each tab is a view; all edit one recipe.
@@ -74,9 +81,9 @@ class Explorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     audit
         The audit of that recipe; None until the stores were read.
     tab
-        Name of the view in front: ``"shapes"``, ``"coverage"``, ``"categories"``, ``"weights"``,
-        ``"checks"`` or ``"handoff"``.
-    shapes, coverage, categories, weights, checks, handoff
+        Name of the view in front: ``"shapes"``, ``"coverage"``, ``"categories"``, ``"cells"``, ``"weights"``,
+        ``"checks"``, ``"history"`` or ``"handoff"``.
+    shapes, coverage, categories, cells, weights, checks, history, handoff
         The views.
     session
         The session that they share; see :class:`~mappedviz.views.state.Session`.
@@ -102,8 +109,10 @@ class Explorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     shapes: ShapesView
     coverage: CoverageView
     categories: CategoriesView
+    cells: CellsView
     weights: WeightsView
     checks: ChecksView
+    history: HistoryView
     handoff: HandoffView
 
     def __init__(
@@ -114,48 +123,102 @@ class Explorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         renderer: str = "widget",
         **options: Any,
     ) -> None:
-        self.session = Session.of(source, label, **options)
-        super().__init__(renderer=renderer, recipe=self.session.recipe, audit=self.session.audit)
+        session = Session.of(source, label, **options)
         self.views: dict[str, View] = {}
+        self._own_session = session is not source
+        super().__init__(session, renderer=renderer, recipe=session.recipe, audit=session.audit)
         for name, kind in _VIEWS.items():
-            view = kind(self.session, renderer=renderer, bare=True, active=name == self.tab)
+            view = kind(session, renderer=renderer, bare=True, active=name == self.tab)
             self.views[name] = view
             setattr(self, name, view)
-        self.tabs = widgets.Tab(
-            list(self.views.values()), titles=[view.title for view in self.views.values()]
+        self._links = (
+            traitlets.link((session, "recipe"), (self, "recipe")),
+            traitlets.dlink((session, "audit"), (self, "audit")),
         )
-        self.status = Status(self.session)
-        self.children = [Guard(), self.status, self.tabs]
-        traitlets.link((self.session, "recipe"), (self, "recipe"))
-        traitlets.dlink((self.session, "audit"), (self, "audit"))
-        self.session.observe(self._titles, "audit")
-        self.tabs.observe(self._opened, "selected_index")
-        self._titles()
+        for view in self.views.values():
+            view.above = self
+        self.checks.go = self._go
 
-    def _titles(self, _: Any = None) -> None:
+    # --- drawing --------------------------------------------------------------------------
+
+    def flat(self) -> Flat:
+        """Return the nodes of the page as they are now, by their ids.
+
+        Ids of nodes in a tab begin with the name of the tab and a dot.
+        """
+        with self.session.lock:
+            inner = self.views[self.tab].nodes()
+            made = flat(page(self._tabs(), self.tab, [self._status()]))
+            for one in inner:
+                made.update(flat(one, f"{self.tab}."))
+            made["page"]["children"] += [f"{self.tab}.{one['id']}" for one in inner]
+            return made
+
+    def _tabs(self) -> list[Node]:
         """Tabs say how much there is behind them."""
-        titles = {name: view.title for name, view in self.views.items()}
+        tabs: list[Node] = [
+            {"id": name, "title": view.title, "title_text": view.decides}
+            for name, view in self.views.items()
+        ]
         if self.session.audit is not None:
             bad = [one for one in self.session.audit.findings if one.severity != "info"]
-            titles["checks"] += f" ({len(bad)})" if bad else " (0)"
-        self.tabs.titles = tuple(titles.values())
+            place = list(_VIEWS).index("checks")
+            tabs[place]["badge"] = f"{len(bad):,}"
+            tabs[place]["title_text"] = f"{len(bad):,} findings that are no mere information"
+        return tabs
 
-    def _opened(self, change: Any) -> None:
-        if change["new"] is not None:
-            self.tab = list(_VIEWS)[change["new"]]
+    def node(self, name: str) -> Node:
+        """Return a node of the tab in front.
+
+        Raises
+        ------
+        KeyError
+            It is not there now.
+        """
+        return self.views[self.tab].node(name)
+
+    def _go(self, tab: str) -> None:
+        self.tab = tab
+
+    def _dispatch(self, name: str, event: str, value: Any) -> None:
+        if (name, event) == ("page", "value"):
+            self.tab = value
+            return
+        tab, _, inner = name.partition(".")
+        if tab not in self.views:
+            raise KeyError(f"{event} of {name}")
+        if event == "copy":
+            self.clip(name, str(value), self.views[tab].copied(str(value), inner))
+        else:
+            self.views[tab].event(inner, event, value)
 
     @traitlets.observe("tab")
-    def _tab_changed(self, change: Any) -> None:
-        if not hasattr(self, "tabs"):
-            return
-        self.tabs.selected_index = list(_VIEWS).index(self.tab)
+    def _tab_changed(self, _: Any) -> None:
         for name, view in self.views.items():
             view.active = view.alone or name == self.tab
+        if self.views:
+            self.refresh()
 
     @traitlets.observe("renderer")
     def _renderer_changed(self, change: Any) -> None:
-        for view in getattr(self, "views", {}).values():
+        for view in self.views.values():
             view.renderer = change["new"]
+
+    def close(self) -> None:
+        """Take the widget and its views out of the browser; nothing observes the session any more."""
+        if not self.__dict__.get("closed", True):
+            for view in self.views.values():
+                view.close()
+        super().close()
+
+    def _forget(self) -> None:
+        super()._forget()
+        if "checks" in self.__dict__:
+            self.checks.go = None
+        for link in self.__dict__.get("_links", ()):
+            link.unlink()
+        if self._own_session:
+            self.session.work.cancel()
 
     # --- what was decided -----------------------------------------------------------------
 
@@ -205,6 +268,9 @@ class Explorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             "tab": self.tab,
             "renderer": self.renderer,
             "views": views,
+            "named": {
+                name: json.loads(recipe.to_json()) for name, recipe in self.session.named.items()
+            },
         }
         return json.dumps(content, indent=1)
 
@@ -222,11 +288,16 @@ class Explorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             if content["schema"] != SCHEMA:
                 raise ValueError(f"schema {content['schema']}")
             recipe = Recipe.from_json(json.dumps(content["recipe"]))
+            named = {
+                name: Recipe.from_json(json.dumps(one))
+                for name, one in content.get("named", {}).items()
+            }
             made = cls(recipe, renderer=content["renderer"], **options)
             for name, kept in content["views"].items():
                 for trait, value in kept.items():
                     if trait in _KEPT[name]:
                         setattr(made.views[name], trait, value)
+            made.session.named = named
             made.tab = content["tab"]
         except (ValueError, TypeError, KeyError, traitlets.TraitError) as error:
             raise RecipeError(
@@ -245,13 +316,8 @@ class Explorer(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.session.wait(2.0)
         audit = self.session.audit
         if audit is None:
-            return fragment(Content(verdict=self.session.status, code=repr(self.recipe)))
+            return fragment(Content(verdict=self._kept_status(), code=repr(self.recipe)))
         return str(audit._repr_html_())
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        html = self._repr_html_()
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        return {**bundle, "text/html": html, "text/plain": repr(self)}
 
 
 def explore(source: Source, label: str | None = None, **options: Any) -> Explorer:

@@ -11,17 +11,15 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import ipywidgets as widgets
 import traitlets
 
 from mappedviz.collection.split import split_recipe
 from mappedviz.report.html import fragment
 from mappedviz.report.values import Content
-from mappedviz.text.display import names, quantity, share, shown
+from mappedviz.text.display import shown
 from mappedviz.views.base import View, handler
-from mappedviz.views.charts import Bars, Code
-from mappedviz.views.controls import Numbers, button, dropdown, offer, row, sentence
-from mappedviz.views.series import Ids
+from mappedviz.views.models import handoff as model
+from mappedviz.views.preview import Preview, preview_of
 from mappedviz.views.trial import SECONDS, Trial, try_loader
 from mappedviz.views.work import Report, Work
 
@@ -34,10 +32,8 @@ if TYPE_CHECKING:
     from mappedviz.collection.mapped_collection import MappedCollection
     from mappedviz.collection.split import Parts
     from mappedviz.recipe.recipe import Recipe
+    from mappedviz.views.nodes import Node
 
-_GREY, _BLUE = "#999999", "#0072b2"
-_ORDERS = {"true random": True, "blocks, shuffled": "block", "in order": False}
-_DTYPES = ("", "float32", "float16", "float64", "int32")
 _SPLIT_OPTIONS = ("by", "fraction", "seed", "stratify", "holdout")
 _NO_SPLIT: dict[str, Any] = {
     "split_by": None,
@@ -46,7 +42,6 @@ _NO_SPLIT: dict[str, Any] = {
     "holdout": {},
     "part": None,
 }
-_MOST_CLASSES = 15
 _WIDTH = 84
 
 
@@ -67,7 +62,8 @@ class HandoffView(View):
     validate
         Set cells aside for validation.
     script
-        The kind of code that :meth:`code` returns: ``"notebook"``, ``"script"`` or ``"json"``.
+        The kind of code that :meth:`code` returns: ``"notebook"``, ``"script"``, ``"scvi"`` (the cells in
+        memory, for a model of scvi-tools) or ``"json"``.
     trial
         The last trial: a :class:`Trial`, or None.
 
@@ -84,201 +80,104 @@ class HandoffView(View):
     """
 
     title = "Hand-off"
+    decides = "Decide what a batch holds and what is set aside, then take the code or the loader."
     sections: ClassVar = ()
+    controls: ClassVar = ("batch_size", "validate", "script")
+    actions: ClassVar = ("save", "try_out", "stop", "show_split")
+    events: ClassVar = {
+        ("layers_keys", "value"): "_layers_chosen",
+        ("obsm_keys", "value"): "_obsm_chosen",
+        ("obs_keys", "value"): "_keys_chosen",
+        ("dtype", "value"): "_dtype_chosen",
+        ("shuffle", "value"): "_order_chosen",
+        ("split_by", "value"): "_group_chosen",
+        ("split_fraction", "value"): "_fraction_chosen",
+        ("stratify", "value"): "_strata_chosen",
+        ("file", "value"): "_file_named",
+    }
+    drawn: ClassVar = ("bars",)
 
     batch_size = traitlets.Int(512, min=1)
     shuffle = traitlets.Any(True)
     validate = traitlets.Bool(False)
-    script = traitlets.Enum(("notebook", "script", "json"), "notebook")
+    script = traitlets.Enum(tuple(model.SCRIPTS), "notebook")
     trial = traitlets.Instance(Trial, allow_none=True)
 
-    def _build(self) -> list[Any]:
-        self._ids = Ids()
+    def _start(self) -> None:
         self._made: tuple[Recipe, MappedCollection] | None = None
         self._work = Work(self.session.lock)
-        several: dict[str, Any] = {"rows": 3, "layout": {"width": "230px"}}
-        self.layers_control = widgets.SelectMultiple(description="read", **several)
-        self.obsm_control = widgets.SelectMultiple(description="obsm", **several)
-        self.keys_control = widgets.SelectMultiple(description="also obs", **several)
-        self.dtype_control = dropdown(
-            "dtype",
-            "of X and layers in a batch",
-            options=[("as stored", ""), *((name, name) for name in _DTYPES[1:])],
-        )
-        self.size_control = widgets.BoundedIntText(
-            512, 1, 1_000_000, description="batch size", layout={"width": "180px"}
-        )
-        self.order_control = dropdown(
-            "order", "in which cells are visited", options=list(_ORDERS.items())
-        )
-        self.validate_control = widgets.Checkbox(
-            description="set cells aside for validation", indent=False, layout={"width": "auto"}
-        )
-        self.by_control = dropdown("never split a", "no donor on both sides")
-        self.fraction_control = widgets.FloatSlider(
-            0.2,
-            min=0.01,
-            max=0.9,
-            step=0.01,
-            readout_format=".0%",
-            description="share",
-            continuous_update=False,
-            layout={"width": "260px"},
-        )
-        self.strata_control = widgets.Checkbox(
-            description="each class with its share", indent=False, layout={"width": "auto"}
-        )
-        self.script_control = widgets.ToggleButtons(
-            options=[
-                ("in this notebook", "notebook"),
-                ("training script", "script"),
-                ("recipe as JSON", "json"),
-            ],
-            style={"button_width": "auto"},
-        )
-        self.text = Code(title="Code", language="python")
-        self.file_control = widgets.Text(
-            value="recipe.json", description="file", layout={"width": "300px"}
-        )
-        self.save_button = button("Save the recipe", "write it as JSON", icon="save")
-        self.try_button = button(
-            "Take a first batch",
-            "make the loader and draw from it for a second",
-            icon="play",
-            style="primary",
-        )
-        self.stop_button = button("Stop", "stop drawing", icon="stop")
-        self.said = sentence()
-        self.numbers = Numbers()
-        self.bars = Bars(title="Classes drawn, and what was expected", unit="%", mode="grouped")
-        self._connect()
-        self._bars = self.picture(self.bars, self.plot)
-        self._bars.layout.display = "none"
-        return [
-            row(self.layers_control, self.keys_control, self.obsm_control, self.dtype_control),
-            row(self.size_control, self.order_control),
-            row(self.validate_control, self.by_control, self.fraction_control, self.strata_control),
-            self.script_control,
-            self.text,
-            row(self.file_control, self.save_button),
-            row(self.try_button, self.stop_button),
-            self.said,
-            self.numbers,
-            self._bars,
-        ]
+        self._file = "recipe.json"
+        self._said = ""
+        self._trying = False
+        self._preview: tuple[Recipe, Preview] | None = None
 
-    def _connect(self) -> None:
-        """Let controls change the view and the recipe."""
-        for control, name in (
-            (self.size_control, "batch_size"),
-            (self.order_control, "shuffle"),
-            (self.validate_control, "validate"),
-            (self.script_control, "script"),
-        ):
-            self.bind(control, name)
-        for control, field in (
-            (self.layers_control, "layers_keys"),
-            (self.obsm_control, "obsm_keys"),
-            (self.dtype_control, "dtype"),
-            (self.by_control, "split_by"),
-            (self.fraction_control, "split_fraction"),
-        ):
-            control.observe(self._edited(field), "value")
-        self.keys_control.observe(self._keys_edited, "value")
-        self.strata_control.observe(self._strata_edited, "value")
-        self.press(self.save_button, self._save)
-        self.press(self.try_button, self.try_out)
-        self.stop_button.on_click(lambda _: self._stop())
-        self.stop_button.layout.display = "none"
-
-    def _edited(self, field: str) -> Any:
-        def edit(self: HandoffView, change: Any) -> None:
-            value = change["new"]
-            self.session.edit(**{field: None if value == "" else value})
-            self.follow()
-
-        return handler(edit).__get__(self)
-
-    # --- recipe -> controls ----------------------------------------------------------------
+    def _body(self, audit: Audit) -> list[Node]:
+        recipe = self.session.recipe
+        state = model.State(
+            recipe=recipe,
+            batch_size=self.batch_size,
+            shuffle=self.shuffle,
+            validate=self.validate,
+            script=self.script,
+            code=self.code(),
+            file=self._file,
+            said=self._said,
+            trying=self._trying,
+            trial=self.trial,
+            preview=self._preview[1]
+            if self._preview is not None and self._preview[0] == recipe and self.validate
+            else None,
+        )
+        return model.body(audit, state)
 
     def _follow(self) -> None:
-        recipe, audit = self.session.recipe, self.session.audit
-        layers, obsm, obs = {"X": 0}, {}, {}
-        if audit is not None:
-            good = audit.stores[audit.stores["status"] == "ok"]
-            for of_store in good["layers"]:
-                layers.update(dict.fromkeys(map(str, of_store), 0))
-            if bool(good["raw"].any()):
-                layers["raw.X"] = 0
-            for of_store in good["obsm"]:
-                obsm.update(dict.fromkeys(map(str, of_store), 0))
-            obs = dict.fromkeys(map(str, audit.obs_schema.index[:300]), 0)
-        label = self.session.label
-        also = tuple(key for key in recipe.obs_keys if key != label)
-        for control, known, chosen in (
-            (self.layers_control, layers, recipe.layers_keys),
-            (self.obsm_control, obsm, recipe.obsm_keys),
-            (self.keys_control, {key: 0 for key in obs if key != label}, also),
-        ):
-            every = dict.fromkeys([*known, *chosen])
-            offer(control, [(shown(key, 40), key) for key in every], chosen, several=True)
-            control.layout.display = None if every else "none"
-        self.dtype_control.value = recipe.dtype if recipe.dtype in _DTYPES else ""
-        if recipe.dtype is not None and recipe.dtype not in _DTYPES:
-            offer(self.dtype_control, list(self.dtype_control.options), recipe.dtype)
-        weighted = bool(recipe.weights_keys)
-        orders: list[tuple[str, Any]] = list(_ORDERS.items())
-        if weighted:
-            orders = [("by weight", self.shuffle)]
-        if list(self.order_control.options) != orders:
-            offer(self.order_control, orders, self.shuffle)
-        self.order_control.disabled = weighted
+        recipe = self.session.recipe
         split = (recipe.split_by, recipe.stratify, recipe.split_parts, recipe.holdout)
         self.validate = self.validate or any(split)
-        self._controls()
-        groups: list[tuple[str, Any]] = [("(any cell alone)", None)]
-        groups += [(shown(key, 40), key) for key in obs if key != label]
-        if len(recipe.split_keys) > 1:
-            groups.append(
-                (" + ".join(shown(key, 40) for key in recipe.split_keys), recipe.split_by)
-            )
-        offer(self.by_control, groups, recipe.split_by)
-        self.fraction_control.disabled = bool(recipe.split_parts)
-        self.strata_control.value = label is not None and label in recipe.stratify
-        self.strata_control.disabled = label is None
-        fraction = recipe.split_fraction
-        low, high = self.fraction_control.min, self.fraction_control.max
-        self.fraction_control.value = min(max(fraction, low), high)
-        self._show_code()
 
-    def _controls(self) -> None:
-        self.size_control.value = self.batch_size
-        if not self.session.recipe.weights_keys:
-            self.order_control.value = self.shuffle
-        self.validate_control.value = self.validate
-        self.script_control.value = self.script
-        for control in (self.by_control, self.fraction_control, self.strata_control):
-            control.layout.display = None if self.validate else "none"
+    def _audit_changed(self, change: Any) -> None:
+        if self._made is not None and self._made[0] != self.session.recipe:
+            self.trial = None
+        super()._audit_changed(change)
 
-    def _show_code(self) -> None:
-        self.text.language = "json" if self.script == "json" else "python"
-        self.text.text = self.code()
+    # --- events ----------------------------------------------------------------------------
 
-    # --- controls -> recipe ----------------------------------------------------------------
+    def _layers_chosen(self, value: Any) -> None:
+        ids = model.ids_of(model.elements(self.audit, self.session.recipe)[0])
+        self.session.edit(layers_keys=ids.values(value))
 
-    @handler
-    def _keys_edited(self, change: Any) -> None:
+    def _obsm_chosen(self, value: Any) -> None:
+        ids = model.ids_of(model.elements(self.audit, self.session.recipe)[1])
+        self.session.edit(obsm_keys=ids.values(value))
+
+    def _keys_chosen(self, value: Any) -> None:
         label = self.session.label
-        keys = [*([label] if label is not None else []), *change["new"]]
+        ids = model.ids_of(model.elements(self.audit, self.session.recipe)[2])
+        keys = [*([label] if label is not None else []), *ids.values(value)]
         self.session.edit(obs_keys=keys)
-        self.follow()
 
-    @handler
-    def _strata_edited(self, change: Any) -> None:
+    def _dtype_chosen(self, value: Any) -> None:
+        self.session.edit(dtype=value or None)
+
+    def _order_chosen(self, value: Any) -> None:
+        self.shuffle = model.ORDERS[value][1]
+
+    def _group_chosen(self, value: Any) -> None:
+        by = model.groups(self.audit, self.session.recipe)[value]
+        self.session.edit(split_by=by)
+
+    def _fraction_chosen(self, value: Any) -> None:
+        self.session.edit(split_fraction=float(value))
+
+    def _strata_chosen(self, value: Any) -> None:
         label = self.session.label
         others = tuple(key for key in self.session.recipe.stratify if key != label)
-        self.session.edit(stratify=(*others, label) if change["new"] and label else others)
-        self.follow()
+        self.session.edit(stratify=(*others, label) if value and label else others)
+
+    def _file_named(self, value: Any) -> None:
+        self._file = str(value)
+
+    # --- traits ----------------------------------------------------------------------------
 
     @traitlets.validate("shuffle")
     def _valid_shuffle(self, proposal: Any) -> Any:
@@ -287,85 +186,86 @@ class HandoffView(View):
             raise traitlets.TraitError(f"shuffle is True, False or 'block', not {value!r}")
         return value
 
-    @traitlets.observe("batch_size", "shuffle", "validate", "script")
+    @traitlets.observe("validate")
     @handler
-    def _look_changed(self, change: Any) -> None:
-        if change["name"] == "validate" and not change["new"]:
+    def _validate_changed(self, change: Any) -> None:
+        if not change["new"]:
             self.session.edit(**_NO_SPLIT)
-        with self.setting():
-            self._controls()
-            self._show_code()
 
-    def _save(self) -> None:
-        path = self.session.recipe.save(Path(self.file_control.value).expanduser())
+    @traitlets.observe("trial")
+    @handler
+    def _trial_changed(self, _: Any) -> None:
+        self._say_trial()
+
+    def _say_trial(self) -> None:
+        trial = self.trial
+        if trial is None:
+            self._said = ""
+        else:
+            classes = f"; {shown(trial.key)}: {len(trial.drawn):,} classes" if trial.key else ""
+            self._said = f"{trial}{classes}"
+
+    def save(self) -> None:
+        """Write the recipe as JSON to the file that is named."""
+        path = self.session.recipe.save(Path(self._file).expanduser())
         self.session.tell(f"Saved {path}.")
 
     # --- trying it out ---------------------------------------------------------------------
 
+    @property
+    def said(self) -> str:
+        """The sentence on the last trial or split."""
+        return self._said
+
     def try_out(self) -> None:
         """Make the loader and draw from it for about a second, on a thread."""
-        self.said.value = "Making the loader …"
-        self.try_button.disabled = True
-        self.stop_button.layout.display = None
 
         def do(_: Report, cancel: threading.Event) -> Trial:
             return self.first_batch(cancel=cancel)
 
-        self._work.start(do, self._tried, self._not_tried)
+        with self.session.together():
+            self._tell("Making the loader …", trying=True)
+            self._work.start(do, self._tried, self._not_tried)
 
-    def _idle(self) -> None:
-        self.try_button.disabled = False
-        self.stop_button.layout.display = "none"
-
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Stop the trial."""
         if self._work.cancel():
-            self._idle()
-            self.said.value = "Stopped."
+            self._tell("Stopped.")
+
+    def show_split(self) -> None:
+        """Count cells, groups and classes of each part of the split, on a thread."""
+        recipe, label = self.session.recipe, self.session.label
+
+        def do(_: Report, __: threading.Event) -> Preview:
+            return preview_of(self.split(), label)
+
+        def done(found: Preview) -> None:
+            self._preview = recipe, found
+            self._tell("")
+
+        with self.session.together():
+            self._tell("Splitting …", trying=True)
+            self._work.start(do, done, self._not_tried)
+
+    def _tell(self, text: str, *, trying: bool = False) -> None:
+        with self.session.together():
+            self._said, self._trying = text, trying
+            self.changed()
 
     def _not_tried(self, error: Exception) -> None:
-        self._idle()
         kind = "" if not isinstance(error, (MemoryError, OSError)) else f"{type(error).__name__}: "
-        self.said.value = "⚠ " + shown(f"{kind}{error}", 600)
+        self._tell("⚠ " + shown(f"{kind}{error}", 600))
 
     def _tried(self, trial: Trial) -> None:
-        self._idle()
-        self.trial = trial
+        with self.session.together():
+            self._trying = False
+            self.trial = trial
+            self._say_trial()
+            self.changed()
 
-    @traitlets.observe("trial")
-    def _show_trial(self, _: Any) -> None:
-        trial = self.trial
-        if trial is None:
-            self.said.value = ""
-            self.numbers.show([])
-            self._bars.layout.display = "none"
-            return
-        classes = f"; {shown(trial.key)}: {len(trial.drawn):,} classes" if trial.key else ""
-        self.said.value = f"{trial}{classes}"
-        self.numbers.show(
-            [
-                (f"{trial.rate:,.0f}", "cells a second"),
-                (f"{1000 * trial.first:,.0f} ms", "until the first batch"),
-                (f"{1000 * trial.opened:,.0f} ms", "to make the loader"),
-                (quantity(trial.n_rows), "cells were drawn"),
-            ]
-        )
-        some = trial.drawn.sort_values("expected", ascending=False).iloc[:_MOST_CLASSES]
-        self._bars.layout.display = None if len(some) else "none"
-        self._ids = Ids(some.index, "d")
-        self.bars.series = [
-            {"name": "expected", "colour": _GREY, "hatch": False},
-            {"name": "drawn", "colour": _BLUE, "hatch": False},
-        ]
-        self.bars.rows = [
-            {
-                "id": self._ids.of(label),
-                "label": text,
-                "values": [100 * float(facts["expected"]), 100 * float(facts["drawn"])],
-                "text": f"{share(facts['expected'])} → {share(facts['drawn'])}",
-            }
-            for (label, facts), text in zip(some.iterrows(), names(some.index), strict=True)
-        ]
-        self._bars.draw(self.renderer)
+    def _forget(self) -> None:
+        super()._forget()
+        self._work.cancel()
 
     def first_batch(
         self, *, seconds: float = SECONDS, cancel: threading.Event | None = None
@@ -435,14 +335,7 @@ class HandoffView(View):
                 options["shuffle"] = self.shuffle
         return dataloader(self.dataset() if of is None else of, self.batch_size, **options)
 
-    # --- drawing ---------------------------------------------------------------------------
-
-    def _draw(self, audit: Audit) -> None:
-        self.try_button.disabled = audit.fatal
-        if audit.fatal:
-            self.message = audit.verdict
-        if self._made is not None and self._made[0] != self.session.recipe:
-            self.trial = None
+    # --- for scripts -----------------------------------------------------------------------
 
     def table(self) -> pd.DataFrame:
         """Return the classes that the last trial drew: DataFrame n, drawn, expected."""
@@ -463,9 +356,11 @@ class HandoffView(View):
             return recipe.to_json()
         source = recipe.part_names[0] if self.validate else "ds"
         order = "weights=True" if recipe.weights_keys else f"shuffle={self.shuffle!r}"
+        if self.script == "scvi":
+            return _scvi(recipe, source if self.validate else "")
         lines = ["import mappedviz as mv", ""]
         if self.script == "script":
-            lines.append(f'recipe = mv.Recipe.load("{_quoted(self.file_control.value)}")')
+            lines.append(f'recipe = mv.Recipe.load("{_quoted(self._file)}")')
         else:
             lines.append(_laid_out(recipe))
         lines.append("ds = mv.MappedCollection.from_recipe(recipe)")
@@ -485,7 +380,30 @@ class HandoffView(View):
 
     def _repr_html_(self) -> str:
         self.session.wait(2.0)
-        return fragment(Content(verdict=self.session.status, code=self.code()))
+        return fragment(Content(verdict=self._kept_status(), code=self.code()))
+
+
+def _scvi(recipe: Recipe, part: str) -> str:
+    """Return code that trains a model of scvi-tools on the cells of the recipe, or of a part of it."""
+    lines = ["import mappedviz as mv", "import scvi", "", _laid_out(recipe)]
+    lines.append("ds = mv.MappedCollection.from_recipe(recipe)")
+    if part:
+        lines.append(f"{', '.join(recipe.part_names)} = ds.split()")
+    # Batches are stores, unless a key of the recipe has that name already.
+    key = "store" if "store" not in recipe.obs_keys else "store of the cell"
+    given = "" if key == "store" else f'store_key="{key}"'
+    lines.append(f"adata = {part or 'ds'}.to_anndata({given})  # in memory")
+    arguments = ["adata", f'batch_key="{key}"']
+    if recipe.obs_keys:
+        arguments.append(f'labels_key="{_quoted(recipe.obs_keys[0])}"')
+    if recipe.layers_keys[0] not in ("X", "raw.X"):
+        arguments.append(f'layer="{_quoted(recipe.layers_keys[0])}"')
+    lines += [
+        f"scvi.model.SCVI.setup_anndata({', '.join(arguments)})  # raw counts are expected",
+        "model = scvi.model.SCVI(adata)",
+        "model.train()",
+    ]
+    return "\n".join(lines)
 
 
 def _laid_out(recipe: Recipe) -> str:

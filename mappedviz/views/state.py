@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -61,6 +62,8 @@ class Session(traitlets.HasTraits):
         Display names of the stores that are in focus; all views mark them.
     classes
         Labels in focus.
+    named
+        Name -> recipe, for those that were kept.
 
     Examples
     --------
@@ -84,8 +87,12 @@ class Session(traitlets.HasTraits):
     total = traitlets.Int(0)
     stores = Several()
     classes = Several()
+    named: traitlets.Dict[str, Recipe] = traitlets.Dict()
     can_undo = traitlets.Bool(False)
     can_redo = traitlets.Bool(False)
+
+    _depth = 0
+    _later: tuple[Callable[[], None], ...] = ()
 
     def __init__(self, recipe: Recipe, known: Audit | None = None, **options: Any) -> None:
         self.lock = threading.RLock()
@@ -213,6 +220,11 @@ class Session(traitlets.HasTraits):
             self.can_undo, self.can_redo = bool(self._past), bool(self._future)
             self.refresh()
 
+    @property
+    def steps(self) -> tuple[tuple[Recipe, ...], int]:
+        """The recipes of the session, the first one first, and the position of the present one."""
+        return (*self._past, self.recipe, *reversed(self._future)), len(self._past)
+
     def undo(self) -> bool:
         """Take the last change back; return False if there is none."""
         return self._travel(self._past, self._future)
@@ -234,55 +246,96 @@ class Session(traitlets.HasTraits):
                 self._travelling = False
             return True
 
+    # --- several changes as one ---------------------------------------------------------
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Hold back what is to be done :meth:`later` until all changes in here are made.
+
+        Other threads wait meanwhile.
+        """
+        with self.lock:
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+                self._catch_up()
+
+    def later(self, callback: Callable[[], None]) -> None:
+        """Call something once the changes that are being made are made; several times as once."""
+        with self.lock:
+            if callback not in self._later:
+                self._later = (*self._later, callback)
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        while self._later and not self._depth:
+            callback, *rest = self._later
+            self._later = tuple(rest)
+            callback()
+
+    def notify_change(self, change: Any) -> None:
+        """Tell all who observe a trait; what they do of it is one change."""
+        with self.together():
+            super().notify_change(change)
+
     # --- the audit ----------------------------------------------------------------------
 
     def refresh(self) -> None:
         """Audit the stores of the recipe; returns at once."""
-        with self.lock:
+        with self.together():
             recipe = self.recipe
-            options = dict(self._options)
-            if len(recipe.split_keys) == 1:
-                options["group"] = recipe.split_keys[0]
             self.busy, self.done, self.total = True, 0, 0
             self.tell("Reading the stores …", "busy")
 
             def look(report: Report, cancel: threading.Event) -> Audit:
-                return audit(
-                    recipe=recipe,
-                    label=recipe.obs_keys[0] if recipe.obs_keys else None,
-                    progress=report,
-                    cancel=cancel,
-                    **options,
-                )
+                return self.audit_of(recipe, report, cancel)
 
             self.work.start(look, self._audited, self._failed, self._progressed)
 
+    def audit_of(self, recipe: Recipe, report: Report, cancel: threading.Event) -> Audit:
+        """The audit of any recipe, with the options of this session; takes its time."""
+        options = dict(self._options)
+        if len(recipe.split_keys) == 1:
+            options["group"] = recipe.split_keys[0]
+        return audit(
+            recipe=recipe,
+            label=recipe.obs_keys[0] if recipe.obs_keys else None,
+            progress=report,
+            cancel=cancel,
+            **options,
+        )
+
     def _progressed(self, done: int, total: int, seconds: float) -> None:
-        self.done, self.total = done, total
         rate = done / seconds if seconds > 0 else 0.0
         rest = f", {_duration((total - done) / rate)} left" if 0 < done < total and rate else ""
-        self.tell(f"Read {done:,} of {total:,} stores ({rate:,.0f} a second{rest})", "busy")
+        with self.together():
+            self.done, self.total = done, total
+            self.tell(f"Read {done:,} of {total:,} stores ({rate:,.0f} a second{rest})", "busy")
 
     def _audited(self, found: Audit) -> None:
-        self.busy = False
-        stores = set(found.stores.index)
-        self.stores = tuple(name for name in self.stores if name in stores)
-        self.audit = found
-        self._tell(found)
+        with self.together():
+            self.busy = False
+            stores = set(found.stores.index)
+            self.stores = tuple(name for name in self.stores if name in stores)
+            self.audit = found
+            self._tell(found)
 
     def _failed(self, error: Exception) -> None:
-        self.busy = False
-        if isinstance(error, ScanCancelledError):
-            self.tell("Cancelled.", "ok")
-        else:
-            self.tell(f"{type(error).__name__}: {error}", "error")
+        with self.together():
+            self.busy = False
+            if isinstance(error, ScanCancelledError):
+                self.tell("Cancelled.", "ok")
+            else:
+                self.tell(f"{type(error).__name__}: {error}", "error")
 
     def _tell(self, found: Audit) -> None:
         self.tell(found.verdict, "error" if found.fatal else "ok")
 
     def tell(self, text: str, kind: str = "ok") -> None:
         """Put a text into the status line."""
-        with self.lock:
+        with self.together():
             self.status = shown(text, 600)
             self.status_kind = kind
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import ipywidgets as widgets
 import traitlets
 
 from mappedviz.audits.tables.weights import DEFAULT_SCALER
-from mappedviz.recipe.weights import FORMULAS
-from mappedviz.text.display import names, quantity, share, shown
 from mappedviz.views.base import View, handler
-from mappedviz.views.charts import Bars, Table
-from mappedviz.views.controls import Numbers, dropdown, offer, row
-from mappedviz.views.series import Ids
+from mappedviz.views.models import weights as model
+from mappedviz.views.models.weights import SCHEMES
 from mappedviz.views.state import Several
 
 if TYPE_CHECKING:
@@ -22,9 +18,7 @@ if TYPE_CHECKING:
 
     from mappedviz.audits.result import Audit
     from mappedviz.audits.tables.weights import WeightTable
-
-_GREY, _BLUE = "#999999", "#0072b2"
-_SCHEMES = {**FORMULAS, "uniform": "all cells alike"}
+    from mappedviz.views.nodes import Node
 
 
 class WeightsView(View):
@@ -61,82 +55,36 @@ class WeightsView(View):
     """
 
     title = "Weights"
+    decides = "Decide whether rare classes are drawn more often."
     sections: ClassVar = ("weights",)
+    controls: ClassVar = ("use", "scheme")
+    events: ClassVar = {
+        ("by", "value"): "_keys_chosen",
+        ("scaler", "value"): "_scaler_moved",
+        ("grid", "selected"): "_scheme_clicked",
+        ("bars", "selected"): "_bars_selected",
+    }
+    drawn: ClassVar = ("bars",)
 
     use = traitlets.Bool(False)
     by = Several()
-    scheme = traitlets.Enum(tuple(_SCHEMES), "inverse")
+    scheme = traitlets.Enum(tuple(SCHEMES), "inverse")
     scaler = traitlets.Float(DEFAULT_SCALER, min=1e-9)
     top_n = traitlets.Int(25, min=1, max=150)
 
-    def _build(self) -> list[Any]:
-        self._ids = Ids()
-        self.numbers = Numbers()
-        self.use_control = widgets.Checkbox(
-            description="draw cells by weight", indent=False, layout={"width": "auto"}
+    def _state(self) -> model.State:
+        return model.State(
+            keys=self.session.recipe.obs_keys,
+            use=self.use,
+            by=self.by,
+            scheme=self.scheme,
+            scaler=self.scaler,
+            top_n=self.top_n,
+            classes=self.session.classes,
         )
-        self.keys_control = widgets.SelectMultiple(
-            description="classes of", rows=2, layout={"width": "300px"}
-        )
-        self.scheme_control = dropdown(
-            "weight of a cell",
-            "n: cells of its class",
-            options=[(f"{words}  ({name})", name) for name, words in _SCHEMES.items()],
-        )
-        self.scaler_control = widgets.FloatLogSlider(
-            DEFAULT_SCALER,
-            min=0,
-            max=6,
-            step=0.25,
-            description="s",
-            continuous_update=False,
-            readout_format=",.0f",
-            layout={"width": "280px"},
-        )
-        self.bars = Bars(title="Share of each class, of the cells and of what is drawn", unit="%")
-        self.grid = Table(title="Schemes side by side", selectable="one")
-        self.grid.columns = [
-            {"id": "scheme", "label": "weight of a cell", "align": "left"},
-            {
-                "id": "effective",
-                "label": "effective cells",
-                "align": "right",
-                "title": "Kish: (Σw)²/Σw², how many equally weighted cells say as much",
-            },
-            {"id": "fraction", "label": "of all", "align": "right", "bar": True},
-            {
-                "id": "distinct",
-                "label": "seen in an epoch",
-                "align": "right",
-                "bar": True,
-                "title": "Σ(1−(1−p)^N)/N, expected",
-            },
-            {
-                "id": "repeats",
-                "label": "draws of each rarest cell",
-                "align": "right",
-                "title": "expected in an epoch",
-            },
-            {"id": "rarest", "label": "rarest class", "align": "right", "title": "share of draws"},
-        ]
-        for control, name in (
-            (self.use_control, "use"),
-            (self.keys_control, "by"),
-            (self.scheme_control, "scheme"),
-            (self.scaler_control, "scaler"),
-        ):
-            self.bind(control, name)
-        self.grid.observe(self._scheme_clicked, "selected")
-        self.bars.selectable = "many"
-        self.bars.observe(self._bars_selected, "selected")
-        return [
-            row(self.use_control, self.keys_control, self.scheme_control, self.scaler_control),
-            self.numbers,
-            self.picture(self.bars, self.plot),
-            self.grid,
-        ]
 
-    # --- recipe -> controls ----------------------------------------------------------------
+    def _body(self, audit: Audit) -> list[Node]:
+        return model.body(audit, self._state())
 
     def _follow(self) -> None:
         recipe = self.session.recipe
@@ -151,19 +99,8 @@ class WeightsView(View):
         else:
             kept = tuple(key for key in self.by if key in recipe.obs_keys)
             self.by = kept or recipe.obs_keys[:1]
-        self._controls()
 
-    def _controls(self) -> None:
-        known = dict.fromkeys([*self.session.recipe.obs_keys, *self.by])
-        offer(self.keys_control, [(shown(key, 40), key) for key in known], self.by, several=True)
-        self.keys_control.rows = min(max(len(known), 1), 4)
-        self.use_control.value = self.use
-        self.scheme_control.value = self.scheme
-        low, high = 10**self.scaler_control.min, 10**self.scaler_control.max
-        self.scaler_control.value = min(max(self.scaler, low), high)
-        self.scaler_control.layout.display = None if self.scheme == "scaled" else "none"
-
-    # --- controls -> recipe ----------------------------------------------------------------
+    # --- traits -> recipe ------------------------------------------------------------------
 
     @traitlets.observe("use", "by", "scheme", "scaler")
     @handler
@@ -176,123 +113,29 @@ class WeightsView(View):
             )
         elif change["name"] == "use":
             self.session.edit(weights_keys=(), weights_scheme=None, weights_scaler=None)
-        with self.setting():
-            self._controls()
-        self.draw()
 
-    @traitlets.observe("top_n")
-    @handler
-    def _look_changed(self, _: Any) -> None:
-        self.draw()
+    # --- events ----------------------------------------------------------------------------
 
-    @handler
-    def _scheme_clicked(self, change: Any) -> None:
-        if change["new"]:
-            self.scheme = change["new"][0]
+    def _keys_chosen(self, value: Any) -> None:
+        self.by = tuple(model.key_ids(self._state()).values(value))
 
-    @handler
-    def _bars_selected(self, change: Any) -> None:
-        self.session.classes = tuple(self._ids.values(change["new"]))
+    def _scaler_moved(self, value: Any) -> None:
+        self.scaler = 10 ** float(value)  # the slider is logarithmic
 
-    # --- drawing ---------------------------------------------------------------------------
+    def _scheme_clicked(self, value: Any) -> None:
+        if value:
+            self.scheme = value[0]
 
-    def _draw(self, audit: Audit) -> None:
-        self.bars.rows, self.grid.rows = [], []
-        self.numbers.show([])
-        if not self.by:
-            self.message = "Choose a label first: weights are those of its classes."
-            return
-        found = self._weights(audit)
-        if not len(found.table):
-            self.message = (
-                f"No cell has a label in {shown(found.key)!r}: there is nothing to weigh."
-            )
-            return
-        self.numbers.show(
-            [
-                (
-                    quantity(round(found.effective_size)),
-                    f"effective cells, {share(found.effective_fraction)} of {quantity(found.n_rows)}",
-                ),
-                (share(found.distinct_fraction), "of the cells are drawn in an epoch"),
-                (f"{found.rarest_repeats:,.3g}", "times each cell of the rarest class is drawn"),
-                *(
-                    [(quantity(found.n_missing), "cells without a label are never drawn")]
-                    if found.n_missing
-                    else []
-                ),
-            ]
-        )
-        some = found.table.iloc[: self.top_n]
-        self._ids = Ids(some.index, "w")
-        rows = [
-            {
-                "id": self._ids.of(label),
-                "label": text,
-                "values": [100 * float(facts["share_before"]), 100 * float(facts["share_after"])],
-                "text": f"{share(facts['share_before'])} → {share(facts['share_after'])}",
-                "title": f"{facts['n']:,.0f} cells, weight {facts['weight']:.3g}, "
-                f"each drawn {facts['draws_per_cell']:.3g} times",
-            }
-            for (label, facts), text in zip(some.iterrows(), names(some.index), strict=True)
-        ]
-        rest = found.table.iloc[self.top_n :]
-        if len(rest):
-            before, after = rest["share_before"].sum(), rest["share_after"].sum()
-            rows.append(
-                {
-                    "id": "other",
-                    "label": f"other ({len(rest):,} more)",
-                    "values": [100 * float(before), 100 * float(after)],
-                    "text": f"{share(before)} → {share(after)}",
-                }
-            )
-        with self.bars.hold_sync():
-            self.bars.mode = "grouped"
-            self.bars.series = [
-                {"name": "of the cells", "colour": _GREY, "hatch": False},
-                {"name": "of what is drawn", "colour": _BLUE, "hatch": False},
-            ]
-            self.bars.rows = rows
-        self._draw_schemes(audit)
-
-    def _draw_schemes(self, audit: Audit) -> None:
-        rows = []
-        for name, facts in self.schemes().iterrows():
-            words = _SCHEMES[str(name)]
-            if name == "scaled":
-                words += f", s = {self.scaler:,.10g}"
-            rows.append(
-                {
-                    "id": str(name),
-                    "cells": [
-                        {"text": words, "value": words},
-                        _number(facts["effective_size"], quantity(round(facts["effective_size"]))),
-                        {
-                            **_number(facts["effective_fraction"]),
-                            "bar": facts["effective_fraction"],
-                        },
-                        {**_number(facts["distinct_fraction"]), "bar": facts["distinct_fraction"]},
-                        _number(facts["rarest_repeats"], f"{facts['rarest_repeats']:,.3g}"),
-                        _number(facts["rarest_share"]),
-                    ],
-                }
-            )
-        self.grid.rows = rows
-        self.grid.selected = [self.scheme]
-
-    def _focus(self) -> None:
-        self.bars.selected = self._ids.known(self.session.classes)
+    def _bars_selected(self, value: Any) -> None:
+        state = self._state()
+        ids = model.class_ids(model.weights_of(self.audit, state), state)
+        self.session.classes = tuple(ids.values(value))
 
     # --- for scripts -----------------------------------------------------------------------
 
-    def _weights(self, audit: Audit) -> WeightTable:
-        scheme: Any = self.scheme
-        return audit.weights(list(self.by), scheme, self.scaler if scheme == "scaled" else None)
-
     def weights(self) -> WeightTable:
         """See :class:`mappedviz.audits.WeightTable`."""
-        return self._weights(self.audit)
+        return model.weights_of(self.audit, self._state())
 
     def schemes(self) -> pd.DataFrame:
         """The schemes side by side: see :func:`mappedviz.audits.compare_schemes`."""
@@ -314,7 +157,3 @@ class WeightsView(View):
         if self.scheme == "scaled":
             given.append(f"scaler={self.scaler!r}")
         return self.audit_code(f"audit.weights({', '.join(given)}).table")
-
-
-def _number(value: Any, text: str | None = None) -> dict[str, Any]:
-    return {"text": share(value) if text is None else text, "value": float(value)}

@@ -40,12 +40,31 @@ def server(repository, tmp_path_factory) -> Iterator:
 
 
 @pytest.fixture(scope="package")
-def context(server) -> Iterator:
-    """The browser with one profile, so that Jupyter's scripts are fetched once."""
+def profile() -> Iterator:
+    """The browser with one profile."""
     from tests.browser.jupyter import browser
 
     with browser() as context:
         yield context
+
+
+@pytest.fixture(scope="package")
+def context(server, profile):
+    """The same once there is a server, so that Jupyter's scripts are fetched once."""
+    return profile
+
+
+@pytest.fixture(params=["light"])
+def widget(profile, request) -> Iterator:
+    """The widget on a page of its own; its scripts may have raised nothing and asked nobody."""
+    from tests.browser.standalone import Standalone
+
+    standalone = Standalone(profile, request.param)
+    try:
+        yield standalone
+    finally:
+        standalone.page.close()
+    assert standalone.strange == []
 
 
 def _notebooks(server, context, repository, request) -> Iterator:

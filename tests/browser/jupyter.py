@@ -46,7 +46,7 @@ KNOWN_REQUESTS = (
 )
 # When something that hangs is given up, on a machine that has other work as well.
 START_SECONDS = 300
-PATIENCE_MS = 180_000
+PATIENCE_MS = int(os.environ.get("PATIENCE_MS", "180000"))
 CURRENT = "window.jupyterapp?.shell.currentWidget"
 
 

@@ -44,7 +44,7 @@ ARIA = """
   - tab "Genes"
   - tab "Labels"
   - tab "Weights"
-  - tab /Checks \\(\\d+\\)/
+  - tab /Checks \\d+/
   - tab "Hand-off"
 """
 
@@ -118,11 +118,9 @@ def test_from_opening_to_training(jupyter, spelled, face):
     page = notebook.page
     notebook.run_all()
     before = notebook.sources()
-    expect(page.locator(".widget-tab")).to_match_aria_snapshot(ARIA)
+    expect(page.locator(".mv-page")).to_match_aria_snapshot(ARIA)
     tab(page, "Labels")
-    page.locator(".widget-dropdown select").locator("visible=true").first.select_option(
-        label="kind"
-    )
+    page.get_by_label("label", exact=True).select_option(label="kind")
     ticks = page.get_by_role("row", name=re.compile("T cell .*T-cells"))
     ticks.click()
     click(page, "Merge ticked")
@@ -132,7 +130,7 @@ def test_from_opening_to_training(jupyter, spelled, face):
     expect(page.get_by_role("option", name=re.compile("^B cell: 120 cells"))).to_be_visible()
     tab(page, "Weights")
     page.get_by_label("draw cells by weight").check()
-    page.get_by_role("gridcell", name="1/√n", exact=True).click()
+    page.get_by_role("rowheader", name="1/√n", exact=True).click()
     expect(page.get_by_text("effective cells,")).to_be_visible()
     tab(page, "Hand-off")
     expect(page.get_by_text("weights=True")).to_be_visible()
@@ -150,7 +148,7 @@ def test_undo_takes_it_back(jupyter, spelled):
     page = notebook.page
     notebook.run_all()
     tab(page, "Genes")
-    click(page, "in any (outer)")
+    page.get_by_role("radio", name="in any (outer)").check()
     expect(button(page, "Undo")).to_be_enabled()
     assert notebook.execute("print(ui.recipe.join)").split() == ["outer"]
     click(page, "Undo")
@@ -167,7 +165,7 @@ def test_by_keyboard_alone(jupyter, spelled, face):
     before = notebook.sources()
     page.get_by_role("tab", name="Stores").first.click()  # where the keyboard begins
     tab(page, "Labels")
-    page.locator(".widget-dropdown select").locator("visible=true").first.focus()
+    page.get_by_label("label", exact=True).focus()
     keys.type("kind")
     expect(page.get_by_role("option", name=re.compile("^NK: 24 cells"))).to_be_visible()
     keys.press("Tab")  # search
@@ -181,7 +179,7 @@ def test_by_keyboard_alone(jupyter, spelled, face):
     keys.type("3")
     keys.press("Enter")
     expect(page.get_by_role("option", name=re.compile("^other"))).to_be_visible()
-    page.get_by_role("option").locator("visible=true").first.focus()
+    page.get_by_role("listbox").get_by_role("option").first.focus()
     keys.press("ArrowDown")
     keys.press("Enter")
     expect(page.get_by_role("option", selected=True).locator("visible=true")).to_have_count(1)
@@ -194,6 +192,35 @@ def test_by_keyboard_alone(jupyter, spelled, face):
     assert notebook.sources() == before
     printed = notebook.execute("print(ui.session.label, ui.categories.top_n, ui.session.classes)")
     assert re.fullmatch(r"kind 3 \('[^',]+',\)\n", printed)
+
+
+def test_displays_of_one_model_and_boxes(jupyter, spelled):
+    """Two displays, one of them in a box beside a stock control, and a single view: all follow."""
+    notebook = jupyter.lab(
+        OPEN.format(paths=spelled, label="kind"),
+        "import ipywidgets as widgets\n"
+        "slider = widgets.IntSlider(2, min=1, max=2, description='linked')\n"
+        "widgets.link((slider, 'value'), (ui.coverage, 'k'))\n"
+        "widgets.VBox([slider, ui])",
+        "ui.coverage",
+    )
+    page = notebook.page
+    notebook.run_all()
+    first, second, view = (notebook.output(i) for i in range(3))
+    tab(page, "Genes")
+    for place in (first, second, view):
+        expect(place.get_by_role("radiogroup", name="keep genes")).to_be_visible()
+    first.get_by_role("radio", name="in any (outer)").check()
+    for place in (second, view):
+        expect(place.get_by_role("radio", name="in any (outer)")).to_be_checked()
+    view.get_by_role("button", name="Undo").click()
+    expect(first.get_by_role("radio", name="in all (inner)")).to_be_checked()
+    # A stock control that is linked.
+    notebook.execute("ui.coverage.join = 'k'; slider.value = 1")
+    for place in (first, second, view):
+        expect(place.get_by_role("slider", name="k", exact=True)).to_have_value("1")
+    notebook.execute("ui.close()")
+    expect(page.locator(".mv-page")).to_have_count(0)
 
 
 def test_cancel_a_scan(jupyter, spelled, tmp_path):
@@ -280,9 +307,7 @@ def test_voila(jupyter, spelled):
     expect(page.get_by_role("tab", name="Stores").first).to_be_visible()
     tab(page, "Labels")
     expect(page.get_by_role("option", name=re.compile("^NK: 24 cells"))).to_be_visible()
-    page.locator(".widget-dropdown select").locator("visible=true").first.select_option(
-        label="donor"
-    )
+    page.get_by_label("label", exact=True).select_option(label="donor")
     expect(page.get_by_role("option", name=re.compile("^d1: 192 cells"))).to_be_visible()
     jupyter.picture(page, "explorer-voila")
 
@@ -297,8 +322,9 @@ def test_light_and_dark(jupyter, demo):
         with notebook.theme(dark=dark):
             for name in ("Stores", "Genes", "Labels", "Weights", "Checks", "Hand-off"):
                 tab(page, name)
-                panel = page.locator(".widget-tab-contents").locator("visible=true")
-                expect(panel).to_contain_text(re.compile(r"\w{3,}"))
+                expect(page.get_by_role("tabpanel", name=name)).to_contain_text(
+                    re.compile(r"\w{3,}")
+                )
                 jupyter.picture(page, f"explorer-{name.lower()}-{'dark' if dark else 'light'}")
 
 
@@ -311,7 +337,7 @@ def test_a_change_is_drawn(jupyter, tmp_path):
     tab(page, "Labels")
     bars = page.get_by_role("option").locator("visible=true")
     expect(bars).to_have_count(25)
-    how_many = page.locator(".widget-text input").locator("visible=true").nth(1)
+    how_many = page.get_by_label("show", exact=True)
     for n, drawn in ((10, 11), (25, 25)):  # with one bar for all others
         how_many.fill(str(n))
         how_many.press("Enter")

@@ -8,8 +8,8 @@ import pytest
 
 PUBLIC = {
     "mappedviz": """
-        Audit CategoriesView ChecksView CoverageView Encoder Explorer Finding HandoffView
-        MappedCollection Recipe RowBatch ShapesView Store WeightsView __version__ audit check_store dataloader
+        Audit CategoriesView CellsView ChecksView CoverageView Encoder Explorer Finding HandoffView
+        HistoryView MappedCollection Recipe RowBatch ShapesView Store WeightsView __version__ audit check_store dataloader
         explore open_store to_device
     """,
     "mappedviz.audits": """

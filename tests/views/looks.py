@@ -1,9 +1,9 @@
-"""Looking at widgets without a browser: set a trait or a control, look at the recipe, the table, the chart."""
+"""Looking at widgets without a browser: send an event, look at the recipe, the table, the nodes."""
 
+import json
 import re
 
 import anndata as ad
-import ipywidgets as widgets
 import numpy as np
 import pandas as pd
 
@@ -46,25 +46,39 @@ def write(folder, name, obs, n_vars=4, genes=None):
     return str(path)
 
 
-def texts(widget):
-    """Every text that a widget and its children would show."""
-    found = []
-    todo = [widget]
-    while todo:
-        one = todo.pop()
-        if isinstance(one, (widgets.Label, widgets.Button)):
-            found.append(one.value if isinstance(one, widgets.Label) else one.description)
-        todo += getattr(one, "children", ())
-    return found
+def node(view, name):
+    """A node of what a view shows now; {} if it is not there."""
+    try:
+        return view.node(name)
+    except KeyError:
+        return {}
 
 
-def every(widget, kind):
-    found, todo = [], [widget]
-    while todo:
-        one = todo.pop()
-        found += [one] if isinstance(one, kind) else []
-        todo += getattr(one, "children", ())
-    return found
+def bar_rows(view, name="bars"):
+    """All rows of bars, those below the others too."""
+    one = node(view, name)
+    return [*one.get("rows", ()), *one.get("below", ())]
+
+
+def cells(view, column, name="grid"):
+    """The texts of one column of a table."""
+    return [row["cells"][column]["text"] for row in node(view, name).get("rows", ())]
+
+
+def every(view):
+    """All nodes that a view shows now."""
+    todo = list(view.nodes())
+    for one in todo:
+        todo += one.get("children", ())
+    return todo
+
+
+def browser(page):
+    """What a browser would be sent from now on; the first message is all there is."""
+    sent = []
+    page.send = lambda content, buffers=None: sent.append(json.loads(json.dumps(content)))
+    page._received(page, {"event": "ready"}, [])
+    return sent
 
 
 def opens(source, **options):
@@ -72,10 +86,22 @@ def opens(source, **options):
     assert ui.wait()
     for name in ui.views:
         ui.tab = name
-        assert "Traceback" not in " ".join(texts(ui))
+        text = json.dumps(ui.flat(), allow_nan=False, ensure_ascii=False)
+        text.encode()  # as it travels
+        assert "Traceback" not in text
         # What was foreseen is a sentence; what was not has the name of an error in front.
         assert not re.match(r"\w+(Error|Exception): ", ui.views[name].message)
     assert not re.match(r"\w+(Error|Exception): ", ui.session.status)
     html = ui._repr_html_()
     assert len(html) > 200
     return ui
+
+
+def two_stores(folder):
+    """Labels of two stores whose labels are spelled in different ways."""
+    donors = ["x", "y", None, "x", "x"]
+    a = write(folder, "a", {"k": ["T cell"] * 3 + ["B cell"] * 2, "d": donors})
+    b = write(folder, "b", {"k": ["T-cells"] * 2 + ["b cells"], "d": ["z"] * 3})
+    view = mv.CategoriesView([a, b], label="k", workers=0)
+    assert view.wait()
+    return view

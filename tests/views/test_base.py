@@ -6,9 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import mappedviz as mv
-from mappedviz.views import charts as chart_classes
-from mappedviz.views.base import Status
-from tests.views.looks import VIEWS
+from tests.views.looks import VIEWS, every, opens
 
 
 @pytest.mark.parametrize("kind", VIEWS)
@@ -17,8 +15,9 @@ def test_every_view_stands_alone(paths, kind):
     assert view.session.wait()
     assert view.message == ""
     assert isinstance(view.table(), pd.DataFrame)
-    assert isinstance(view.children[0], chart_classes.KeyGuard)
-    assert isinstance(view.children[1], Status)
+    flat = view.flat()
+    assert flat["page"]["children"][0] == "status"
+    assert [tab["title"] for tab in flat["page"]["tabs"]] == [kind.title]
     code = view.code()
     compile(code, "code", "exec")
     bundle = view._repr_mimebundle_()
@@ -53,11 +52,47 @@ def test_plots_into_the_axes_of_the_user(paths, kind):
 @pytest.mark.parametrize("name", list(mv.Explorer.tab.values))
 def test_the_other_renderer_draws_pictures(ui, name):
     ui.tab = name
-    ui.renderer = "mpl"
     view = ui.views[name]
-    shown = [one for one in view._pictures if one.layout.display != "none"]
-    for picture in shown:
-        assert picture.chart.layout.display == "none"
-        assert bytes(picture.image.value).lstrip().startswith(b"<?xml")
+    assert view.wait()
+    charts = [one["id"] for one in every(view) if one["id"] in view.drawn]
+    assert charts or name in ("checks", "history", "handoff")
+    ui.renderer = "mpl"
+    for one in charts:
+        assert view.node(one)["kind"] == "image"
+        assert view.node(one)["svg"].lstrip().startswith("<?xml")
     ui.renderer = "widget"
-    assert all(one.image.layout.display == "none" for one in view._pictures)
+    assert all(one["kind"] != "image" for one in every(view))
+
+
+def test_one_view_that_cannot_be_drawn_does_not_stop_the_others(ui, monkeypatch):
+    monkeypatch.setattr(ui.coverage, "_body", lambda audit: 1 / 0)
+    ui.tab = "coverage"
+    assert "division by zero" in ui.coverage.message
+    ui.tab = "shapes"
+    assert ui.shapes.message == ""
+
+
+def test_options_are_traits_of_the_view_or_of_the_audit(paths):
+    view = mv.CategoriesView(paths, label="louvain", top_n=3, strip_version=True, workers=0)
+    assert view.wait()
+    assert view.top_n == 3
+    assert view.session.recipe.strip_version
+    assert len(view.table()) == 3
+
+
+def test_a_store_that_vanishes_while_it_is_shown(paths, tmp_path):
+    import shutil
+
+    copy = tmp_path / "gone.h5ad"
+    shutil.copy(paths[0], copy)
+    ui = opens([paths[1], str(copy)], label="louvain")
+    copy.unlink()
+    ui.session.refresh()
+    assert ui.wait()
+    assert ui.audit.fatal
+    assert "gone.h5ad" in ui.session.status
+    ui.tab = "shapes"
+    ui.shapes.stores = ("gone.h5ad",)
+    ui.shapes.event("leave_selected_out", "press")
+    assert ui.wait()
+    assert not ui.audit.fatal

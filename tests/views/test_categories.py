@@ -5,13 +5,13 @@ import json
 import pandas as pd
 
 import mappedviz as mv
-from tests.views.looks import DEMO, settled, write
+from tests.views.looks import DEMO, bar_rows, cells, node, settled, write
 
 
 def test_bars_are_the_table(ui):
     ui.tab = "categories"
     view, labels = ui.categories, ui.audit.labels()
-    rows = {row["label"]: row["values"] for row in view.bars.rows}
+    rows = {row["label"]: row["values"] for row in bar_rows(view)}
     for label, counts in labels.counts.iterrows():
         assert rows[label] == counts.tolist()
     assert sum(rows["(missing)"]) == int(labels.missing.sum() + labels.absent.sum())
@@ -20,19 +20,23 @@ def test_bars_are_the_table(ui):
 def test_top_sort_search_and_scales(ui):
     ui.tab = "categories"
     view = ui.categories
-    view.top_control.value = 3
-    assert [row["label"] for row in view.bars.rows][3] == "other (16 more)"
-    total = sum(sum(row["values"]) for row in view.bars.rows)
+    view.event("top_n", "value", 3)
+    assert [row["label"] for row in bar_rows(view)][3] == "other (16 more)"
+    # They never set the axis.
+    assert len(node(view, "bars")["rows"]) == 3
+    assert [row["label"] for row in node(view, "bars")["below"]][1:] == ["(missing)"]
+    total = sum(sum(row["values"]) for row in bar_rows(view))
     assert total == ui.audit.labels().n_rows
-    view.sort_control.value = "name"
-    assert [row["label"] for row in view.bars.rows][:3] == ["0", "1", "10"]
-    view.search_control.value = "monocyt"
-    assert [row["label"] for row in view.bars.rows] == ["CD14+ Monocytes", "FCGR3A+ Monocytes"]
-    view.scale_control.value = "shares"
-    assert (view.shares, view.logarithmic, view.bars.mode) == (True, False, "share")
+    view.event("sort", "value", "name")
+    assert [row["label"] for row in bar_rows(view)][:3] == ["0", "1", "10"]
+    view.event("search", "value", "monocyt")
+    assert [row["label"] for row in bar_rows(view)] == ["CD14+ Monocytes", "FCGR3A+ Monocytes"]
+    view.event("scale", "value", "shares")
+    assert (view.shares, view.logarithmic, node(view, "bars")["mode"]) == (True, False, "share")
     view.logarithmic = True
-    assert (view.shares, view.bars.log, view.scale_control.value) == (False, True, "logarithm")
-    assert all(len(row["values"]) == 1 for row in view.bars.rows)
+    assert not view.shares
+    assert (node(view, "bars")["log"], node(view, "scale")["value"]) == (True, "logarithm")
+    assert all(len(row["values"]) == 1 for row in bar_rows(view))
 
 
 def test_spellings_are_merged_only_when_ticked(tmp_path):
@@ -40,26 +44,28 @@ def test_spellings_are_merged_only_when_ticked(tmp_path):
     b = write(tmp_path, "b", {"k": ["T-cells"] * 2 + ["b cells"]})
     view = mv.CategoriesView([a, b], label="k", workers=0)
     assert view.session.wait()
-    assert len(view.grid.rows) == 2
+    assert len(node(view, "grid")["rows"]) == 2
     assert view.session.recipe.relabel == {}
-    assert view.merge.disabled
-    row = next(row for row in view.grid.rows if "T cell" in row["cells"][0]["text"])
-    view.grid.selected = [row["id"]]
-    assert not view.merge.disabled
-    view.merge.click()
+    assert node(view, "merge_ticked")["disabled"]
+    row = next(r for r in node(view, "grid")["rows"] if "T cell" in r["cells"][0]["text"])
+    view.event("grid", "selected", [row["id"]])
+    assert view.ticked
+    assert "disabled" not in node(view, "merge_ticked")
+    view.event("merge_ticked", "press")
     assert view.session.wait()
     assert {key: dict(pairs) for key, pairs in view.session.recipe.relabel.items()} == {
         "k": {"T-cells": "T cell"}
     }
     assert view.labels().total.to_dict() == {"T cell": 5, "B cell": 2, "b cells": 1}
-    assert len(view.grid.rows) == 1
+    assert len(cells(view, 0)) == 1
     view.selected = ("T cell", "B cell")
-    view.name_control.value = "lymphocyte"
-    view.rename.click()
+    view.event("name", "value", "lymphocyte")
+    view.event("rename_selected", "press")
+    assert node(view, "name")["value"] == ""
     assert view.session.wait()
     assert view.labels().total.to_dict() == {"lymphocyte": 7, "b cells": 1}
     assert dict(view.session.recipe.relabel["k"])["T-cells"] == "lymphocyte"
-    view.unname.click()
+    view.event("forget_names", "press")
     assert view.session.wait()
     assert view.session.recipe.relabel == {}
 
@@ -73,16 +79,16 @@ def test_a_name_that_was_taken_back_is_no_rename(ui):
 
 def test_selected_classes_become_the_filter(ui):
     ui.tab = "categories"
-    ids = {row["label"]: row["id"] for row in ui.categories.bars.rows}
-    ui.categories.bars.selected = [ids["B cells"], ids["NK cells"]]
+    ids = {row["label"]: row["id"] for row in bar_rows(ui)}
+    ui.event("categories.bars", "selected", [ids["B cells"], ids["NK cells"]])
     assert ui.categories.selected == ("B cells", "NK cells")
-    ui.categories.keep.click()
+    ui.event("categories.keep_selected", "press")
     assert dict(settled(ui).obs_filter) == {"louvain": ("B cells", "NK cells")}
     assert ui.audit.labels().n_rows == len(ui.dataset()) == 342 + 154
-    ui.categories.all.click()
+    ui.event("categories.keep_all", "press")
     assert settled(ui).obs_filter == {}
     ui.categories.selected = ("B cells",)
-    ui.categories.leave.click()
+    ui.event("categories.leave_selected_out", "press")
     settled(ui)
     assert "B cells" not in ui.audit.labels().classes
 
@@ -90,11 +96,14 @@ def test_selected_classes_become_the_filter(ui):
 def test_one_key_under_several_names(ui):
     ui.tab = "categories"
     view = ui.categories
-    assert view.absent_box.layout.display is None
-    view.read_from("cell_type_annotations")
+    assert "have no obs column" in node(ui, "absent")["hint"]
+    assert node(ui, "column")["value"] in node(ui, "use_suggestion")["text"]  # preselected
+    view.event("column", "value", "cell_type_annotations")
+    assert node(ui, "column")["value"] == "cell_type_annotations"
+    view.event("use_column", "press")
     assert dict(settled(ui).obs_alias["louvain"]) == {DEMO[4]: "cell_type_annotations"}
     assert ui.audit.labels().absent[DEMO[4]] == 0
-    view.suggested.click()
+    view.event("use_suggestion", "press")
     assert set(settled(ui).obs_alias["louvain"]) > {DEMO[2]}
 
 
@@ -106,7 +115,7 @@ def test_another_label_takes_its_decisions_along(ui):
         encode_labels=["louvain"],
         unseen="ignore",
     )
-    ui.categories.key_control.value = "bulk_labels"
+    ui.categories.event("key", "value", "bulk_labels")
     assert ui.recipe.obs_keys == ("bulk_labels",)
     assert ui.recipe.weights_keys == ("bulk_labels",)
     assert ui.recipe.encoders == {}
@@ -121,11 +130,8 @@ def test_many_categories_make_few_rows(tmp_path):
     )
     audit = mv.audit(path, label="k", progress=False)
     view = mv.CategoriesView(audit)
-    assert len(view.bars.rows) <= 27
+    assert len(bar_rows(view)) <= 27
     view.top_n = 150
-    assert len(view.bars.rows) <= 152
-    state = json.dumps(
-        {key: value for key, value in view.bars.get_state().items() if key == "rows"}
-    )
-    assert len(state) < 150_000
-    assert len(view.key_control.options) <= 3
+    assert len(bar_rows(view)) <= 152
+    assert len(json.dumps(view.flat())) < 70_000
+    assert len(node(view, "key")["options"]) <= 3

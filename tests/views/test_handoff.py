@@ -1,10 +1,13 @@
 """The hand-off: code, JSON, Dataset, DataLoader."""
 
+import sys
+from types import SimpleNamespace
+
 import pytest
 import traitlets
 
 from mappedviz import Recipe
-from tests.views.looks import settled
+from tests.views.looks import node, settled
 
 
 def test_code_makes_the_same_loader(ui):
@@ -20,19 +23,19 @@ def test_code_makes_the_same_loader(ui):
 
 def test_the_script_loads_the_recipe(ui, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    ui.handoff.save_button.click()
+    ui.handoff.event("save", "press")
     assert "Saved" in ui.session.status
     assert Recipe.load("recipe.json") == ui.recipe
     ui.handoff.script = "script"
     code = ui.handoff.code().replace("range(10)", "range(1)")
     exec(code, {})
-    ui.handoff.script_control.value = "json"
-    assert Recipe.from_json(ui.handoff.text.text) == ui.recipe
+    ui.handoff.event("script", "value", "json")
+    assert Recipe.from_json(node(ui.handoff, "code")["text"]) == ui.recipe
 
 
 def test_the_recipe_that_cannot_be_saved_is_told(ui, tmp_path):
-    ui.handoff.file_control.value = str(tmp_path / "nowhere" / "recipe.json")
-    ui.handoff.save_button.click()
+    ui.handoff.event("file", "value", str(tmp_path / "nowhere" / "recipe.json"))
+    ui.handoff.event("save", "press")
     assert ui.session.status_kind == "error"
     assert "nowhere" in ui.session.status
 
@@ -40,24 +43,51 @@ def test_the_recipe_that_cannot_be_saved_is_told(ui, tmp_path):
 def test_controls_of_the_hand_off(ui):
     view = ui.handoff
     ui.tab = "handoff"
-    assert {"X", "raw.X"} <= {value for _, value in view.layers_control.options}
-    view.dtype_control.value = "float16"
-    view.keys_control.value = ("bulk_labels",)
-    view.size_control.value = 32
-    view.order_control.value = "block"
+    assert {"X", "raw.X"} <= {one["id"] for one in node(view, "layers_keys")["options"]}
+    view.event("dtype", "value", "float16")
+    view.event("obs_keys", "value", ["bulk_labels"])
+    view.event("batch_size", "value", 32)
+    view.event("shuffle", "value", "block")
     assert (ui.recipe.dtype, ui.recipe.obs_keys) == ("float16", ("louvain", "bulk_labels"))
     assert (view.batch_size, view.shuffle) == (32, "block")
-    assert "batch_size=32, shuffle='block'" in view.text.text
-    view.validate_control.value = True
-    view.by_control.value = "bulk_labels"
-    view.fraction_control.value = 0.3
+    assert "batch_size=32, shuffle='block'" in node(view, "code")["text"]
+    assert node(view, "split_by") == {}
+    view.event("validate", "value", True)
+    view.event("split_by", "value", "bulk_labels")
+    view.event("split_fraction", "value", 0.3)
     assert (ui.recipe.split_by, ui.recipe.split_fraction) == ("bulk_labels", 0.3)
-    view.validate_control.value = False
+    view.event("validate", "value", False)
     assert ui.recipe.split_by is None
     ui.weights.use = True
-    assert view.order_control.disabled
-    assert "weights=True" in view.text.text
+    assert node(view, "shuffle")["disabled"]
+    assert "weights=True" in node(view, "code")["text"]
     settled(ui)
+
+
+@pytest.mark.parametrize("validate", [False, True])
+def test_the_code_for_scvi_prepares_the_cells(ui, monkeypatch, validate):
+    """Without scvi-tools: what it would be given."""
+    given = {}
+
+    class SCVI:
+        def __init__(self, adata):
+            given["n"] = adata.n_obs
+
+        @staticmethod
+        def setup_anndata(adata, **keys):
+            assert set(keys.values()) <= {*adata.obs, *adata.layers}
+            given.update(keys)
+
+        def train(self):
+            given["trained"] = True
+
+    scvi = SimpleNamespace(model=SimpleNamespace(SCVI=SCVI))
+    monkeypatch.setitem(sys.modules, "scvi", scvi)
+    ui.handoff.validate = validate
+    ui.handoff.event("script", "value", "scvi")
+    exec(node(ui.handoff, "code")["text"], {})
+    n = len(ui.split()[0]) if validate else len(ui.dataset())
+    assert given == {"n": n, "batch_key": "store", "labels_key": "louvain", "trained": True}
 
 
 def test_a_wrong_order_is_refused(ui):
@@ -69,14 +99,14 @@ def test_what_breaks_the_first_batch_is_told(ui, monkeypatch):
     monkeypatch.setattr(ui.handoff, "first_batch", lambda **_: 1 / 0)
     ui.handoff.try_out()
     assert ui.handoff._work.wait(120)
-    assert "division by zero" in ui.handoff.said.value
-    assert not ui.handoff.try_button.disabled
+    assert "division by zero" in node(ui.handoff, "said")["text"]
+    assert "disabled" not in node(ui.handoff, "try_out")
 
 
 def test_dataset_loader_and_split(ui):
     ds = ui.dataset()
     assert ds is ui.dataset()
-    ui.handoff.dtype_control.value = "float64"
+    ui.handoff.event("dtype", "value", "float64")
     assert ui.dataset() is not ds
     train, validation = ui.split(by="bulk_labels", fraction=0.5, seed=3)
     assert (ui.recipe.split_by, ui.recipe.split_fraction, ui.recipe.split_seed) == (
@@ -93,19 +123,19 @@ def test_dataset_loader_and_split(ui):
 
 def test_the_hand_off_shows_the_split_of_the_recipe(ui):
     view = ui.handoff
-    view.validate_control.value = True
-    view.strata_control.value = True
+    view.event("validate", "value", True)
+    view.event("stratify", "value", True)
     assert ui.recipe.stratify == ("louvain",)
     parts = ui.split(by=False, train=0.6, validation=0.2, test=0.2, seed=4)
     assert ui.recipe.split_parts == (("train", 0.6), ("validation", 0.2), ("test", 0.2))
     assert ui.recipe.stratify == ("louvain",)
-    assert view.fraction_control.disabled
+    assert node(view, "split_fraction")["disabled"]
     assert "train, validation, test = ds.split()" in view.code()
     assert "stratify=('louvain',)" in view.code()
     assert "mv.dataloader(train," in view.code()
     again = ui.split()
     assert [part.indices.tolist() for part in again] == [part.indices.tolist() for part in parts]
-    view.validate_control.value = False
+    view.event("validate", "value", False)
     assert (ui.recipe.stratify, ui.recipe.split_parts) == ((), ())
     assert "ds.split" not in view.code()
     settled(ui)

@@ -1,6 +1,8 @@
 """Colours and ids of rows: each store keeps its own."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mappedviz.text.colours import OKABE_ITO
 from mappedviz.views.series import Ids, of_series, series_of
@@ -23,5 +25,16 @@ def test_stores_are_told_apart_until_there_are_too_many(n):
 def test_ids_that_are_not_in_the_chart_are_left_out():
     ids = Ids(["a", ("b", "c")], "p")
     assert ids.known([("b", "c"), "z"]) == ["p1"]
-    assert ids.values(["p0", "other"]) == ["a"]
+    assert ids.values(["a", "other"]) == ["a"]
     assert Ids().known(["a"]) == []
+
+
+@given(st.lists(st.text() | st.integers() | st.none(), unique=True))
+def test_ids_are_visible_texts_that_differ(values):
+    ids = Ids(values, "v")
+    names = [ids.of(value) for value in values]
+    assert len(set(names)) == len(names)
+    assert ids.values(names) == values
+    for name in names:
+        name.encode()
+        assert 0 < len(name) <= 40

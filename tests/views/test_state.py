@@ -9,7 +9,7 @@ import mappedviz as mv
 from mappedviz import Recipe
 from mappedviz.errors import MappedvizError
 from mappedviz.views import Session, state
-from mappedviz.views.base import Status
+from tests.views.looks import node
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_undo_and_redo(ui):
     assert ui.undo()
     assert ui.undo()
     assert ui.recipe == first
-    assert ui.coverage.join_control.value == "inner"
+    assert node(ui.coverage, "join")["value"] == "inner"
     assert not ui.undo()
     assert ui.redo()
     assert ui.redo()
@@ -130,13 +130,13 @@ def test_cancel_answers_at_once_and_what_was_known_stays(monkeypatch, paths):
     assert session.wait()
     known = session.audit
     monkeypatch.setattr(state, "audit", endless)
-    status = Status(session)
-    status.again.click()
+    view = mv.ShapesView(session)
+    view.event("status.again", "press")
     assert started.wait(120)
     assert session.busy
-    assert status.cancel.layout.display is None
+    assert view.flat()["status"]["mood"] == "busy"
     thread = session.work._thread
-    status.cancel.click()
+    view.event("status.cancel", "press")
     assert not session.busy
     assert session.audit is known
     assert "Cancelled" in session.status

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.views.looks import settled
+from tests.views.looks import bar_rows, node, settled
 
 
 def test_the_first_batch(ui, monkeypatch):
@@ -14,17 +14,18 @@ def test_the_first_batch(ui, monkeypatch):
     monkeypatch.setattr(ui.handoff, "first_batch", whole)
     ui.tab = "handoff"
     ui.handoff.batch_size = 100
-    ui.handoff.try_button.click()
+    ui.handoff.event("try_out", "press")
+    assert node(ui, "stop")
     assert ui.handoff._work.wait(120)
     trial = ui.handoff.trial
-    assert trial is not None, ui.handoff.said.value
+    assert trial is not None, ui.handoff.said
     assert trial.columns["X"] == ((100, 201), "float32")
     assert trial.columns["louvain"] == ((100,), "int64")
     assert trial.n_rows == len(ui.dataset())
     pd.testing.assert_series_equal(trial.drawn["drawn"], trial.drawn["expected"], check_names=False)
-    shown = {row["label"]: row["values"][1] for row in ui.handoff.bars.rows}
+    shown = {row["label"]: row["values"][1] for row in bar_rows(ui)}
     assert shown["B cells"] == pytest.approx(100 * 342 / 5038)
-    assert "X (100, 201) float32" in ui.handoff.said.value
+    assert "X (100, 201) float32" in node(ui, "said")["text"]
     assert ui.handoff.plot().get_title(loc="left").startswith("Classes of")
     ui.coverage.join = "outer"
     settled(ui)

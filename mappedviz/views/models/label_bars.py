@@ -1,0 +1,150 @@
+"""The pictures of labels: bars by store or by any obs key, and one key against another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mappedviz.text.display import MISSING, differing, names, quantity, share, shown
+from mappedviz.views import pictures
+from mappedviz.views.models.memory import of_audit
+from mappedviz.views.models.tables import things
+from mappedviz.views.series import Ids, of_series, series_of, series_of_values
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mappedviz._types import Array
+    from mappedviz.audits.result import Audit
+    from mappedviz.audits.tables.labels import LabelTable
+    from mappedviz.views.models.label_state import State
+    from mappedviz.views.nodes import Node
+
+_MOST_COLUMNS = 30
+_LABEL = 30  # characters that there is room for
+MOST_SERIES = 14  # colours, plain and hatched
+
+
+@of_audit
+def cross(audit: Audit, key: str, by: str) -> pd.DataFrame:
+    """Return cells of each label of a key and each value of another, the most frequent values first."""
+    table = audit.crosstab(key, by)
+    order = np.argsort(-table.to_numpy().sum(axis=0), kind="stable")
+    return table.iloc[:, order]
+
+
+def class_ids(labels: LabelTable, state: State) -> Ids:
+    """Return the ids of the classes that have a bar."""
+    return Ids(labels.top(state.top_n, by=state.sort, search=state.search)[0].index, "c")
+
+
+def bars(audit: Audit, labels: LabelTable, state: State) -> Node:
+    """Return cells of each label, stacked by store or by the values of another key."""
+    top, other, n_other = labels.top(state.top_n, by=state.sort, search=state.search)
+    named = Ids(top.index, "c")
+    nothing = labels.missing + labels.absent
+    whole = list(top.to_numpy())
+    rest = [other.to_numpy(), nothing.to_numpy()]
+    if state.logarithmic:
+        series = [{"name": "cells", "colour": series_of(["x"])[0]["colour"]}]
+        values = [[int(counts.sum())] for counts in (*whole, *rest)]
+    elif state.by:
+        series, values = _by(cross(audit, state.key, state.by), list(top.index), whole, rest)
+    elif len(labels.stores) > MOST_SERIES:  # a stack of grey says nothing
+        series = [{"name": "cells", "colour": series_of(["x"])[0]["colour"]}]
+        values = [[int(counts.sum())] for counts in (*whole, *rest)]
+    else:
+        series = series_of(labels.stores)
+        values = [counts.tolist() for counts in (*whole, *rest)]
+    texts = [quantity(counts.sum()) for counts in (*whole, *rest)]
+    n_stores = (top.to_numpy() > 0).sum(axis=1)
+    rows = [
+        {
+            "id": named.of(label),
+            "label": text,
+            "values": values[i],
+            "text": texts[i],
+            "title": _title(label, int(n_stores[i]), len(labels.stores)),
+        }
+        for i, (label, text) in enumerate(zip(top.index, names(top.index, _LABEL), strict=True))
+    ]
+    below = []
+    if n_other and not state.search:
+        words = f"other ({n_other:,} more)"
+        below.append({"id": "c.other", "label": words, "values": values[-2], "text": texts[-2]})
+    if int(nothing.sum()) and not state.search:
+        below.append({"id": "c.missing", "label": MISSING, "values": values[-1], "text": texts[-1]})
+    return pictures.bars(
+        "bars",
+        "Cells of each label",
+        rows,
+        series,
+        below=below,
+        mode="share" if state.shares else "stacked",
+        log=state.logarithmic,
+        unit="cells",
+        selected=named.known(state.classes),
+        selectable="many",
+    )
+
+
+def _title(label: Any, n: int, of: int) -> str:
+    """The text of the tooltip besides the numbers."""
+    where = f"in {n:,} of {things(of, 'store')}" if of > 1 else ""
+    whole = shown(label, 400)
+    return where if len(whole) <= _LABEL else f"{whole} {where}".strip()
+
+
+def _by(
+    table: pd.DataFrame, shown_: list[Any], whole: list[Array], rest: list[Array]
+) -> tuple[list[dict[str, Any]], list[list[int]]]:
+    """Series and values of bars by another key; cells without a value of it are a series too."""
+    series = series_of_values(list(table.columns))
+    known = table.reindex(shown_, fill_value=0).to_numpy()
+    others = table.to_numpy().sum(axis=0) - known.sum(axis=0)
+    counted = [*known, others, np.zeros(table.shape[1], dtype=np.int64)]
+    values = []
+    for counts, total in zip(counted, (*whole, *rest), strict=True):
+        some = of_series(counts.tolist(), len(series) - 1)
+        some += [0] * (len(series) - 1 - len(some))
+        values.append([*some, int(total.sum()) - int(counts.sum())])
+    return series, values
+
+
+def matrix(audit: Audit, labels: LabelTable, state: State) -> Node:
+    """Return the labels against stores or another key: shades are shares of a label's cells."""
+    top = labels.top(state.top_n, by=state.sort, search=state.search)[0]
+    if state.against:
+        table = cross(audit, state.key, state.against).reindex(list(top.index), fill_value=0)
+        heads = names(list(table.columns), 24)
+    else:
+        table = top
+        heads = differing(labels.stores, 24)
+    counts = table.to_numpy()
+    n = counts.shape[1]
+    if n > _MOST_COLUMNS:
+        left = counts[:, _MOST_COLUMNS - 1 :].sum(axis=1, keepdims=True)
+        counts = np.hstack([counts[:, : _MOST_COLUMNS - 1], left])
+        heads = [*heads[: _MOST_COLUMNS - 1], f"other ({n - _MOST_COLUMNS + 1:,} more)"]
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    most = max(float(shares.max(initial=0)), 1e-9)  # the darkest: of many columns all are pale
+    named = Ids(top.index, "c")
+    return pictures.matrix(
+        "matrix",
+        f"{shown(state.key, 30)} × {shown(state.against, 30) if state.against else 'store'}",
+        [
+            {"id": named.of(label), "label": text}
+            for label, text in zip(top.index, names(top.index, _LABEL), strict=True)
+        ],
+        [{"id": f"x{i}", "label": text} for i, text in enumerate(heads)],
+        [[round(float(one) / most, 3) for one in some] for some in shares],
+        texts=[[quantity(n_) if n_ else "" for n_ in some] for some in counts.tolist()],
+        scale=f"share of the label's cells, up to {share(most)}",
+        copies=("png", "svg", "csv", "code"),
+    )
+
+
+def matrix_frame(audit: Audit, labels: LabelTable, state: State) -> pd.DataFrame:
+    """Return all of the table that :func:`matrix` shows the beginning of."""
+    return cross(audit, state.key, state.against) if state.against else labels.counts

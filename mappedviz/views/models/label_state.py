@@ -1,0 +1,59 @@
+"""The state of the view of labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mappedviz.views.models.tables import UNSORTED, Arrangement
+
+if TYPE_CHECKING:
+    from mappedviz.audits.findings import Finding
+    from mappedviz.recipe.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class State:
+    """The state of the view: its traits, the recipe, and what is in focus.
+
+    Attributes
+    ----------
+    name
+        What is typed into the field for a new name.
+    column
+        The column that is chosen to be read in place of the key.
+    fix
+        The finding that knows what the key is called in the other stores.
+    by, against
+        Keys that bars are stacked by, and that the matrix shows; "" for the store.
+    target
+        The spelling that the ticked group becomes; None for the most frequent one.
+    opened
+        Ids of what is open.
+    arrangement, mapping
+        Order and page of the spellings and of the new names.
+    """
+
+    recipe: Recipe
+    key: str = ""
+    top_n: int = 25
+    sort: str = "count"
+    search: str = ""
+    shares: bool = False
+    logarithmic: bool = False
+    classes: tuple[Any, ...] = ()
+    ticked: tuple[Any, ...] = ()
+    name: str = ""
+    column: str = ""
+    fix: Finding | None = None
+    by: str = ""
+    against: str = ""
+    target: Any = None
+    opened: frozenset[str] = frozenset()
+    arrangement: Arrangement = UNSORTED
+    mapping: Arrangement = UNSORTED
+
+    @property
+    def scale(self) -> str:
+        """The scale of the bars."""
+        return "shares" if self.shares else "logarithm" if self.logarithmic else "cells"
