@@ -185,7 +185,7 @@ class CategoriesView(View):
         # Labels first, then whole numbers; measurements are no labels.
         found: list[tuple[int, int, int, str]] = []
         for place, (column, of_stores) in enumerate(dtypes.iterrows()):
-            there = [str(dtype) for dtype in of_stores if dtype is not None]
+            there = [str(dtype) for dtype in of_stores if isinstance(dtype, str)]
             kind = min((_kind(dtype) for dtype in there), default=9)
             if kind < 9:
                 found.append((kind, -len(there), place, str(column)))

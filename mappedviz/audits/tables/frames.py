@@ -22,16 +22,18 @@ def plain_text(frame: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    if not any(isinstance(dtype, pd.StringDtype) for dtype in frame.dtypes):
-        return frame
-    columns = {}
+    columns, changed = {}, False
     for i, dtype in enumerate(frame.dtypes):
-        column = frame.iloc[:, i]
-        if isinstance(dtype, pd.StringDtype):
+        columns[i] = column = frame.iloc[:, i]
+        gaps = column.isna().to_numpy()
+        text = isinstance(dtype, pd.StringDtype)
+        if text or (pd.api.types.is_object_dtype(dtype) and gaps.any()):
             values = column.to_numpy(dtype=object, copy=True)
-            values[column.isna().to_numpy()] = None
-            column = pd.Series(values, index=frame.index, dtype=object)
-        columns[i] = column
+            values[gaps] = None
+            columns[i] = pd.Series(values, index=frame.index, dtype=object)
+            changed = True
+    if not changed:
+        return frame
     made = pd.DataFrame(columns, index=frame.index)
     made.columns = frame.columns
     return made
