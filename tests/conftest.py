@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from doctest import UnexpectedException
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -51,12 +52,14 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_pyfunc_call(pyfuncitem):
-    """Skip a test that turns out to need torch where there is none."""
+def pytest_runtest_call(item):
+    """Skip a test or an example that turns out to need torch where there is none."""
     try:
         return (yield)
-    except ModuleNotFoundError as error:
-        if _WITHOUT_TORCH and error.name == "torch":
+    except Exception as raised:
+        error = getattr(raised, "failures", [raised])[0]  # examples are gone through to the end
+        error = error.exc_info[1] if isinstance(error, UnexpectedException) else error
+        if _WITHOUT_TORCH and isinstance(error, ModuleNotFoundError) and error.name == "torch":
             pytest.skip("torch is not installed")
         raise
 
