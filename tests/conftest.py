@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from doctest import UnexpectedException
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -39,26 +40,34 @@ _WITHOUT_TORCH = find_spec("torch") is None
 _NEEDS_TORCH = re.compile(r"^(import|from) (torch|(tests|mappedviz)\.loaders)\b", re.MULTILINE)
 
 
-def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leave out the modules that import torch where there is none."""
-    if not _WITHOUT_TORCH:
-        return None
-    if collection_path.is_dir():
-        return True if collection_path.name == "loaders" else None
-    if collection_path.suffix != ".py":
-        return None
-    return True if _NEEDS_TORCH.search(collection_path.read_text("utf-8")) else None
+class _WithoutTorch:
+    """Registered for all tests, those in docstrings of the package too."""
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Leave out the modules that import torch where there is none."""
+        if collection_path.is_dir():
+            return True if collection_path.name == "loaders" else None
+        if collection_path.suffix != ".py":
+            return None
+        return True if _NEEDS_TORCH.search(collection_path.read_text("utf-8")) else None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item):
+        """Skip a test or an example that turns out to need torch where there is none."""
+        try:
+            return (yield)
+        except Exception as raised:
+            error = getattr(raised, "failures", [raised])[0]  # examples are gone through to the end
+            error = error.exc_info[1] if isinstance(error, UnexpectedException) else error
+            if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+                pytest.skip("torch is not installed")
+            raise
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_pyfunc_call(pyfuncitem):
-    """Skip a test that turns out to need torch where there is none."""
-    try:
-        return (yield)
-    except ModuleNotFoundError as error:
-        if _WITHOUT_TORCH and error.name == "torch":
-            pytest.skip("torch is not installed")
-        raise
+def pytest_configure(config) -> None:
+    """Go without torch where there is none."""
+    if _WITHOUT_TORCH:
+        config.pluginmanager.register(_WithoutTorch())
 
 
 # What tests of the browser miss, and how to get it.

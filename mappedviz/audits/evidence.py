@@ -12,6 +12,7 @@ from mappedviz.audits.cells.drawn import STORE, StoreCells
 from mappedviz.audits.cells.reader import CellReader
 from mappedviz.audits.judge import judge
 from mappedviz.audits.tables.crosstabs import crosstab
+from mappedviz.audits.tables.frames import plain_text
 from mappedviz.audits.tables.genes import Coverage, coverage_of
 from mappedviz.audits.tables.labels import LabelTable, column_labels, label_table
 from mappedviz.audits.tables.samples import obs_browser, sample_columns, sample_sheet
@@ -405,4 +406,4 @@ class Evidence:
             },
             columns=columns,
         )
-        return table.sort_values("shared", ascending=False, ignore_index=True)
+        return plain_text(table).sort_values("shared", ascending=False, ignore_index=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from mappedviz.audits.tables.frames import plain_text
 from mappedviz.audits.tables.genes import Coverage
 from mappedviz.audits.tables.labels import LabelTable
 from mappedviz.audits.tables.samples import sample_sheet
@@ -176,10 +177,9 @@ def _frame_from(content: Mapping[str, Any], name: str | None) -> pd.DataFrame:
         data[i] = (
             column if any(isinstance(v, (list, dict)) for v in values) else column.infer_objects()
         )
-    frame = pd.DataFrame(data, index=index)
-    frame.columns = (
-        pd.Index(columns, tupleize_cols=False, dtype=object) if columns else pd.Index([])
-    )
+    frame = plain_text(pd.DataFrame(data, index=index))
+    # Named as pandas names columns: objects before pandas 3, its own type of text since.
+    frame.columns = pd.Index(columns, tupleize_cols=False) if columns else pd.Index([])
     return frame
 
 

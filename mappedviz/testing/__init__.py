@@ -19,7 +19,13 @@ from mappedviz.testing.codes import (
     encode,
     fold,
 )
-from mappedviz.testing.data import PLAIN_COLUMNS, coded_anndata, coded_matrix, coded_obs
+from mappedviz.testing.data import (
+    PLAIN_COLUMNS,
+    coded_anndata,
+    coded_matrix,
+    coded_obs,
+    layers_of,
+)
 
 if TYPE_CHECKING:
     from mappedviz.testing.contract import StoreContract, assert_same_values, dense, hash_store
@@ -41,6 +47,7 @@ __all__ = [
     "encode",
     "fold",
     "hash_store",
+    "layers_of",
 ]
 
 _OF_CONTRACT = ("StoreContract", "assert_same_values", "dense", "hash_store")

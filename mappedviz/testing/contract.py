@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from mappedviz.testing.data import coded_anndata
+from mappedviz.testing.data import coded_anndata, layers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,9 +170,7 @@ class StoreContract:
     @staticmethod
     def matrices(adata: AnnData) -> dict[str, Any]:
         """The matrices of an AnnData by the names that a store gives them, dense."""
-        # Since anndata 0.13 a layer named None is X.
-        layers = {key: matrix for key, matrix in adata.layers.items() if key is not None}
-        found = {key: dense(matrix) for key, matrix in layers.items()}
+        found = {key: dense(matrix) for key, matrix in layers_of(adata).items()}
         if adata.X is not None:
             found["X"] = dense(adata.X)
         if adata.raw is not None:

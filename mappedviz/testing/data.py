@@ -70,6 +70,27 @@ def coded_matrix(
     return matrix if format == "csr" else matrix.tocsc()
 
 
+def layers_of(adata: AnnData) -> dict[str, Any]:
+    """The layers of an AnnData by name, without X, which is one of them since anndata 0.13.
+
+    Parameters
+    ----------
+    adata
+        Any AnnData.
+
+    Returns
+    -------
+    A new dict.
+
+    Examples
+    --------
+    >>> from mappedviz.testing import coded_anndata, layers_of
+    >>> list(layers_of(coded_anndata()))
+    ['counts', 'scaled']
+    """
+    return {key: matrix for key, matrix in adata.layers.items() if key is not None}
+
+
 PLAIN_COLUMNS = ("cell_type", "batch", "origin")
 """The obs columns of ``coded_anndata(..., plain=True)``."""
 

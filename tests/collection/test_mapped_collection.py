@@ -16,7 +16,7 @@ from mappedviz.errors import (
     StoreError,
     StoreWarning,
 )
-from mappedviz.testing import coded_anndata
+from mappedviz.testing import coded_anndata, layers_of
 from tests.collection import dense, joined, merged, shared, union
 from tests.stores import STORE_KINDS
 
@@ -280,7 +280,7 @@ def test_every_kind_of_store_reads_as_anndata_reads_it(kind, tmp_path):
     path = writer(adata, tmp_path / "store")
     expected = writer.expected(adata)
     keys = [k for k in ("cell_type", "origin", "donor", "score", "doublet") if k in expected.obs]
-    layers = [*(["X"] if expected.X is not None else []), *expected.layers]
+    layers = [*(["X"] if expected.X is not None else []), *layers_of(expected)]
     try:
         ds = MappedCollection(path, layers_keys=layers, obs_keys=keys, encode_labels=False)
     except ElementError as error:

@@ -83,7 +83,7 @@ def test_crc32c_with_either_library(library: str, monkeypatch: pytest.MonkeyPatc
 
     def only(name: str) -> Any:
         if name != library and name in ("google_crc32c", "numcodecs.checksum32"):
-            raise ImportError(name)
+            raise ModuleNotFoundError(name)
         return real(name)
 
     monkeypatch.setattr(codecs.importlib, "import_module", only)

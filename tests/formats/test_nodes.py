@@ -14,6 +14,7 @@ import zarr
 from mappedviz.errors import ElementError, MissingKeyError, StoreError
 from mappedviz.formats.detect import open_root, store_kind
 from mappedviz.formats.files import FilePool
+from mappedviz.formats.nodes import GroupNode
 from tests.formats.walking import (
     KINDS,
     an_anndata,
@@ -81,7 +82,7 @@ def test_keys(written: dict[str, Path], kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_not_a_numeric_array_has_no_chunks(written: dict[str, Path], kind: str) -> None:
     with open_root(written[kind]) as root:
-        for name in ("obs/_index", "uns/number"):
+        for name in ("obs/cell_type/categories", "uns/number"):
             with pytest.raises(
                 ElementError, match="not a numeric one of 1 or 2 dimensions"
             ) as error:
@@ -100,6 +101,8 @@ def test_selections(written: dict[str, Path], kind: str) -> None:
                 continue  # h5py refuses
             np.testing.assert_array_equal(node.read(selection), dense[selection])
         names = root["obs/_index"]
+        if isinstance(names, GroupNode):  # as anndata 0.13 writes what pandas 3 has as text
+            names = names["values"]
         assert names.read(slice(2, 4)).tolist() == ["cell2", "cell3"]
         values = node.read()
         values[:] = 0  # the caller's own

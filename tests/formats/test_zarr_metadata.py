@@ -162,6 +162,7 @@ def test_shards_that_chunks_do_not_fill_are_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("codec", ["zlib", "lz4", "bz2", "shuffle"])
 def test_codecs_of_numcodecs_in_zarr_3(tmp_path: Path, codec: str) -> None:
+    import numcodecs
     import numcodecs.zarr3 as zarr3
 
     values = np.arange(1000, dtype="i4")
@@ -170,9 +171,13 @@ def test_codecs_of_numcodecs_in_zarr_3(tmp_path: Path, codec: str) -> None:
         kind = {"zlib": zarr3.Zlib, "lz4": zarr3.LZ4, "bz2": zarr3.BZ2, "shuffle": zarr3.Shuffle}
         made = kind[codec](**({"elementsize": 4} if codec == "shuffle" else {}))
         group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=3)
-        group.create_array("x", shape=(1000,), chunks=(300,), dtype="i4", compressors=made)[:] = (
-            values
-        )
+        options = {"shape": (1000,), "chunks": (300,), "dtype": "i4", "compressors": made}
+        try:
+            group.create_array("x", **options)[:] = values
+        except AttributeError:
+            if codec != "shuffle" or numcodecs.__version__ >= "0.16":
+                raise
+            pytest.skip("numcodecs 0.15 does not know the types of zarr 3.1")
     with open_root(tmp_path / "a.zarr") as root:
         np.testing.assert_array_equal(root["x"].read(), values)
         assert type(root["x"].chunked()).__name__ == "StoredArray"

@@ -49,6 +49,16 @@ def an_anndata() -> anndata.AnnData:
     )
 
 
+@contextmanager
+def one_file_a_chunk() -> Iterator[None]:
+    """Let anndata write zarr without shards, which it does by itself since 0.13."""
+    overrides = {"auto_shard_zarr_v3": False}
+    if not hasattr(anndata.settings, "auto_shard_zarr_v3"):
+        overrides = {}
+    with anndata.settings.override(**overrides):
+        yield
+
+
 def to_zip(directory: Path, path: Path, compression: int = zipfile.ZIP_STORED) -> Path:
     with zipfile.ZipFile(path, "w", compression) as archive:
         for file in sorted(directory.rglob("*")):

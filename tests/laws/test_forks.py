@@ -67,6 +67,7 @@ PROGRAM = f"""
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.parametrize("kind", ["h5ad-gzip", "zarr-v3"])
 def test_workers_are_forked_while_threads_read(kind, tmp_path):
+    pytest.importorskip("torch")
     for i in range(12):
         STORE_KINDS[kind](
             coded_anndata(i, 15, genes=[f"g{j}" for j in range(8)]), tmp_path / f"s{i:02}"

@@ -82,7 +82,9 @@ def test_a_loader_of_paths(wrong):
         mv.dataloader(wrong)
 
 
-@pytest.mark.parametrize("wrong", [{"T": 1.0}, {1, 2}, [object()], ["a", 1]], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", [{"T": 1.0}, {1, 2}, [object()], ["a", 1]], ids=["dict", "set", "objects", "texts"]
+)
 def test_weights_that_are_no_numbers_per_row(ds, wrong):
     with pytest.raises(RecipeTypeError, match="weights") as error:
         mv.dataloader(ds, 2, weights=wrong)

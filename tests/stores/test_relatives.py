@@ -25,13 +25,13 @@ def mudata(root: Any) -> None:
     for name in ("obs", "var"):
         anndata.io.write_elem(root, name, _adata().obs.iloc[:, :0])
     for i, name in enumerate(("prot", "rna")):
-        anndata.io.write_elem(root, f"mod/{name}", _adata(i))
+        anndata.io.write_elem(root.require_group("mod"), name, _adata(i))
 
 
 def spatialdata(root: Any) -> None:
     root.attrs["spatialdata_attrs"] = {"version": "0.2"} if isinstance(root, zarr.Group) else "0.2"
     root.create_group("images")
-    anndata.io.write_elem(root, "tables/table", _adata())
+    anndata.io.write_elem(root.require_group("tables"), "table", _adata())
 
 
 def tenx(root: Any) -> None:
@@ -103,9 +103,9 @@ def test_patterns_lead_into_spatialdata(tmp_path: Path, version: int) -> None:
     for sample in ("a", "b"):
         root = zarr.open_group(tmp_path / f"{sample}.zarr", mode="w", zarr_format=version)
         root.create_group("images")
-        root.create_group("tables")
+        tables = root.create_group("tables")
         for table in ("one", "two"):
-            anndata.io.write_elem(root, f"tables/{table}", _adata())
+            anndata.io.write_elem(tables, table, _adata())
     assert len(mv.MappedCollection(tmp_path / "*.zarr" / "tables" / "*")) == 24
     assert len(mv.MappedCollection(tmp_path / "a.zarr" / "tables" / "*")) == 12
     with pytest.raises(ElementError, match="group of 2 AnnData"):

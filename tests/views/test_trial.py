@@ -10,6 +10,7 @@ from tests.views.looks import bar_rows, node, settled
 
 
 def test_the_first_batch(ui, monkeypatch):
+    pytest.importorskip("torch")
     whole = partial(ui.handoff.first_batch, seconds=600)  # an epoch, however busy the machine is
     monkeypatch.setattr(ui.handoff, "first_batch", whole)
     ui.tab = "handoff"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mappedviz._types import Array, lazy
+from mappedviz.audits.tables.frames import plain_text
 from mappedviz.audits.tables.gene_sets import LackingSets, best_to_leave_out, histogram_of
 from mappedviz.audits.tables.identifiers import id_kind
 from mappedviz.audits.tables.stores import display_names
@@ -180,6 +181,7 @@ class Coverage:
             {name: np.array(values, np.int64)[of] for name, values in rows.items()}
         )
         table["id_kind"] = [kinds[i] for i in of]
+        table = plain_text(table)
         table.index = pd.Index(list(stores), name="store", dtype=object)
         per_count = np.bincount(counts, minlength=n_stores + 1)
         at_least = pd.Series(

@@ -10,6 +10,7 @@ import numpy as np
 
 from mappedviz._types import Array, lazy
 from mappedviz.audits.columns import counted
+from mappedviz.audits.tables.frames import plain_text
 from mappedviz.audits.tables.spelling import plain_spelling
 from mappedviz.audits.tables.stores import display_names
 from mappedviz.collection.plan import column_of, obs_columns
@@ -272,7 +273,7 @@ class LabelTable:
             for name, codes in several.items()
             for code in sorted(codes, key=lambda code: -total[code])
         ]
-        return pd.DataFrame(rows, columns=["group", "label", "n", "stores"])
+        return plain_text(pd.DataFrame(rows, columns=["group", "label", "n", "stores"]))
 
     def merging(self, groups: Iterable[str] | None = None) -> dict[Label, Label]:
         """A relabelling ``{old: new}`` that gives every variant the most frequent spelling.

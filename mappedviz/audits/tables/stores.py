@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mappedviz.audits.tables.frames import plain_text
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -101,7 +103,7 @@ def stores_table(scans: Sequence[Scan], names: Sequence[str] | None = None) -> p
 
     rows = [_store_row(scan) for scan in scans]
     names = display_names([scan.path for scan in scans]) if names is None else names
-    table = pd.DataFrame(rows, columns=list(STORE_COLUMNS))
+    table = plain_text(pd.DataFrame(rows, columns=list(STORE_COLUMNS)))
     table.index = pd.Index(list(names), name="store", dtype=object)
     whole = ["n_obs", "n_vars", "nnz", "nbytes", "raw_n_vars"]
     table[whole] = table[whole].astype("Int64")
@@ -183,7 +185,7 @@ def obs_schema(scans: Sequence[Scan], names: Sequence[str] | None = None) -> pd.
         data[name, "dtype"] = np.array(dtypes, dtype=object)
         data[name, "missing"] = missing
     index = pd.Index(list(columns), name="column", dtype=object)
-    table = pd.DataFrame(data, index=index)
+    table = plain_text(pd.DataFrame(data, index=index))
     table.columns = pd.MultiIndex.from_tuples(list(data), names=["store", "what"])
     return table
 
@@ -203,12 +205,12 @@ def library_sizes(
         for name, scan in zip(names, scans, strict=True)
         if key in scan.samples
     ]
-    return pd.DataFrame(
+    stores = np.array([name for name, _ in found], dtype=object)
+    table = pd.DataFrame(
         {
-            "store": np.repeat(
-                np.array([name for name, _ in found], dtype=object), [s.rows for _, s in found]
-            ),
+            "store": np.repeat(stores, [s.rows for _, s in found]),
             "total": np.concatenate([s.totals for _, s in found] or [np.empty(0)]),
             "genes": np.concatenate([s.genes for _, s in found] or [np.empty(0, np.int64)]),
         }
     )
+    return plain_text(table)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from mappedviz._types import Array
+from mappedviz.audits.tables.frames import plain_text
 from mappedviz.recipe.joins import strip_versions
 from mappedviz.recipe.recipe import store_names
 
@@ -133,7 +134,7 @@ def what_if_table(
                     "var_key": None if upper else _var_key(paths, columns),
                 }
             )
-    return pd.DataFrame(rows, columns=list(WHAT_IF))
+    return plain_text(pd.DataFrame(rows, columns=list(WHAT_IF)))
 
 
 def _identifiers(

@@ -132,7 +132,7 @@ def _kinds(audit: Audit) -> tuple[list[str], Array]:
     if not len(schema.columns):
         return columns, np.empty((len(columns), 0), dtype=np.int64)
     dtypes = schema.xs("dtype", axis=1, level="what").to_numpy(dtype=object)
-    known = {dtype: _NONE if dtype is None else _kind(str(dtype)) for dtype in set(dtypes.flat)}
+    known = {one: _kind(one) if isinstance(one, str) else _NONE for one in set(dtypes.flat)}
     kinds = [known[dtype] for dtype in dtypes.flat]
     return columns, np.array(kinds, dtype=np.int64).reshape(dtypes.shape)
 
