@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mappedviz.audits.cells.depths import CellStats
+    from mappedviz.audits.cells.drawn import Progress
     from mappedviz.audits.cells.embeddings import Embedding
     from mappedviz.audits.cells.expression import Expression
     from mappedviz.audits.tables.genes import Coverage
@@ -229,7 +230,14 @@ class Audit:
     # --- cells ------------------------------------------------------------------------
 
     def embedding(
-        self, key: str | None = None, n: int = 5_000, by: str | None = None, seed: int = 0
+        self,
+        key: str | None = None,
+        n: int = 5_000,
+        by: str | None = None,
+        seed: int = 0,
+        *,
+        stores: Iterable[str] | None = None,
+        progress: Progress | None = None,
     ) -> Embedding:
         """Coordinates of drawn cells of each store: see :class:`mappedviz.audits.Embedding`.
 
@@ -244,6 +252,11 @@ class Audit:
             An obs key whose values the cells get, or ``"store"``; default: the label of the audit.
         seed
             Other cells for another one.
+        stores
+            Names of the stores to read; default: all that can be read.
+        progress
+            Called before each store with the number of those that are read, and of all; what it
+            raises ends the reading.
 
         Raises
         ------
@@ -258,16 +271,23 @@ class Audit:
         >>> found.key, found.absent, len(found.table)
         ('X_umap', ['pbmc_5k_protein_v3.v3.zarr.zip'], 384)
         """
-        return self._tables.cells.embedding(key, n, by, seed)
+        return self._tables.cells.only(stores, progress).embedding(key, n, by, seed)
 
-    def cell_stats(self, n: int = 500, seed: int = 0) -> CellStats:
+    def cell_stats(
+        self,
+        n: int = 500,
+        seed: int = 0,
+        *,
+        stores: Iterable[str] | None = None,
+        progress: Progress | None = None,
+    ) -> CellStats:
         """Depth, genes and mitochondrial share of drawn cells: see :class:`mappedviz.audits.CellStats`.
 
         They are those of the recipe's first matrix.
 
         Parameters
         ----------
-        n, seed
+        n, seed, stores, progress
             As for :meth:`embedding`.
 
         Examples
@@ -277,10 +297,17 @@ class Audit:
         >>> stats.stores["scale"].tolist()
         ['scaled', 'logarithms', 'log2']
         """
-        return self._tables.cells.cell_stats(n, seed)
+        return self._tables.cells.only(stores, progress).cell_stats(n, seed)
 
     def expression(
-        self, gene: str, by: str | None = None, n: int = 5_000, seed: int = 0
+        self,
+        gene: str,
+        by: str | None = None,
+        n: int = 5_000,
+        seed: int = 0,
+        *,
+        stores: Iterable[str] | None = None,
+        progress: Progress | None = None,
     ) -> Expression:
         """Values of one gene for drawn cells of each store: see :class:`mappedviz.audits.Expression`.
 
@@ -290,7 +317,7 @@ class Audit:
         ----------
         gene
             Its name, by the identifiers that the recipe joins by.
-        by, n, seed
+        by, n, seed, stores, progress
             As for :meth:`embedding`.
 
         Raises
@@ -305,7 +332,7 @@ class Audit:
         >>> found.absent, found.stores["share"].round(2).tolist()
         ([], [1.0, 0.09, 0.34, 0.1, 0.32])
         """
-        return self._tables.cells.expression(gene, by, n, seed)
+        return self._tables.cells.only(stores, progress).expression(gene, by, n, seed)
 
     # --- judgement --------------------------------------------------------------------
 

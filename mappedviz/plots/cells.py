@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 from mpl_toolkits.axes_grid1 import make_axes_locatable  # type: ignore[import-untyped]
 
 from mappedviz._types import Array
+from mappedviz.audits.cells.drawn import groups_of
 from mappedviz.plots.drawing import (
     PLAIN,
     ThemeName,
@@ -25,12 +26,11 @@ from mappedviz.plots.drawing import (
     note,
     start,
 )
-from mappedviz.text.display import MISSING, Words, differing, listed, names, quantity, share
+from mappedviz.text.display import MISSING, differing, listed, names, quantity, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 _MOST_COLUMNS = 6
 _TITLE_INCHES = 0.22  # above each store
 _INCHES_PER_LETTER = 0.075  # of such a title
-_RAW = {"counts", "normalised"}
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -263,8 +262,8 @@ def plot_expression(
     """
     table, every = expression.table, list(expression.stores.index)
     grouped = "label" in table and table["label"].dtype.kind != "f" and by != "store"
-    values, scaled, said = _on_one_axis(expression)
-    codes, rows = _groups(table["label"] if grouped else table["store"])
+    values, scaled, said = expression.on_one_axis()
+    codes, rows = groups_of(table["label"] if grouped else table["store"])
     if grouped and scaled.any() and not scaled.all():
         # What is not 0 is not known of z-scores, and they are not on an axis with other values.
         is_scaled = (expression.stores["scale"] == "scaled").tolist()
@@ -308,30 +307,3 @@ def plot_expression(
     for line, words in enumerate(said):
         note(ax, words, look, below=24 + 12 * line)
     return ax
-
-
-def _on_one_axis(expression: Expression) -> tuple[Array, Array, list[str]]:
-    """Values that may be drawn on one axis; whether they are z-scores; and what is to be said of them."""
-    scale_of = dict(zip(expression.stores.index, expression.stores["scale"], strict=True))
-    store = expression.table["store"].cat
-    scales = np.array([scale_of[name] for name in store.categories], dtype=object)
-    of_cell = scales[store.codes.to_numpy()]
-    values = expression.table["value"].to_numpy(np.float64)
-    several = [str(one) for one in dict.fromkeys(scales.tolist()) if isinstance(one, str)]
-    if len(several) < 2:
-        return values, of_cell == "scaled", []
-    said = [f"values are on different scales: {listed(several, most=6)}"]
-    if _RAW & set(several):
-        values = np.where(np.isin(of_cell.astype(str), list(_RAW)), np.log1p(values), values)
-        said.append("counts are drawn as log(1 + x)")
-    return values, of_cell == "scaled", said
-
-
-def _groups(column: pd.Series[Any]) -> tuple[Array, list[Any]]:
-    """The group of each cell, and the names of the groups; cells without a label are one."""
-    codes = column.cat.codes.to_numpy().astype(np.int64)
-    rows: list[Any] = list(column.cat.categories)
-    if (codes < 0).any():
-        codes = np.where(codes < 0, len(rows), codes)
-        rows.append(Words(MISSING))
-    return codes, rows

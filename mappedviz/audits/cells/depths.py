@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from mappedviz._types import Array
-from mappedviz.audits.cells.drawn import StoreCells, read_each, store_column
+from mappedviz.audits.cells.drawn import Progress, StoreCells, read_each, store_column
 from mappedviz.audits.cells.matrices import name_lists, open_rows, scale_of
 from mappedviz.audits.scales import undo_of
 from mappedviz.audits.tables.identifiers import id_kind
@@ -98,7 +98,11 @@ def mito_genes(lists: Sequence[Array]) -> tuple[Array | None, str]:
 
 
 def cell_stats_of(
-    stores: Sequence[StoreCells], recipe: Recipe, n: int = 500, seed: int = 0
+    stores: Sequence[StoreCells],
+    recipe: Recipe,
+    n: int = 500,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> CellStats:
     """Depth, genes and mitochondrial share of drawn cells: see :meth:`mappedviz.Audit.cell_stats`."""
     import pandas as pd
@@ -119,7 +123,7 @@ def cell_stats_of(
         one.store.check_unchanged()
         return rows, values, scale, None if mask is None else int(mask.sum()), note
 
-    found, notes = read_each(stores, read)
+    found, notes = read_each(stores, read, progress)
     nothing: Any = (np.empty(0, np.int64), np.empty((0, 3)), None, None, "")
     parts = [nothing if one is None else one for one in found]
     rows = [part[0] for part in parts]

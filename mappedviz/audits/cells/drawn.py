@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from mappedviz.audits.nearest import nearest
 from mappedviz.audits.tables.labels import column_labels
 from mappedviz.errors import MissingKeyError
 from mappedviz.recipe.labels import Labels
+from mappedviz.text.display import MISSING, Words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: The key that stands for the store itself.
 STORE = "store"
+#: Called with the number of stores that are read, and of all.
+Progress: TypeAlias = Callable[[int, int], None]
 _SPOTS = 150  # where cells are drawn together with their neighbours: a chunk holds many
 _BLOCK = (8, 32)  # cells, at least and at most
 _FEW_NUMBERS = 50  # distinct ones, which are labels rather than a scale
@@ -91,11 +94,24 @@ class StoreCells:
 
 
 def read_each(
-    stores: Sequence[StoreCells], read: Callable[[StoreCells], Any]
+    stores: Sequence[StoreCells],
+    read: Callable[[StoreCells], Any],
+    progress: Progress | None = None,
 ) -> tuple[list[Any], list[str]]:
-    """What `read` returns for each store, None where it raises; and what it says then."""
-    found, notes = [], []
+    """What `read` returns for each store, None where it raises; and what it says then.
+
+    Parameters
+    ----------
+    stores, read
+        The stores, and what is done with each.
+    progress
+        Called before each store; what it raises ends the reading.
+    """
+    found: list[Any] = []
+    notes: list[str] = []
     for one in stores:
+        if progress is not None:
+            progress(len(found), len(stores))
         try:
             found.append(read(one))
             notes.append("")
@@ -103,6 +119,24 @@ def read_each(
             found.append(None)
             notes.append(str(error))
     return found, notes
+
+
+def groups_of(column: pd.Series[Any]) -> tuple[Array, list[Any]]:
+    """The group of each cell by its label, and the names of the groups; cells without one are a group.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> codes, groups = groups_of(pd.Series(["T", None, "B"], dtype="category"))
+    >>> codes.tolist(), groups
+    ([1, 2, 0], ['B', 'T', '(missing)'])
+    """
+    codes = column.cat.codes.to_numpy().astype(np.int64)
+    groups: list[Any] = list(column.cat.categories)
+    if (codes < 0).any():
+        codes = np.where(codes < 0, len(groups), codes)
+        groups.append(Words(MISSING))
+    return codes, groups
 
 
 def store_column(stores: Sequence[StoreCells], rows: Sequence[Array]) -> pd.Categorical:

@@ -11,6 +11,7 @@ import numpy as np
 
 from mappedviz._types import Array
 from mappedviz.audits.cells.drawn import (
+    Progress,
     StoreCells,
     did_you_mean,
     read_each,
@@ -128,6 +129,7 @@ def embedding_of(
     n: int = 5_000,
     by: str | None = None,
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> Embedding:
     """Coordinates of drawn cells: see :meth:`mappedviz.Audit.embedding`."""
     import pandas as pd
@@ -150,7 +152,7 @@ def embedding_of(
             return rows[:0], np.empty((0, 2))
         return rows, _coordinates(one, element, rows, cache)
 
-    found, notes = read_each(stores, read)
+    found, notes = read_each(stores, read, progress)
     rows, points, lost = [], [], []
     for one in found:
         numbers, xy = (np.empty(0, np.int64), np.empty((0, 2))) if one is None else one

@@ -10,6 +10,7 @@ import numpy as np
 
 from mappedviz._types import Array
 from mappedviz.audits.cells.drawn import (
+    Progress,
     StoreCells,
     did_you_mean,
     read_each,
@@ -24,12 +25,14 @@ from mappedviz.gather.request import Part
 from mappedviz.gather.rows import gather_dense
 from mappedviz.recipe.column_map import ColumnMap
 from mappedviz.recipe.joins import strip_versions
+from mappedviz.text.display import listed
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mappedviz.recipe.recipe import Recipe
 
+_RAW = {"counts", "normalised"}
 LACKS = "does not have this gene"
 
 
@@ -64,6 +67,25 @@ class Expression:
         """Names of the stores that do not have the gene."""
         return [str(name) for name in self.stores.index[self.stores["note"] == LACKS]]
 
+    def on_one_axis(self) -> tuple[Array, Array, list[str]]:
+        """Values that may be drawn on one axis; whether they are z-scores; and what is to be said of them.
+
+        Where stores have values on different scales, counts become log(1 + x).
+        """
+        scale_of_store = dict(zip(self.stores.index, self.stores["scale"], strict=True))
+        store = self.table["store"].cat
+        scales = np.array([scale_of_store[name] for name in store.categories], dtype=object)
+        of_cell = scales[store.codes.to_numpy()]
+        values = self.table["value"].to_numpy(np.float64)
+        several = [str(one) for one in dict.fromkeys(scales.tolist()) if isinstance(one, str)]
+        if len(several) < 2:
+            return values, of_cell == "scaled", []
+        said = [f"values are on different scales: {listed(several, most=6)}"]
+        if _RAW & set(several):
+            values = np.where(np.isin(of_cell.astype(str), list(_RAW)), np.log1p(values), values)
+            said.append("counts are drawn as log(1 + x)")
+        return values, of_cell == "scaled", said
+
 
 def columns_of(gene: str, names: Array, recipe: Recipe) -> Array:
     """Positions of the columns that the recipe makes one gene of; empty where there is none.
@@ -93,6 +115,7 @@ def expression_of(
     by: str | None = None,
     n: int = 5_000,
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> Expression:
     """Values of one gene for drawn cells: see :meth:`mappedviz.Audit.expression`."""
     import pandas as pd
@@ -113,7 +136,7 @@ def expression_of(
         one.store.check_unchanged()
         return rows, out[:, 0], scale_of(one, key, matrix)
 
-    found, notes = read_each(stores, read)
+    found, notes = read_each(stores, read, progress)
     notes = [note or (LACKS if one is None else "") for one, note in zip(found, notes, strict=True)]
     if stores and all(note == LACKS for note in notes):
         raise _no_gene(gene, stores, recipe, key)
