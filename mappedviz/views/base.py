@@ -153,6 +153,10 @@ class View(Page):
         """Draw what is shown as a matplotlib figure."""
         raise NotImplementedError
 
+    def figure(self, name: str = "") -> Axes:
+        """Draw a chart, by the id of its node, as a matplotlib figure."""
+        return self.plot()
+
     def code(self) -> str:
         """Return code that makes this table in a script."""
         raise NotImplementedError
@@ -289,7 +293,7 @@ class View(Page):
             return one
         from mappedviz import plots
 
-        svg = plots.render(self.plot(), "svg").decode("utf-8")
+        svg = plots.render(self.figure(one["id"]), "svg").decode("utf-8")
         return nodes.image(one["id"], svg, one["title"])
 
     def flat(self) -> Flat:
@@ -354,9 +358,9 @@ class View(Page):
         from mappedviz import plots
 
         if kind == "svg":
-            return plots.render(self.plot(), "svg").decode("utf-8")
+            return plots.render(self.figure(name), "svg").decode("utf-8")
         if kind == "png":
-            return plots.render(self.plot(), "png")
+            return plots.render(self.figure(name), "png")
         if kind == "csv":
             return self._csv(name)
         if kind == "code":

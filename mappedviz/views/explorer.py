@@ -48,7 +48,7 @@ _KEPT = {
     "shapes": ("top_n",),
     "coverage": ("show", "genes", "top_n"),
     "categories": ("top_n", "sort", "by", "search", "shares", "logarithmic"),
-    "cells": ("show", "element", "by", "gene"),
+    "cells": ("by", "element", "gene", "colour", "measure"),
     "weights": ("scheme", "scaler", "top_n"),
     "checks": (),
     "history": (),
@@ -81,8 +81,8 @@ class Explorer(Page):
     audit
         The audit of that recipe; None until the stores were read.
     tab
-        Name of the view in front: ``"shapes"``, ``"coverage"``, ``"categories"``, ``"cells"``, ``"weights"``,
-        ``"checks"``, ``"history"`` or ``"handoff"``.
+        Name of the view in front: ``"shapes"``, ``"coverage"``, ``"categories"``, ``"cells"``,
+        ``"weights"``, ``"checks"``, ``"history"`` or ``"handoff"``.
     shapes, coverage, categories, cells, weights, checks, history, handoff
         The views.
     session

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from mappedviz._types import Array
 from mappedviz.views.nodes import (
     MOST,
     Node,
@@ -25,6 +28,9 @@ from mappedviz.views.nodes import (
 )
 
 COPIES = ("png", "svg", "csv", "code")
+_LETTERS = np.frombuffer(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", dtype=np.uint8
+)
 _SELECTABLE = ("none", "one", "many")
 _ROW_TEXTS = ("label", "text", "title", "mood")
 
@@ -319,6 +325,9 @@ def scatter(
     panels: Iterable[Mapping[str, Any]],
     *,
     legend: Iterable[Mapping[str, Any]] = (),
+    places: Sequence[str] = (),
+    paints: Sequence[str] = (),
+    valued: bool = False,
     scale: str = "",
     square: bool = True,
     copies: Sequence[str] = COPIES,
@@ -334,8 +343,14 @@ def scatter(
         `colour` positions in the legend, `value` 0 … 1.
     legend
         ``{"name", "colour"}``.
+    places, paints
+        The same of many points, as :func:`packed` writes it, one text a panel: in places x and y of
+        each point in turn, in paints its colour, or 62 times its value if `valued`. Apart from each
+        other, so that other colours of the same points are few bytes.
+    valued
+        Whether paints are values.
     scale
-        What values are.
+        The meaning of a value.
     square
         Both axes have one scale.
     copies
@@ -355,9 +370,26 @@ def scatter(
         copies,
         panels=made,
         legend=series_in(legend, f"{name}.legend"),
-        scale=scale,
+        places=[text(one, f"{name}.places") for one in places],
+        paints=[text(one, f"{name}.paints") for one in paints],
+        valued=valued,
+        scale=text(scale, f"{name}.scale"),
         square=square,
     )
+
+
+def packed(numbers: Array, letters: int = 1) -> str:
+    """Return whole numbers as letters, 6 bits each; -1 in one letter is the last one, "_".
+
+    Examples
+    --------
+    >>> packed(np.array([0, 1, 62, -1])), packed(np.array([0, 64, 1000]), 2)
+    ('AB-_', 'AABAPo')
+    """
+    values = np.asarray(numbers, dtype=np.int64)
+    shifts = 6 * np.arange(letters - 1, -1, -1)
+    letters_: Array = _LETTERS[(values[:, None] >> shifts) & 63]
+    return letters_.tobytes().decode("ascii")
 
 
 def strips(
@@ -377,13 +409,15 @@ def strips(
     name, title
         Of the node.
     rows
-        ``{"id", "label", "values", "quantiles", "text", "title"}``.
+        ``{"id", "label", "values", "quantiles", "text", "title", "colour"}``.
     axis
         ``{"ticks": [{"at", "text"}], "label"}``.
     selected, selectable, copies
         As for :func:`bars`.
     """
-    made = records(rows, f"{name}.rows", ("label", "values", "quantiles", "text", "title"), MOST)
+    made = records(
+        rows, f"{name}.rows", ("label", "values", "quantiles", "text", "title", "colour"), MOST
+    )
     for one in made:
         for key in ("values", "quantiles"):
             one[key] = numbers_in(one.get(key, []), f"{name}.rows")

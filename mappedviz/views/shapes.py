@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from mappedviz.audits.result import Audit
     from mappedviz.views.nodes import Node
+    from mappedviz.views.state import Session
 
 
 class ShapesView(View):
@@ -109,22 +110,13 @@ class ShapesView(View):
 
     def leave_selected_out(self) -> None:
         """Train without the selected stores: the ``paths`` of the recipe."""
-        self._without(self.session.stores)
+        without(self.session, self.audit, self.session.stores)
 
     def keep_selected(self) -> None:
         """Train on the selected stores alone: the ``paths`` of the recipe."""
         chosen = set(self.session.stores)
-        self._without([name for name in self.audit.stores.index if name not in chosen])
-
-    def _without(self, stores: Sequence[str]) -> None:
-        if not self.session.stores:
-            self.session.tell("Select stores first.", "error")
-            return
-        try:
-            # Its paths alone: the recipe may have gone on while it was being audited.
-            self.session.edit(paths=self.audit.recipe_without(stores).paths)
-        except RecipeError as error:
-            self.session.tell(str(error), "error")
+        audit = self.audit
+        without(self.session, audit, [one for one in audit.stores.index if one not in chosen])
 
     def sheet(self) -> pd.DataFrame:
         """Return the sample sheet: DataFrame store × obs key (donor, tissue, …), values as text."""
@@ -151,3 +143,15 @@ class ShapesView(View):
     def code(self) -> str:
         """Return code that makes this table in a script."""
         return self.audit_code("audit.stores")
+
+
+def without(session: Session, audit: Audit, stores: Sequence[str]) -> None:
+    """Train without some stores: the ``paths`` of the recipe; none if nothing is selected."""
+    if not session.stores:
+        session.tell("Select stores first.", "error")
+        return
+    try:
+        # Its paths alone: the recipe may have gone on while it was being audited.
+        session.edit(paths=audit.recipe_without(stores).paths)
+    except RecipeError as error:
+        session.tell(str(error), "error")

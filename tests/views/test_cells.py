@@ -1,159 +1,278 @@
-"""The cells: read when they are shown, as small pictures, strips and one gene."""
+"""The cells: embeddings, depth and one gene of each store, read on a thread once they are shown."""
+
+from __future__ import annotations
 
 import json
+import threading
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import mappedviz as mv
-from tests.views.looks import browser, every, node
+from mappedviz.errors import MissingKeyError
+from mappedviz.views.models import cells as model
+from tests.browser.many import write_stores
+from tests.hostile import HOSTILE
+from tests.views.looks import browser, node, settled, write
 
 
 @pytest.fixture
-def cells(ui):
+def seen(ui):
+    """The tab in front, with all that it shows."""
     ui.tab = "cells"
     assert ui.cells.wait()
-    return ui.cells
+    return ui
 
 
-def test_a_panel_for_each_store_that_has_an_embedding(cells):
-    panels = node(cells, "scatter")["panels"]
-    assert len(panels) == 4
-    assert sum(len(one["x"]) for one in panels) <= 5_000
-    for one in panels:
-        assert len(one["x"]) == len(one["y"]) == len(one["colour"])
-        assert 0 <= min(one["x"]) <= max(one["x"]) <= 1000
-    legend = [one["name"] for one in node(cells, "scatter")["legend"]]
-    assert legend[0] == "CD4 T cells"
-    assert legend[-1] == "(missing)"
-    assert max(max(one["colour"]) for one in panels) < len(legend)
-    assert "1 store has nothing to show" in node(cells, "absent")["text"]
-    assert len(json.dumps(cells.flat())) < 70_000
-    assert isinstance(cells.table(), pd.DataFrame)
+@pytest.fixture(scope="module")
+def sixty(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sixty")
+    write_stores(folder, 60)
+    return mv.audit(folder, label="cell_type", workers=0, progress=False)
 
 
-def test_colours_by_any_key(cells):
-    for value, by in (("k-store", "store"), ("phase", "phase"), ("n_genes", "n_genes"), ("", "")):
-        cells.event("by", "value", value)
-        assert cells.by == by
-        assert cells.wait()
-        panels = node(cells, "scatter")["panels"]
-        assert ("value" in panels[0]) == (by == "n_genes")
-    cells.event("element", "value", "X_pca")
-    assert cells.wait()
-    assert node(cells, "scatter")["title"].startswith("X_pca")
-
-
-def test_stores_in_focus_come_first(cells):
-    before = [one["title"] for one in node(cells, "scatter")["panels"]]
-    cells.session.stores = (before[-1],)
-    assert node(cells, "scatter")["panels"][0]["title"] == before[-1]
-
-
-def test_depth_of_each_store(cells):
-    cells.event("show", "value", "depth")
-    assert cells.wait()
-    stats = cells.audit.cell_stats(500)
-    for name, n in (("total", 1), ("genes", 5), ("mito", 3)):
-        rows = node(cells, name)["rows"]
-        assert len(rows) == n  # of stores of counts, of all, of those whose genes are symbols
-        for row in rows:
-            assert row["quantiles"] == sorted(row["quantiles"])
-            assert all(0 <= one <= 1 for one in (*row["values"], *row["quantiles"]))
-    medians = stats.quantiles["genes"][0.5].round().astype(int)
-    assert [row["text"] for row in node(cells, "genes")["rows"]] == [f"{n:,}" for n in medians]
-    assert [one["text"] for one in node(cells, "genes")["axis"]["ticks"]] == [
-        "10",
-        "100",
-        "1,000",
-        "10,000",
-    ]
-    assert "not counts" in node(cells, "not_counts")["text"]
-    assert len(json.dumps(cells.flat())) < 70_000
-
-
-def test_one_gene_by_label_and_by_store(cells):
-    cells.event("show", "value", "gene")
-    assert "Type the name" in cells.message
-    cells.event("gene", "value", " CD8A ")
-    assert cells.gene == "CD8A"
-    assert cells.wait()
-    rows = {row["label"]: row["text"] for row in node(cells, "values")["rows"]}
-    values, labels = cells.table()["value"], cells.table()["label"]
-    share = float((values[labels == "CD8 T cells"] != 0).mean())
-    assert rows["CD8 T cells"].startswith(f"{100 * share:.0f} %")
-    assert node(cells, "scales")["mood"] == "warning"
-    assert any("value" in one for one in node(cells, "scatter")["panels"])
-    cells.event("by", "value", "k-store")
-    assert cells.wait()
-    assert len(node(cells, "values")["rows"]) == 5
-    cells.event("gene", "value", "nowhere <b>")
-    assert cells.wait()
-    assert "nowhere <b>" in cells.message
-
-
-@pytest.mark.parametrize("show", ["embedding", "depth", "gene"])
-def test_code_and_figures(cells, show):
-    cells.gene, cells.show = "CD8A", show
-    assert cells.wait()
-    scope = {"mv": mv}
-    *first, last = cells.code().splitlines()
-    exec("\n".join(first), scope)
-    pd.testing.assert_frame_equal(eval(last, scope), cells.table())
-    cells.renderer = "mpl"
-    pictures = [one for one in every(cells) if one["kind"] == "image"]
-    assert len(pictures) >= 1
-    assert cells.copied("csv").splitlines()[0].startswith(",store,row")
-
-
-def test_nothing_is_read_behind_another_tab(ui, monkeypatch):
-    monkeypatch.setattr(ui.cells, "_read", lambda *_: 1 / 0)
+def test_nothing_is_read_before_the_tab_is_open(ui, monkeypatch):
+    asked = []
+    real = mv.Audit.embedding
+    monkeypatch.setattr(mv.Audit, "embedding", lambda *a, **k: asked.append(a) or real(*a, **k))
     sent = browser(ui)
-    ui.coverage.k = 2
-    assert ui.wait()
-    assert ui.cells._running is None
+    for name in ("shapes", "coverage", "weights"):
+        ui.event("page", "value", name)
+    assert not asked
+    assert not ui.cells._kept
     ui.event("page", "value", "cells")
     assert ui.cells.wait()
-    assert "division by zero" in json.dumps(sent[-1])
+    assert len(asked) == 1
+    patched = {name for message in sent for name in message.get("patch", {})}
+    assert {"cells.embedding", "cells.depth", "cells.genes", "cells.mito"} <= patched
+    assert "cells.working" not in ui.flat()
 
 
-def test_what_was_read_is_sent_when_it_is_there(ui):
-    sent = browser(ui)
-    ui.event("page", "value", "cells")
-    assert ui.cells.wait()
-    assert sent[1]["patch"]["cells.reading"]["text"].startswith("Reading")
-    assert sent[-1]["patch"]["cells.scatter"]["panels"]
-    assert "cells.reading" in sent[-1]["gone"]
-
-
-def test_stores_without_embedding_and_cells(tmp_path):
-    from tests.views.looks import opens, write
-
-    ui = opens([write(tmp_path, "a", {"k": ["x", "y"]})], label="k")
-    ui.tab = "cells"
-    assert ui.cells.wait()
-    assert "No store has an embedding" in ui.cells.message
-    ui.cells.show = "depth"
-    assert ui.cells.wait()
-    assert np.isclose(node(ui, "genes")["rows"][0]["quantiles"][2], 1, atol=1)
-    ui = opens([])
-    ui.tab = "cells"
-    assert ui.cells.wait()
-    assert ui.cells.message
-
-
-def test_of_many_stores_those_at_both_ends_are_shown(tmp_path):
-    from tests.views.looks import write
-
-    paths = [
-        write(tmp_path, f"s{i:02}", {"k": ["x", "y"]}, genes=[f"g{j}" for j in range(10 + i)])
-        for i in range(70)
+def test_every_store_is_a_panel_of_integers(seen):
+    made = node(seen, "embedding")
+    assert [one["title"] for one in made["panels"]] == [
+        "10x_pbmc68k_reduced.h5ad",
+        "pbmc3k_processed.v3sharded.zarr",
+        "pbmc5k_small_cd4_vs_cd8.h5ad",
+        "spectra_breast_immune.h5ad",
     ]
-    view = mv.CellsView(mv.audit(paths, progress=False, workers=0), show="depth")
+    assert len(made["places"]) == len(made["paints"]) == 4
+    n = [len(one) for one in made["paints"]]
+    assert [len(one) for one in made["places"]] == [4 * one for one in n]
+    assert f"{sum(n):,} cells are drawn" in node(seen, "drawn")["text"]
+    assert "pbmc_5k_protein" in node(seen, "absent")["text"]
+    assert "coloured by louvain" in made["title"]
+    assert len(json.dumps(seen.flat())) < 70_000
+
+
+def test_other_colours_are_few_bytes(seen):
+    sent = browser(seen)
+    seen.event("cells.by", "value", "")
+    assert seen.cells.wait()
+    assert seen.cells.by == "store"
+    patches = [one["patch"] for one in sent if "cells.embedding" in one.get("patch", {})]
+    assert "places" not in patches[-1]["cells.embedding"]
+    assert len(json.dumps(patches[-1])) < 12_000
+    before = len(sent)
+    seen.event("cells.by", "value", "louvain")  # kept, so that it is there at once
+    assert "cells.embedding" in sent[before]["patch"]
+
+
+def test_a_gene_colours_the_cells_and_has_rows(seen):
+    seen.event("cells.gene", "value", "cd8")
+    assert not node(seen, "expression")
+    options = [one["text"] for one in node(seen, "matches")["options"]]
+    assert options[:2] == ["CD81", "CD82"] or "CD8A" in options
+    seen.event("cells.matches", "value", ["CD8A"])
+    assert seen.cells.gene == "CD8A"
+    assert seen.cells.wait()
+    assert node(seen, "gene")["value"] == "CD8A"
+    assert node(seen, "embedding")["valued"]
+    assert "CD8A" in node(seen, "embedding")["title"]
+    labels = {row["label"]: row["text"] for row in node(seen, "expression")["rows"]}
+    assert "CD8 T cells" in labels
+    assert "left out, because scaled" in node(seen, "gene_said")["text"].lower()
+    seen.event("cells.colour", "value", "by")
+    assert "louvain" in node(seen, "embedding")["title"]
+    seen.event("cells.by", "value", "")
+    assert seen.cells.wait()
+    assert len(node(seen, "expression")["rows"]) == 5
+    table = seen.cells.table()
+    assert {"x", "y", "label", "value"} <= set(table)
+    assert table["value"].notna().any()
+
+
+def test_what_is_not_there_is_said(seen):
+    seen.event("cells.gene", "value", "NOT_A_GENE")
+    assert seen.cells.wait()
+    assert "none of the 5 stores has this gene" in node(seen, "expression_error")["text"]
+    assert node(seen, "embedding")
+    with pytest.raises(MissingKeyError, match="has this gene"):
+        seen.cells.table()
+    seen.cells.element = "X_nowhere"
+    assert seen.cells.wait()
+    assert "has this obsm element" in node(seen, "embedding_error")["text"]
+    seen.event("cells.element", "value", "")
+    assert seen.cells.wait()
+    assert not node(seen, "embedding_error")
+
+
+def test_a_store_that_vanishes_is_said(tmp_path, seen):
+    path = write(tmp_path, "a", {"k": ["x", "y"]})
+    view = mv.CellsView([path], label="k", workers=0)
     assert view.wait()
-    rows = node(view, "genes")["rows"]
-    assert [row["text"] for row in rows[:2] + rows[-2:]] == ["10", "11", "78", "79"]
-    assert len(rows) == 60
-    assert "of 70 stores" in node(view, "genes")["title"]
-    assert len(json.dumps(view.flat())) < 70_000
+    assert "no embedding" in node(view, "absent")["text"]
+    assert not node(view, "embedding")
+    view.gene = "gene1"
+    (tmp_path / "a.h5ad").unlink()
+    assert view.wait()
+    view.nodes()
+
+
+def test_an_audit_from_json_has_no_cells(ui):
+    audit = mv.Audit.from_json(ui.audit.to_json())
+    view = mv.CellsView(audit)
+    assert view.wait()
+    assert (
+        "cells are not in an audit that was read from JSON" in node(view, "embedding_error")["text"]
+    )
+    view.gene = "CD8A"
+    assert view.wait()
+    assert "Make the audit again" in node(view, "expression_error")["text"]
+    json.dumps(view.flat())
+
+
+@pytest.mark.parametrize("by", ["", "store", "donor"])
+def test_sixty_stores_fit_into_a_page(sixty, by):
+    ui = mv.explore(sixty, workers=0)
+    ui.tab = "cells"
+    ui.cells.by, ui.cells.gene = by, "GENE7"
+    assert ui.cells.wait()
+    made = node(ui, "embedding")
+    assert len(made["panels"]) == 55
+    assert len({one["title"] for one in made["panels"]}) == 55
+    assert all(len(one["title"]) < 30 for one in made["panels"])
+    assert node(ui, "measure")["value"] == "total"
+    assert not node(ui, "mito")
+    ui.event("cells.measure", "value", "mito")
+    assert node(ui, "mito")
+    assert len(json.dumps(ui.flat())) < 70_000
+    ui.close()
+
+
+def test_of_many_stores_those_in_focus_are_shown(sixty, monkeypatch):
+    monkeypatch.setattr(model, "MOST_STORES", 3)
+    every = model.readable(sixty)
+    assert model.chosen(sixty, ()) == every[:3]
+    assert every[40] in model.chosen(sixty, [every[40]])
+    view = mv.CellsView(sixty)
+    assert view.wait()
+    assert "3 of 55 stores are shown" in node(view, "some")["text"]
+    rows = node(view, "depth")["rows"]
+    view.event("depth", "selected", [rows[1]["id"]])
+    assert view.session.stores == (every[1],)
+    view.event("leave_selected_out", "press")
+    assert len(view.session.recipe.paths) == 59
+    assert view.wait()
+
+
+def test_results_that_come_too_late_are_dropped(ui, monkeypatch):
+    go, begun = threading.Event(), threading.Event()
+    real = mv.Audit.embedding
+
+    def slow(self, key=None, n=5_000, by=None, seed=0, **how):
+        if by == "louvain":
+            begun.set()
+            go.wait(10)
+        return real(self, key, n, by, seed, **how)
+
+    monkeypatch.setattr(mv.Audit, "embedding", slow)
+    ui.tab = "cells"
+    assert "Reading the embedding" in node(ui, "reading")["text"]
+    assert begun.wait(10)
+    ui.event("cells.by", "value", "")
+    go.set()
+    assert ui.cells.wait()
+    assert "coloured by store" in node(ui, "embedding")["title"]
+    assert [key[-1] for key in ui.cells._kept if key[0] == "embedding"] == ["store"]
+
+
+def test_reading_can_be_stopped_and_goes_on(ui, monkeypatch):
+    go = threading.Event()
+    real = mv.Audit.embedding
+    monkeypatch.setattr(mv.Audit, "embedding", lambda *a, **k: go.wait(10) and real(*a, **k))
+    ui.tab = "cells"
+    assert node(ui, "stop")
+    ui.event("cells.stop", "press")
+    assert node(ui, "reading")["text"] == "Stopped."
+    go.set()
+    assert not node(ui, "embedding")
+    ui.event("cells.read_again", "press")
+    assert ui.cells.wait()
+    assert node(ui, "embedding")
+
+
+def test_reading_again_forgets_what_was_read(seen):
+    before = seen.cells.embedding()
+    assert seen.cells.embedding() is before
+    seen.session.refresh()
+    settled(seen)
+    assert seen.cells.wait()
+    assert seen.cells.embedding() is not before
+    seen.undo()
+    seen.coverage.join = "outer"
+    settled(seen)
+    assert seen.cells.wait()
+    seen.undo()
+    settled(seen)
+    assert any(key[1] == seen.recipe for key in seen.cells._kept)
+
+
+def test_figures_tables_and_code(seen):
+    view = seen.cells
+    view.gene = "CD8A"
+    assert view.wait()
+    for name in ("embedding", "depth", "expression"):
+        assert view.copied("svg", name).startswith("<?xml")
+        assert len(view.copied("csv", name).splitlines()) > 4
+        compile(view.copied("code", name), "code", "exec")
+    assert "audit.expression('CD8A', by='louvain')" in view.copied("code", "expression")
+    seen.renderer = "mpl"
+    assert node(seen, "embedding")["kind"] == node(seen, "depth")["kind"] == "image"
+    assert not node(seen, "mito")
+    again = mv.Explorer.from_json(seen.to_json(), workers=0)
+    assert again.cells.gene == "CD8A"
+    assert again.wait()
+
+
+def test_hostile_names(tmp_path):
+    labels = [name for name in HOSTILE if "\0" not in name]
+    n = len(labels)
+    path = write(
+        tmp_path,
+        "a",
+        {"k": np.array(labels, dtype=object), "<b>": range(n)},
+        genes=[f"<i>{i}</i>" for i in range(5)],
+    )
+    import anndata as ad
+
+    adata = ad.read_h5ad(path)
+    adata.obsm["X_umap"] = np.random.default_rng(0).normal(size=(n, 2))
+    adata.obsm["<img src=x>"] = np.full((n, 2), np.nan)
+    adata.write_h5ad(path)
+    view = mv.CellsView([path], label="k", workers=0)
+    for by in ("k", "<b>", "store"):
+        for element in ("", "<img src=x>"):
+            view.by, view.element, view.gene = by, element, "<i>3</i>"
+            assert view.wait()
+            text = json.dumps(view.flat(), allow_nan=False)
+            assert "Error" not in text, text
+    view.event("by", "value", "nowhere")
+    assert "not there any more" in view.session.status
+
+
+def test_closing_ends_the_reading(ui):
+    view = mv.CellsView(ui.session)
+    view.nodes()
+    view.close()
+    assert not view._work.running

@@ -1,6 +1,8 @@
 // scatter: panels [{id, title, x, y (0…1000), colour (numbers of the legend) | value (0…1 or null),
-// n}], legend [{name, colour, hatch}], scale (what a value means), square. Small multiples on
-// canvases, as fine as the screen.
+// n}], legend [{name, colour, hatch}] (without a name: a colour alone), scale (what a value means), square; or, in place of lists,
+// places and paints (one text a panel, six bits a letter: two letters for x, two for y; one for the
+// colour, or, if `valued`, 62 times the value; "_" for none). Small multiples on canvases, as fine as
+// the screen.
 import { MOST, make, place, set, show, swatch, words, write } from "../dom.js";
 import { figures } from "../numbers.js";
 import { frame } from "./frame.js";
@@ -17,6 +19,17 @@ const rampAt = (ramp, value) => {
   return `rgb(${low.map((one, k) => Math.round(one + (high[k] - one) * (at - i))).join(",")})`;
 };
 const NOTHING = "#9aa0a6";
+const LETTERS = new Map([..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"].map((letter, i) => [letter, i]));
+const unpacked = (panel, places = "", paints = "", valued = false) => {
+  const numbers = [...places].map((letter) => LETTERS.get(letter) ?? 0), pairs = [], keys = [...paints].map((letter) => LETTERS.get(letter) ?? 63);
+  for (let i = 0; i + 1 < numbers.length; i += 2) pairs.push(64 * numbers[i] + numbers[i + 1]);
+  return {
+    ...panel,
+    x: pairs.filter((_, i) => i % 2 === 0),
+    y: pairs.filter((_, i) => i % 2),
+    ...(valued ? { value: keys.map((key) => (key === 63 ? null : key / 62)) } : { colour: keys.map((key) => (key === 63 ? -1 : key)) }),
+  };
+};
 
 const paint = (canvas, panel, legend, faint, dark) => {
   const side = canvas.clientWidth, scale = Math.min(3, devicePixelRatio || 1);
@@ -103,6 +116,7 @@ export const scatterKind = (ui, id) => {
   const update = (props) => {
     head(props);
     panels = (props.panels ?? []).slice(0, MOST);
+    if (props.places) panels = panels.map((panel, i) => unpacked(panel, props.places[i], props.paints?.[i], props.valued));
     const keys = (props.legend ?? []).slice(0, MOST), valued = panels.some((panel) => panel.value);
     while (grid.childElementCount > panels.length) grid.lastElementChild.remove();
     panels.forEach((panel, i) => {
@@ -119,7 +133,7 @@ export const scatterKind = (ui, id) => {
     place(grid, { "--many": Math.max(2, panels.length) });
     grid.classList.toggle("mv-single", panels.length === 1);
     pinned = faint = undefined;
-    legend.replaceChildren(...(valued ? [] : keys.map((one, i) => make("button", { type: "button", class: "mv-pair mv-key", "data-i": i, "aria-pressed": "false" }, swatch(one), words(one.name)))));
+    legend.replaceChildren(...(valued ? [] : keys.map((one, i) => one.name && make("button", { type: "button", class: "mv-pair mv-key", "data-i": i, "aria-pressed": "false" }, swatch(one), words(one.name))).filter(Boolean)));
     show(ramp, valued);
     write(ramp.lastChild, props.scale);
     write(more, panels.length ? "" : "Nothing to show");
