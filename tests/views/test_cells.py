@@ -246,7 +246,7 @@ def test_figures_tables_and_code(seen):
 
 
 def test_hostile_names(tmp_path):
-    labels = [name for name in HOSTILE if "\0" not in name]
+    labels = [name for name in HOSTILE if "\udcff" not in name and "\x00" not in name]
     n = len(labels)
     path = write(
         tmp_path,

@@ -200,5 +200,9 @@ def sentence(embedding: Embedding, n: int) -> str:
     read = embedding.stores["drawn"].sum()
     if n == cells:
         return f"All {quantity(n)} cells are drawn."
-    of_read = f" of {quantity(read)} that were read" if n < read else ""
-    return f"{quantity(n)} cells are drawn{of_read}, evenly out of {quantity(cells)}."
+    if read == cells:
+        return f"{quantity(n)} of {quantity(cells)} cells are drawn, evenly of each store."
+    return (
+        f"{quantity(n)} cells are drawn, of {quantity(read)} that were read, evenly out of the "
+        f"{quantity(cells)} of these stores."
+    )

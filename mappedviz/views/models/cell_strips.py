@@ -22,10 +22,17 @@ if TYPE_CHECKING:
 
 #: What is measured of cells, and its title.
 MEASURES = {"total": "Depth", "genes": "Genes per cell", "mito": "Mitochondrial share"}
+_UNITS = {"total": "sum of values", "genes": "genes", "mito": "% of counts"}
 IDS = {"total": "depth", "genes": "genes", "mito": "mito"}
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _DOTS = 1_000  # of a chart
 _MOST_ROWS = 25  # labels
+# Ticks of a logarithmic axis, by the decades that it spans.
+_DIGITS: dict[float, tuple[float, ...]] = {
+    0.7: (1, 1.5, 2, 3, 5, 7),
+    1.5: (1, 2, 5),
+    math.inf: (1,),
+}
 _BLUE, _ORANGE, _GREY = OKABE_ITO[0], OKABE_ITO[1], OKABE_ITO[-1]
 
 
@@ -39,8 +46,9 @@ class Axis:
         if self.log:
             self.low, self.high = math.log10(low / 1.2), math.log10(high * 1.2)
             decades = range(math.floor(self.low), math.ceil(self.high) + 1)
-            several = (1, 2, 5) if self.high - self.low < 1.5 else (1,)
-            at = [digit * 10.0**power for power in decades for digit in several]
+            span = self.high - self.low
+            digits = next(some for width, some in _DIGITS.items() if span < width)
+            at = [digit * 10.0**power for power in decades for digit in digits]
         else:
             self.low, self.high = min(low, 0.0), 1.05 * high if high > 0 else 1.0
             step = _step(self.high - self.low)
@@ -66,9 +74,9 @@ class Axis:
 
 
 def _step(span: float) -> float:
-    """A round step that divides a span in 3 to 7."""
+    """A round step that divides a span in 2 to 4."""
     power = 10.0 ** math.floor(math.log10(span / 4)) if span > 0 else 1.0
-    return next(digit * power for digit in (1, 2, 5, 10) if span / (digit * power) <= 6)
+    return next(digit * power for digit in (1, 2, 5, 10, 20) if span / (digit * power) <= 4.5)
 
 
 def _some(values: Array, n: int) -> Array:
@@ -138,12 +146,11 @@ def of_stores(
                 "colour": _GREY if not_counts else _ORANGE if measure == "mito" else _BLUE,
             }
         )
-    unit = {"total": "sum of a cell's values", "genes": "genes", "mito": "of a cell's counts"}
     return pictures.strips(
         IDS[measure],
         title or MEASURES[measure],
         rows,
-        {"ticks": axis.ticks, "label": unit[measure]},
+        {"ticks": axis.ticks, "label": _UNITS[measure]},
         selected=ids.known(selected),
         selectable="many",
     )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from mappedviz.errors import MappedvizError
 from mappedviz.text.display import quantity, shown
@@ -327,14 +326,7 @@ def _stats(audit: Audit, state: State) -> list[Node]:
         some = listed_stores(audit, stats.not_counts)
         text = f"Grey: values of {some} are not counts, so their sum is no depth."
         said.append(nodes.note("not_counts", text, "hint"))
-    unknown = stats.stores["note"][stats.stores["note"] != ""]
-    if len(unknown):
-        most = unknown.value_counts()
-        words = "; ".join(
-            f"{shown(str(note), 120)} ({listed_stores(audit, list(unknown.index[unknown == note]))})"
-            for note in most.index[:3]
-        )
-        said.append(nodes.note("mito_said", f"{words}.", "hint"))
+    said += _not_known(audit, stats)
     if state.stores:
         leave = nodes.button(
             "leave_selected_out",
@@ -342,7 +334,20 @@ def _stats(audit: Audit, state: State) -> list[Node]:
             "train without the selected stores",
         )
         tools.append(leave)
-    n = int(np.median(stats.stores["drawn"]))
-    read = nodes.note("read", f"Out of about {quantity(n)} cells of each store.", "hint")
+    n = quantity(stats.stores["drawn"].max())
+    read = nodes.note("read", f"Out of up to {n} cells of each store.", "hint")
     row = [nodes.row("measuring", tools)] if tools else []
     return [*row, nodes.row("measures", charts), *said, read, *_trouble(state, "stats")]
+
+
+def _not_known(audit: Audit, stats: CellStats) -> list[Node]:
+    """What is not known of the cells of which stores, in one sentence."""
+    groups: dict[str, list[str]] = {}
+    for store, note in stats.stores["note"].items():
+        if note:
+            alike = re.sub(r" \d[\d,]*(?= genes)", "", str(note))  # told apart by a number alone
+            groups.setdefault(alike, []).append(str(store))
+    most = sorted(groups, key=lambda one: -len(groups[one]))[:3]
+    words = [f"{shown(one, 120)} ({listed_stores(audit, groups[one])})" for one in most]
+    text = "; ".join(words)
+    return [nodes.note("not_known", f"{text[:1].upper()}{text[1:]}.", "hint")] if text else []
