@@ -13,12 +13,16 @@ import traitlets
 from mappedviz.audits.cells.depths import CellStats
 from mappedviz.audits.cells.embeddings import Embedding
 from mappedviz.audits.cells.expression import Expression
+from mappedviz.report.html import fragment
+from mappedviz.report.values import REPR_ROWS, Content, Section, Table, number_cell, text_cell
+from mappedviz.text.display import share
 from mappedviz.views.base import View, csv_of, handler
 from mappedviz.views.models import cell_points
 from mappedviz.views.models import cells as model
 from mappedviz.views.models.categories import keys
 from mappedviz.views.models.cell_strips import IDS, MEASURES
 from mappedviz.views.models.shapes import ids
+from mappedviz.views.models.stores import texts_of
 from mappedviz.views.shapes import without
 from mappedviz.views.work import CancelledError, Report, Work
 
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from mappedviz.audits.result import Audit
     from mappedviz.views.nodes import Node
 
+_PATIENCE = 2.0  # seconds that a cell of a notebook waits
 _MOST_KEPT = 12  # tables
 _STATS_CELLS = 500  # of a store
 _WORDS = {
@@ -358,6 +363,16 @@ class CellsView(View):
             return plots.plot_expression(self.expression())
         return self.plot()
 
+    def _repr_html_(self) -> str:
+        """Return what was read of the stores as a table: medians of their cells."""
+        self.wait(_PATIENCE)
+        audit = self.session.audit
+        if audit is None:
+            return super()._repr_html_()
+        found = self._found(self._parts_of(audit).get("stats"))
+        sections = [_section(found, texts_of(audit))] if isinstance(found, CellStats) else []
+        return fragment(Content(sections=sections, code=self.code()))
+
     def _csv(self, name: str = "") -> str:
         if name in IDS.values():
             return csv_of(self.cell_stats().quantiles)
@@ -378,6 +393,24 @@ class CellsView(View):
             return self.audit_code(f"audit.expression({self.gene!r}, by={by!r}).table")
         key = f"{self.element!r}, " if self.element else ""
         return self.audit_code(f"audit.embedding({key}by={by!r}).table")
+
+
+def _section(stats: CellStats, texts: dict[str, str]) -> Section:
+    """Medians of the cells of each store, for where there is no kernel."""
+    middle = stats.quantiles.xs(0.5, axis=1, level="quantile")
+    rows = [
+        [
+            text_cell(texts.get(str(store), str(store))),
+            number_cell(facts["cells"]),
+            text_cell(facts["scale"]),
+            number_cell(round(middle.loc[store, "total"]) if facts["scale"] == "counts" else None),
+            number_cell(middle.loc[store, "genes"]),
+            text_cell(share(middle.loc[store, "mito"])),
+        ]
+        for store, facts in stats.stores.iloc[:REPR_ROWS].iterrows()
+    ]
+    head = ("store", "cells", "values", "depth", "genes per cell", "mitochondrial")
+    return Section("cells", "Cells", "Medians of drawn cells.", tables=[Table(head, rows)])
 
 
 def _read(audit: Audit, key: _Key, tell: Callable[[int, int], None]) -> _Table:

@@ -59,7 +59,7 @@ def test_every_store_is_a_panel_of_integers(seen):
     assert len(made["places"]) == len(made["paints"]) == 4
     n = [len(one) for one in made["paints"]]
     assert [len(one) for one in made["places"]] == [4 * one for one in n]
-    assert f"{sum(n):,} cells are drawn" in node(seen, "drawn")["text"]
+    assert f"{sum(n):,} of 4,838 cells are drawn" in node(seen, "drawn")["text"]
     assert "pbmc_5k_protein" in node(seen, "absent")["text"]
     assert "coloured by louvain" in made["title"]
     assert len(json.dumps(seen.flat())) < 70_000
