@@ -407,6 +407,7 @@ class View(Page):
 def csv_of(table: pd.DataFrame) -> str:
     """Return a table as CSV in which no name is a formula to a spreadsheet."""
     safe = table.rename(index=csv_cell, columns=csv_cell)
-    for name in safe.select_dtypes(object).columns:
-        safe[name] = safe[name].map(csv_cell)
+    for name, dtype in safe.dtypes.items():
+        if dtype.kind == "O":  # objects, categories, and the text of pandas 3
+            safe[name] = safe[name].map(csv_cell)
     return str(safe.to_csv())

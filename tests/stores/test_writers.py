@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 
@@ -172,7 +173,8 @@ def test_the_zarr_dialects_are_what_they_are_called(name, file, holds, tmp_path)
 def test_unconsolidated_is_not_consolidated_and_stale_lacks_a_column(tmp_path):
     adata = coded_anndata(1, 12, plain=True)
     path = STORE_KINDS["zarr-unconsolidated"](adata, tmp_path / "a")
-    assert "consolidated" not in (path / "zarr.json").read_text()
+    root = json.loads((path / "zarr.json").read_text())
+    assert root.get("consolidated_metadata") is None
     path = STORE_KINDS["zarr-stale-consolidated"](adata, tmp_path / "b")
     assert "origin" not in zarr.open_group(path, mode="r")["obs"]
     assert "origin" in zarr.open_group(path, mode="r", use_consolidated=False)["obs"]

@@ -787,7 +787,7 @@ def _all_kinds() -> dict[str, StoreKind]:
     add("zarr-gzip", _zarr(2, split=SPLIT, compressor=_codec(v2, "GZip", level=1)))
     add("zarr-zlib", _zarr(2, split=SPLIT, compressor=_codec(v2, "Zlib", level=1)))
     add("zarr-lz4", _zarr(2, split=SPLIT, compressor=_codec(v2, "LZ4")))
-    add("zarr-v2-uncompressed", _zarr(2, split=SPLIT, compressor=None))
+    add("zarr-v2-uncompressed", _zarr(2, split=SPLIT, compressors=None))
     add("zarr-v3-blosc", _zarr(3, split=SPLIT, compressors=_codec(v3, "BloscCodec", cname="zstd")))
     add("zarr-v3-gzip", _zarr(3, split=SPLIT, compressors=_codec(v3, "GzipCodec", level=1)))
     add("zarr-v3-crc32c", _zarr(3, split=SPLIT, compressors=_codec(v3, "Crc32cCodec")))
