@@ -99,7 +99,7 @@ def plot_cell_stats(
     counts = np.array([scale == "counts" for scale in scales])
     for one, (measure, title) in zip((ax, *others), _TITLES.items(), strict=True):
         one.set_facecolor(ax.get_facecolor())
-        values = quantiles[measure].to_numpy(np.float64)
+        values = quantiles[measure].to_numpy(np.float64, copy=True)  # pandas 3 hands out its own
         colours = [look.second if measure == "mito" else look.accent] * len(some)
         texts = ["" if np.isfinite(row).all() else "unknown" for row in values]
         if measure == "total":

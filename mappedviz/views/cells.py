@@ -395,19 +395,25 @@ class CellsView(View):
         return self.audit_code(f"audit.embedding({key}by={by!r}).table")
 
 
+def _depth(total: Any, scale: Any) -> int | None:
+    """The depth of a cell; None if its values are not counts, whose sum says nothing."""
+    return round(total) if scale == "counts" else None
+
+
 def _section(stats: CellStats, texts: dict[str, str]) -> Section:
     """Medians of the cells of each store, for where there is no kernel."""
     middle = stats.quantiles.xs(0.5, axis=1, level="quantile")
+    shown_stores = stats.stores.iloc[:REPR_ROWS]
     rows = [
         [
-            text_cell(texts.get(str(store), str(store))),
+            text_cell(texts.get(store, store)),
             number_cell(facts["cells"]),
             text_cell(facts["scale"]),
-            number_cell(round(middle.loc[store, "total"]) if facts["scale"] == "counts" else None),
+            number_cell(_depth(middle.loc[store, "total"], facts["scale"])),
             number_cell(middle.loc[store, "genes"]),
             text_cell(share(middle.loc[store, "mito"])),
         ]
-        for store, facts in stats.stores.iloc[:REPR_ROWS].iterrows()
+        for store, facts in ((str(one), some) for one, some in shown_stores.iterrows())
     ]
     head = ("store", "cells", "values", "depth", "genes per cell", "mitochondrial")
     return Section("cells", "Cells", "Medians of drawn cells.", tables=[Table(head, rows)])
