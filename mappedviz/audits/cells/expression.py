@@ -82,7 +82,9 @@ class Expression:
             return values, of_cell == "scaled", []
         said = [f"values are on different scales: {listed(several, most=6)}"]
         if _RAW & set(several):
-            values = np.where(np.isin(of_cell.astype(str), list(_RAW)), np.log1p(values), values)
+            values = np.where(
+                np.isin(of_cell.astype(str), list(_RAW)), np.log1p(np.maximum(values, 0)), values
+            )
             said.append("counts are drawn as log(1 + x)")
         return values, of_cell == "scaled", said
 
