@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mappedviz.errors import MappedvizError
-from mappedviz.text.display import MISSING, differing, names, quantity, share, shown
+from mappedviz.text.display import MISSING, Words, differing, names, quantity, share, shown
 from mappedviz.views import nodes, pictures
 from mappedviz.views.models.memory import of_audit
 from mappedviz.views.models.tables import things
@@ -134,13 +134,15 @@ def matrix(audit: Audit, state: State) -> Node:
         return nodes.note("matrix", shown(str(error), 300), "hint")
     counts = table.to_numpy()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    most = max(float(shares.max(initial=0)), 1e-9)  # the darkest: of many columns all are pale
+    # The darkest: of many columns all are pale. What is other or missing does not set it.
+    own = [np.array([not isinstance(one, Words) for one in side]) for side in table.axes]
+    most = max(float(shares[np.ix_(*own)].max(initial=0)), 1e-9)
     return pictures.matrix(
         "matrix",
         f"{shown(rows, 30)} × {shown(columns, 30)}",
         _side("y", rows, list(table.index)),
         _side("x", columns, list(table.columns)),
-        [[round(float(one) / most, 3) for one in some] for some in shares],
+        [[round(min(float(one) / most, 1), 3) for one in some] for some in shares],
         texts=[[quantity(n) if n else "" for n in some] for some in counts.tolist()],
         scale=f"share of the row's cells, up to {share(most)}",
     )
