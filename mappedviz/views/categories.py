@@ -85,6 +85,7 @@ class CategoriesView(View):
         ("name", "value"): "_name_typed",
         ("column", "value"): "_column_chosen",
         ("by", "value"): "_by_chosen",
+        ("across", "value"): "_across_chosen",
         ("against", "value"): "_against_chosen",
         ("target", "value"): "_target_chosen",
         ("mapping_file", "value"): "_file_opened",
@@ -106,7 +107,7 @@ class CategoriesView(View):
     def _start(self) -> None:
         self._name = ""  # typed into the field for a new name
         self._column = ""  # chosen in place of the key
-        self._against = ""  # the columns of the matrix
+        self._across, self._against = "", ""  # the rows and the columns of the matrix
         self._target: Any = None  # the spelling that a group becomes
 
     def _state(self) -> State:
@@ -125,7 +126,8 @@ class CategoriesView(View):
             column=self._column,
             fix=None if session.audit is None else self._suggestion(session.audit),
             by=self.by if self.by != self.key else "",
-            against=self._against if self._against != self.key else "",
+            across=self._across,
+            against=self._against if self._against != (self._across or self.key) else "",
             target=self._target,
             opened=self._opened,
             arrangement=self.arranged("grid"),
@@ -182,6 +184,9 @@ class CategoriesView(View):
 
     def _by_chosen(self, value: Any) -> None:
         self.by = model.key_ids(self.audit).value(value) if value else ""
+
+    def _across_chosen(self, value: Any) -> None:
+        self._across = model.key_ids(self.audit).value(value)
 
     def _against_chosen(self, value: Any) -> None:
         self._against = model.key_ids(self.audit).value(value) if value else ""
@@ -347,12 +352,25 @@ class CategoriesView(View):
         return plot_categories(self.labels(), ax, top_n=self.top_n, shares=self.shares)
 
     def _csv(self, name: str = "") -> str:
-        labels = self.labels()
         if name == "mapping":
             return self.mapping_csv()
         if name == "matrix":
-            return csv_of(label_bars.matrix_frame(self.audit, labels, self._state()))
+            return csv_of(label_bars.matrix_frame(self.audit, self._state()))
         return super()._csv(name)
+
+    def _code(self, name: str = "") -> str:
+        if name != "matrix":
+            return self.code()
+        rows, columns = label_bars.keys_of(self._state())
+        return self.audit_code(f"audit.crosstab({rows!r}, {columns!r}, missing=True)")
+
+    def figure(self, name: str = "") -> Axes:
+        """Draw a chart, by the id of its node: bars of the labels, or one key against another."""
+        from mappedviz.plots import plot_crosstab
+
+        if name != "matrix":
+            return self.plot()
+        return plot_crosstab(label_bars.cut_cross(self.audit, *label_bars.keys_of(self._state())))
 
     def code(self) -> str:
         """Return code that makes this table in a script."""

@@ -85,6 +85,7 @@ class CellsView(View):
     """
 
     title = "Cells"
+    decides = "Decide whether these stores belong together; leave out what is shallow or damaged."
     controls: ClassVar = ("colour", "measure")
     actions: ClassVar = ("stop", "read_again", "leave_selected_out")
     events: ClassVar = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import traitlets
 
 from mappedviz.errors import RecipeError
+from mappedviz.text.display import shown
 from mappedviz.views.base import View, csv_of, handler
 from mappedviz.views.models import samples, shapes
 from mappedviz.views.state import Several
@@ -127,8 +128,14 @@ class ShapesView(View):
         if name == "sheet":
             return csv_of(self.sheet())
         if name == "columns":
-            return csv_of(self.audit.obs_browser)
+            frame = self.audit.obs_browser
+            some = {key: frame[key].map(_joined) for key in ("stores", "dtypes", "examples")}
+            return csv_of(frame.assign(**some))
         return super()._csv(name)
+
+    def _code(self, name: str = "") -> str:
+        known = {"sheet": "audit.sample_sheet()", "columns": "audit.obs_browser"}
+        return self.audit_code(known[name]) if name in known else self.code()
 
     def table(self) -> pd.DataFrame:
         """See :func:`mappedviz.audits.stores_table`."""
@@ -143,6 +150,10 @@ class ShapesView(View):
     def code(self) -> str:
         """Return code that makes this table in a script."""
         return self.audit_code("audit.stores")
+
+
+def _joined(values: Sequence[Any]) -> str:
+    return "; ".join(shown(one, None) for one in values)
 
 
 def without(session: Session, audit: Audit, stores: Sequence[str]) -> None:

@@ -43,6 +43,7 @@ ARIA = """
   - tab "Stores" [selected]
   - tab "Genes"
   - tab "Labels"
+  - tab "Cells"
   - tab "Weights"
   - tab /Checks \\d+/
   - tab "Hand-off"
@@ -265,7 +266,7 @@ def test_hostile_names(jupyter, tmp_path):
     page.on("dialog", lambda dialog: (raised.append(dialog.message), dialog.dismiss()))
     notebook.run_all()
     for _ in range(2):
-        for name in ("Stores", "Genes", "Labels", "Weights", "Checks", "Hand-off"):
+        for name in ("Stores", "Genes", "Labels", "Cells", "Weights", "Checks", "Hand-off"):
             tab(page, name)
         notebook.execute("ui.renderer = 'mpl'")
     tab(page, "Labels")
@@ -320,7 +321,7 @@ def test_light_and_dark(jupyter, demo):
     notebook.run_all()
     for dark in (False, True):
         with notebook.theme(dark=dark):
-            for name in ("Stores", "Genes", "Labels", "Weights", "Checks", "Hand-off"):
+            for name in ("Stores", "Genes", "Labels", "Cells", "Weights", "Checks", "Hand-off"):
                 tab(page, name)
                 expect(page.get_by_role("tabpanel", name=name)).to_contain_text(
                     re.compile(r"\w{3,}")

@@ -82,6 +82,8 @@ def test_every_tab(widget, explorers, n, request):
     for name in ui.views:
         page.locator(f"[data-tab='{name}']").click()
         widget.pump()
+        if name == "cells":
+            ui.cells.gene = "CD8A" if n == 5 else "GENE7"
         settle(widget, ui)
         for opened in (False, True):
             if opened:

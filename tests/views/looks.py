@@ -20,6 +20,7 @@ VIEWS = [
     mv.ShapesView,
     mv.CoverageView,
     mv.CategoriesView,
+    mv.CellsView,
     mv.WeightsView,
     mv.ChecksView,
     mv.HandoffView,

@@ -26,7 +26,7 @@ def test_every_view_stands_alone(paths, kind):
     assert "<script" not in bundle["text/html"]
 
 
-@pytest.mark.parametrize("kind", VIEWS[:5])
+@pytest.mark.parametrize("kind", VIEWS[:6])
 def test_code_makes_the_table(paths, kind):
     view = kind(paths, label="louvain")
     assert view.session.wait()
@@ -41,7 +41,7 @@ def test_code_makes_the_table(paths, kind):
         assert [one.id for one in made] == view.table()["id"].tolist()
 
 
-@pytest.mark.parametrize("kind", VIEWS[:5])
+@pytest.mark.parametrize("kind", VIEWS[:6])
 def test_plots_into_the_axes_of_the_user(paths, kind):
     view = kind(mv.audit(paths, label="louvain", progress=False))
     ax = Figure().subplots()

@@ -156,6 +156,9 @@ def test_sixty_stores_fit_into_a_page(sixty, by):
     assert not node(ui, "mito")
     ui.event("cells.measure", "value", "mito")
     assert node(ui, "mito")
+    sent = browser(ui)
+    ui.event("cells.colour", "value", "by")
+    assert len(json.dumps(sent[1])) < 10_000
     assert len(json.dumps(ui.flat())) < 70_000
     ui.close()
 
@@ -204,7 +207,7 @@ def test_reading_can_be_stopped_and_goes_on(ui, monkeypatch):
     ui.tab = "cells"
     assert node(ui, "stop")
     ui.event("cells.stop", "press")
-    assert node(ui, "reading")["text"] == "Stopped."
+    assert node(ui, "stopped")["text"] == "Stopped."
     go.set()
     assert not node(ui, "embedding")
     ui.event("cells.read_again", "press")

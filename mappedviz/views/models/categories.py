@@ -53,7 +53,7 @@ def body(audit: Audit, state: State) -> list[Node]:
         nodes.row("deciding", _deciding(state)),
         *variants(labels, state),
         *renamed(labels, state),
-        _crossed(audit, labels, state),
+        _crossed(audit, state),
     ]
 
 
@@ -64,30 +64,35 @@ def _asked(audit: Audit, state: State) -> list[Node]:
         nodes.number_field("top_n", "show", state.top_n, low=1, high=150),
         nodes.select("sort", "sort by", state.sort, list(SORTS.items()), title="order of the bars"),
         nodes.segments("scale", "scale", state.scale, [(one, one) for one in SCALES]),
-        _other_key(audit, state, "by", "stacked by", state.by),
+        _other_key(audit, state.key, "by", "stacked by", state.by),
     ]
 
 
-def _other_key(audit: Audit, state: State, name: str, label: str, chosen: str) -> Node:
+def _other_key(audit: Audit, but: str, name: str, label: str, chosen: str) -> Node:
     """The choice of the store or another key."""
     named = key_ids(audit)
     options: list[Node] = [{"id": "", "text": "store"}]
     options += [
         {"id": named.of(key), "text": shown(key, 40), "note": note}
         for key, note in keys(audit)
-        if key != state.key
+        if key != but
     ]
     known = named.known([chosen])
     return nodes.select(name, label, known[0] if known else "", options)
 
 
-def _crossed(audit: Audit, labels: LabelTable, state: State) -> Node:
+def _crossed(audit: Audit, state: State) -> Node:
     opened = "cross" in state.opened
     inner = []
-    if opened and labels.classes:
-        against = _other_key(audit, state, "against", "columns", state.against)
-        inner = [nodes.row("crossing", [against]), matrix(audit, labels, state)]
-    return nodes.disclosure("cross", "Labels against another key", inner, opened=opened)
+    if opened:
+        named = key_ids(audit)
+        known = [state.across] if state.across else [state.key]
+        options = [(named.of(key), shown(key, 40)) for key, _ in keys(audit)]
+        chosen = named.known(known)
+        rows = nodes.select("across", "rows", chosen[0] if chosen else shown(known[0], 40), options)
+        columns = _other_key(audit, known[0], "against", "columns", state.against)
+        inner = [nodes.row("crossing", [rows, columns]), matrix(audit, state)]
+    return nodes.disclosure("cross", "One key against another", inner, opened=opened)
 
 
 # ------------------------------------------------------------------------ the key

@@ -10,7 +10,7 @@ import numpy as np
 
 from mappedviz.audits.cells.drawn import groups_of
 from mappedviz.text.colours import OKABE_ITO
-from mappedviz.text.display import compact, differing, is_missing, listed, names, share, shown
+from mappedviz.text.display import compact, is_missing, listed, names, share, shown
 from mappedviz.views import pictures
 
 if TYPE_CHECKING:
@@ -233,8 +233,3 @@ def of_gene(
         selectable="none" if grouped else "many",
     )
     return made, said
-
-
-def stores_words(stores: Sequence[str]) -> str:
-    """Return some stores in words."""
-    return listed(differing(list(stores), 28), most=3)

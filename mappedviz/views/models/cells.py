@@ -31,14 +31,10 @@ MOST_STORES = 60  # of which cells are read
 CELLS = 5_000  # of a store, at most
 _ALL_CELLS = 100_000
 _FEW = 20  # stores of which all measures are shown
+_POINTS_OF_MANY = 4_400  # of more stores
 _MOST_BYTES = 62_000  # of a tab, with room for the status and the tabs
 _MOST_KEYS = 180
 _MOST_MATCHES = 8
-DECIDE = (
-    "Decide here whether these stores belong together: one that is shallow, full of mitochondrial "
-    "reads, or without the cells you need can be left out. Each embedding is its store's own: "
-    "compare shapes and labels, not places."
-)
 
 
 @dataclass(frozen=True)
@@ -187,7 +183,7 @@ def body(audit: Audit, state: State) -> list[Node]:
     some = chosen(audit, state.stores)
     if not some:
         return [nodes.note("message", "There is no store whose cells can be read.", "warning")]
-    around = [nodes.note("decide", DECIDE, "hint"), nodes.row("asked", _asked(audit, state))]
+    around = [nodes.row("asked", _asked(audit, state))]
     around += [*_matching(audit, state), *_working(state)]
     every = len(readable(audit))
     if len(some) < every:
@@ -257,7 +253,7 @@ def _working(state: State) -> list[Node]:
         return [nodes.row("working", [nodes.note("reading", text, "hint"), bar, stop])]
     again = nodes.button("read_again", "Read again", "read the cells")
     if state.stopped:
-        return [nodes.row("working", [nodes.note("reading", "Stopped.", "hint"), again])]
+        return [nodes.row("working", [nodes.note("stopped", "Stopped.", "hint"), again])]
     if state.errors:
         return [nodes.row("working", [again])]
     return []
@@ -288,9 +284,14 @@ def _embedding(audit: Audit, state: State, room: int) -> list[Node]:
         len(texts_of(audit)), 1
     )
     points = (room - overhead * len(embedding.stores) - 2_000) // 5
-    most = max(500, min(cell_points.MOST_POINTS, points))
+    # As many whatever is shown besides: places that do not change are not sent again.
+    several = len(embedding.stores) > _FEW
+    most = max(500, min(_POINTS_OF_MANY if several else cell_points.MOST_POINTS, points))
     made, n = cell_points.scatter(embedding, paints, texts_of(audit), most)
-    drawn = nodes.note("drawn", cell_points.sentence(embedding, n), "hint")
+    text = cell_points.sentence(embedding, n)
+    if len(embedding.stores) > 1:
+        text += " Each embedding is its store's own: compare shapes and labels, not places."
+    drawn = nodes.note("drawn", text, "hint")
     return [*_trouble(state, "embedding"), made, drawn, *said]
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mappedviz.text.display import MISSING, differing, names, quantity, share, shown
-from mappedviz.views import pictures
+from mappedviz.errors import MappedvizError
+from mappedviz.text.display import MISSING, Words, differing, names, quantity, share, shown
+from mappedviz.views import nodes, pictures
 from mappedviz.views.models.memory import of_audit
 from mappedviz.views.models.tables import things
 from mappedviz.views.series import Ids, of_series, series_of, series_of_values
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from mappedviz.views.models.label_state import State
     from mappedviz.views.nodes import Node
 
-_MOST_COLUMNS = 30
+STORE = "store"
+_MOST_COLUMNS = 30  # and rows, of a matrix
 _LABEL = 30  # characters that there is room for
 MOST_SERIES = 14  # colours, plain and hatched
 
@@ -112,39 +114,49 @@ def _by(
     return series, values
 
 
-def matrix(audit: Audit, labels: LabelTable, state: State) -> Node:
-    """Return the labels against stores or another key: shades are shares of a label's cells."""
-    top = labels.top(state.top_n, by=state.sort, search=state.search)[0]
-    if state.against:
-        table = cross(audit, state.key, state.against).reindex(list(top.index), fill_value=0)
-        heads = names(list(table.columns), 24)
-    else:
-        table = top
-        heads = differing(labels.stores, 24)
+@of_audit
+def cut_cross(audit: Audit, rows: str, columns: str) -> pd.DataFrame:
+    """Return cells of each pair of values of two keys: the most frequent ones, others, and none."""
+    return audit.crosstab(rows, columns, _MOST_COLUMNS - 1, missing=True)
+
+
+def keys_of(state: State) -> tuple[str, str]:
+    """Return the keys of the rows and of the columns of the matrix."""
+    return state.across or state.key, state.against or STORE
+
+
+def matrix(audit: Audit, state: State) -> Node:
+    """Return one key against another: shades are shares of a row's cells."""
+    rows, columns = keys_of(state)
+    try:
+        table = cut_cross(audit, rows, columns)
+    except MappedvizError as error:  # of an audit from JSON
+        return nodes.note("matrix", shown(str(error), 300), "hint")
     counts = table.to_numpy()
-    n = counts.shape[1]
-    if n > _MOST_COLUMNS:
-        left = counts[:, _MOST_COLUMNS - 1 :].sum(axis=1, keepdims=True)
-        counts = np.hstack([counts[:, : _MOST_COLUMNS - 1], left])
-        heads = [*heads[: _MOST_COLUMNS - 1], f"other ({n - _MOST_COLUMNS + 1:,} more)"]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    most = max(float(shares.max(initial=0)), 1e-9)  # the darkest: of many columns all are pale
-    named = Ids(top.index, "c")
+    # The darkest: of many columns all are pale. What is other or missing does not set it.
+    own = [np.array([not isinstance(one, Words) for one in side]) for side in table.axes]
+    most = max(float(shares[np.ix_(*own)].max(initial=0)), 1e-9)
     return pictures.matrix(
         "matrix",
-        f"{shown(state.key, 30)} × {shown(state.against, 30) if state.against else 'store'}",
-        [
-            {"id": named.of(label), "label": text}
-            for label, text in zip(top.index, names(top.index, _LABEL), strict=True)
-        ],
-        [{"id": f"x{i}", "label": text} for i, text in enumerate(heads)],
-        [[round(float(one) / most, 3) for one in some] for some in shares],
-        texts=[[quantity(n_) if n_ else "" for n_ in some] for some in counts.tolist()],
-        scale=f"share of the label's cells, up to {share(most)}",
-        copies=("png", "svg", "csv", "code"),
+        f"{shown(rows, 30)} × {shown(columns, 30)}",
+        _side("y", rows, list(table.index)),
+        _side("x", columns, list(table.columns)),
+        [[round(min(float(one) / most, 1), 3) for one in some] for some in shares],
+        texts=[[quantity(n) if n else "" for n in some] for some in counts.tolist()],
+        scale=f"share of the row's cells, up to {share(most)}",
     )
 
 
-def matrix_frame(audit: Audit, labels: LabelTable, state: State) -> pd.DataFrame:
+def _side(prefix: str, key: str, values: list[Any]) -> list[Node]:
+    """Heads of rows or columns; of stores without what all names share."""
+    texts = differing(values, 24) if key == STORE else names(values, _LABEL)
+    return [
+        {"id": f"{prefix}{i}", "label": text, "title": shown(value, 300)}
+        for i, (text, value) in enumerate(zip(texts, values, strict=True))
+    ]
+
+
+def matrix_frame(audit: Audit, state: State) -> pd.DataFrame:
     """Return all of the table that :func:`matrix` shows the beginning of."""
-    return cross(audit, state.key, state.against) if state.against else labels.counts
+    return audit.crosstab(*keys_of(state), missing=True)

@@ -24,8 +24,10 @@ class State:
         The column that is chosen to be read in place of the key.
     fix
         The finding that knows what the key is called in the other stores.
-    by, against
-        Keys that bars are stacked by, and that the matrix shows; "" for the store.
+    by
+        Key that bars are stacked by; "" for the store.
+    across, against
+        Keys of the rows ("" for the label) and of the columns ("" for the store) of the matrix.
     target
         The spelling that the ticked group becomes; None for the most frequent one.
     opened
@@ -47,6 +49,7 @@ class State:
     column: str = ""
     fix: Finding | None = None
     by: str = ""
+    across: str = ""
     against: str = ""
     target: Any = None
     opened: frozenset[str] = frozenset()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mappedviz.errors import MappedvizError
 from mappedviz.text.display import differing, is_missing, listed, shown
 from mappedviz.views import nodes, pictures
 from mappedviz.views.models.memory import of_audit
@@ -95,8 +96,13 @@ def _cell(values: list[Any]) -> Node:
 
 def obs_columns(audit: Audit, arrangement: Arrangement, *, opened: bool) -> Node:
     """Return all obs columns: which stores have them, as what, and how many cells have no value."""
-    n = len(audit.obs_browser)
-    inner = [_columns(audit, arrangement)] if opened and n else []
+    n = len(audit.obs_schema.index)
+    inner: list[Node] = []
+    if opened and n:
+        try:
+            inner = [_columns(audit, arrangement)]
+        except MappedvizError as error:  # of an audit from JSON
+            inner = [nodes.note("no_columns", shown(str(error), 300), "hint")]
     return nodes.disclosure("obs", f"{things(n, 'obs column')}", inner, opened=opened)
 
 
@@ -125,7 +131,7 @@ def _columns(audit: Audit, arrangement: Arrangement) -> Node:
                     {"text": shown(order["types"][i] or "–", 60)},
                     {"text": _numbers(one["fewest"], one["most"])},
                     {
-                        "text": listed(examples, most=3, limit=24) or "–",
+                        "text": listed(examples, most=3, limit=30) or "–",
                         "title": listed(examples, most=20, limit=60),
                     },
                     {"text": "–" if is_missing(one["missing"]) else f"{one['missing']:.3g} %"},
@@ -140,7 +146,9 @@ def _columns(audit: Audit, arrangement: Arrangement) -> Node:
         {"id": "examples", "label": "such as"},
         {"id": "missing", "label": "missing", "align": "right", "title": "cells without a value"},
     ]
-    return pictures.table("columns", "Obs columns", columns, lines, **page.node, copies=("csv",))
+    return pictures.table(
+        "columns", "Obs columns", columns, lines, **page.node, copies=("csv", "code")
+    )
 
 
 def _numbers(fewest: Any, most: Any) -> str:

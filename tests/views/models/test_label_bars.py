@@ -42,7 +42,18 @@ def test_labels_against_another_key(tmp_path):
     assert matrix["texts"][0] == ["3", ""]
     view.event("against", "value", "d")
     assert node(view, "matrix")["title"] == "k × d"
-    assert view.copied("csv", "matrix").splitlines()[0] == "k,x,z,y"
+    assert view.copied("csv", "matrix").splitlines()[0] == "k,x,y,z,(missing)"
+    view.event("across", "value", "d")
+    assert view.session.status_kind != "error"
+    assert node(view, "matrix")["title"] == "d × store"
+    view.event("against", "value", "k")
+    assert node(view, "matrix")["title"] == "d × k"
+    assert [one["label"] for one in node(view, "matrix")["rows"]] == ["x", "z", "y", "(missing)"]
+    assert "audit.crosstab('d', 'k'" in view.copied("code", "matrix")
+    assert view.copied("svg", "matrix").startswith("<?xml")
+    saved = mv.CategoriesView(mv.Audit.from_json(view.audit.to_json()), label="k")
+    saved.event("cross", "open", True)
+    assert "are not in an audit" in node(saved, "matrix")["text"]
     view.event("cross", "open", False)
     assert node(view, "matrix") == {}
 

@@ -26,6 +26,11 @@ def test_the_sample_sheet_and_the_obs_columns(tmp_path):
     assert cells(view, 3, "columns")[::2] == ["1 – 2", "1"]
     assert cells(view, 4, "columns")[::2] == ["d1, d3, d2", "lung"]
     assert "tissue" in view.copied("csv", "columns")
+    assert "audit.obs_browser" in view.copied("code", "columns")
+    saved = mv.ShapesView(mv.Audit.from_json(view.audit.to_json()))
+    saved.event("obs", "open", True)
+    assert len(node(saved, "grid")["rows"]) == 3
+    assert "are not in an audit" in node(saved, "no_columns")["text"]
 
 
 def test_a_collection_without_obs(tmp_path):

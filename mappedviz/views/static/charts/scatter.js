@@ -1,8 +1,8 @@
 // scatter: panels [{id, title, x, y (0…1000), colour (numbers of the legend) | value (0…1 or null),
-// n}], legend [{name, colour, hatch}] (without a name: a colour alone), scale (what a value means), square; or, in place of lists,
-// places and paints (one text a panel, six bits a letter: two letters for x, two for y; one for the
-// colour, or, if `valued`, 62 times the value; "_" for none). Small multiples on canvases, as fine as
-// the screen.
+// n}], legend [{name, colour, hatch}] (without a name: a colour alone), scale (what a value means),
+// square; or, in place of lists, places and paints (one text a panel, six bits a letter: two letters
+// for x, two for y; one for the colour, or, if `valued`, 62 times the value; "_" for none). Small
+// multiples on canvases, as fine as the screen.
 import { MOST, make, place, set, show, swatch, words, write } from "../dom.js";
 import { figures } from "../numbers.js";
 import { frame } from "./frame.js";
@@ -132,6 +132,7 @@ export const scatterKind = (ui, id) => {
     place(grid, { "--size": panels.length === 1 ? "420px" : panels.length <= 4 ? "240px" : panels.length <= 12 ? "176px" : "128px" });
     place(grid, { "--many": Math.max(2, panels.length) });
     grid.classList.toggle("mv-single", panels.length === 1);
+    grid.classList.toggle("mv-crowd", panels.length > 12);
     pinned = faint = undefined;
     legend.replaceChildren(...(valued ? [] : keys.map((one, i) => one.name && make("button", { type: "button", class: "mv-pair mv-key", "data-i": i, "aria-pressed": "false" }, swatch(one), words(one.name))).filter(Boolean)));
     show(ramp, valued);
