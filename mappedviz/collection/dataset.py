@@ -338,7 +338,7 @@ class PlanDataset:
         """
         from mappedviz.collection.observations import names_of
 
-        self._reader or self._open_reader()  # refuses if it was closed
+        self._check_open()
         return names_of(self._plan, as_rows(slice(None) if rows is None else rows, len(self)))
 
     def obs(
@@ -383,15 +383,18 @@ class PlanDataset:
         """
         from mappedviz.collection.observations import obs_of
 
-        self._reader or self._open_reader()  # refuses if it was closed
+        self._check_open()
         chosen = as_rows(slice(None) if rows is None else rows, len(self))
         return obs_of(self._plan, chosen, columns)
 
-    def _open_reader(self) -> Reader:
+    def _check_open(self) -> None:
         if self._closed and not self.parallel:
             raise ClosedError(
                 "the collection was closed", remedy="Make it again, or read inside the with block."
             )
+
+    def _open_reader(self) -> Reader:
+        self._check_open()
         self._reader = self._shared.of(self._plan, self.cache_bytes)
         return self._reader
 

@@ -203,10 +203,7 @@ class Plan:
         if isinstance(loaded, CodedKey):
             return loaded.labels
         if key not in self._other_labels:
-            sources = self._sources or [GivenStore(store) for store in self.stores]
-            columns = [obs_columns(self.recipe, [key], source)[key] for source in sources]
-            check_found(self.recipe, key, columns, self.stores)
-            self.keep_labels({key: columns})
+            self.keep_labels({key: self._read(key)})
         return self._other_labels[key]
 
     def obs_key(self, key: str) -> ObsKey:
@@ -220,11 +217,16 @@ class Plan:
         if key in self.obs:
             return self.obs[key]
         if key not in self._other_keys:
-            sources = self._sources or [GivenStore(store) for store in self.stores]
-            columns = [obs_columns(self.recipe, [key], source)[key] for source in sources]
-            check_found(self.recipe, key, columns, self.stores)
+            columns = self._read(key)
             self._other_keys[key] = _obs_key(self.recipe, key, columns, self.rows, self.stores)
         return self._other_keys[key]
+
+    def _read(self, key: str) -> list[Column | None]:
+        """The column of each store for a key that was not read with the others."""
+        sources = self._sources or [GivenStore(store) for store in self.stores]
+        columns = [obs_columns(self.recipe, [key], source)[key] for source in sources]
+        check_found(self.recipe, key, columns, self.stores)
+        return columns
 
     def keep_labels(self, columns: Mapping[str, Sequence[Column | None]]) -> None:
         """Keep the labels of keys whose columns were read, for :meth:`labels_of`."""
