@@ -63,6 +63,18 @@ def did_you_mean(names: Iterable[Label], known: Sequence[Label], most: int = 3) 
     return ", ".join(words) + (f" and {len(every) - most:,} more" if len(every) > most else "")
 
 
+def suggestion(name: str, known: Sequence[str]) -> str:
+    """Return a question for the known name that may be meant, to begin a remedy with; else nothing.
+
+    Examples
+    --------
+    >>> suggestion("X_umpa", ["X_umap", "X_pca"]), suggestion("x", ["X_umap"])
+    ("Did you mean 'X_umap'? ", '')
+    """
+    near = nearest(name, known)
+    return "" if near is None else f"Did you mean {near!r}? "
+
+
 def some_of(names: Iterable[Label | None], most: int = 5) -> str:
     """Return the first names in quotes, and how many more there are.
 

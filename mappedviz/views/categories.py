@@ -222,7 +222,7 @@ class CategoriesView(View):
 
         What became `old` before becomes `new` now.
         """
-        pairs = dict(self.session.recipe.relabel.get(self.key, ()))
+        pairs = self.session.recipe.renames_of(self.key)
         pairs = {old: renames.get(new, new) for old, new in pairs.items()}
         pairs.update(renames)
         pairs = {old: new for old, new in pairs.items() if old != new}

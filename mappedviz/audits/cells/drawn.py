@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from mappedviz._types import Array
-from mappedviz.audits.nearest import nearest
+from mappedviz.audits.nearest import suggestion
 from mappedviz.audits.tables.labels import column_labels
+from mappedviz.collection.plan import merged_labels
 from mappedviz.errors import MissingKeyError
-from mappedviz.recipe.labels import Labels
+from mappedviz.recipe.joins import RowMap
 from mappedviz.text.display import MISSING, Words
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def values_of(
         raise MissingKeyError(
             f"none of the {len(stores)} stores has this obs column",
             key=key,
-            remedy=f"{did_you_mean(key, sorted(known))}See audit.obs_schema.",
+            remedy=f"{suggestion(key, sorted(known))}See audit.obs_schema.",
         )
     taken = [
         None if column is None else column.take(some)
@@ -192,30 +193,10 @@ def values_of(
     numbers = None if recipe.relabel.get(key) else _numbers(taken, rows)
     if numbers is not None:
         return numbers
-    parts: list[tuple[Array, Sequence[Any]] | int] = []
-    for column, some in zip(taken, rows, strict=True):
-        if column is None:
-            parts.append(len(some))
-        else:
-            codes, categories = column.factorized()
-            parts.append((codes, categories.tolist()))
-    labels = Labels.merge(parts)
-    renames = dict(recipe.relabel.get(key, ()))
-    labels = labels.relabel(renames) if renames else labels
+    rows_of_each = RowMap.from_counts([len(some) for some in rows])
+    labels = merged_labels(recipe, key, taken, rows_of_each)
     index = pd.Index(list(labels.categories), dtype=object)
     return pd.Categorical.from_codes(labels.codes, index).remove_unused_categories()
-
-
-def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """A question for the known name that may be meant, to begin a remedy with; else an empty text.
-
-    Examples
-    --------
-    >>> did_you_mean("X_umpa", ["X_umap", "X_pca"]), did_you_mean("x", ["X_umap"])
-    ("Did you mean 'X_umap'? ", '')
-    """
-    near = nearest(name, known)
-    return "" if near is None else f"Did you mean {near!r}? "
 
 
 def _column(one: StoreCells, recipe: Recipe, key: str) -> Column | None:

@@ -13,11 +13,11 @@ from mappedviz._types import Array
 from mappedviz.audits.cells.drawn import (
     Progress,
     StoreCells,
-    did_you_mean,
     read_each,
     store_column,
     values_of,
 )
+from mappedviz.audits.nearest import suggestion
 from mappedviz.errors import ElementError, MissingKeyError
 from mappedviz.formats.cache import ChunkCache
 from mappedviz.formats.files import FilePool
@@ -192,7 +192,7 @@ def _check_key(key: str, elements: Sequence[Sequence[str]]) -> None:
     raise MissingKeyError(
         f"none of the {len(elements)} stores has this obsm element with two columns or more",
         key=key,
-        remedy=f"{did_you_mean(key, known)}The stores have {listed(known) or 'none'}.",
+        remedy=f"{suggestion(key, known)}The stores have {listed(known) or 'none'}.",
     )
 
 

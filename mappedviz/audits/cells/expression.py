@@ -12,12 +12,12 @@ from mappedviz._types import Array
 from mappedviz.audits.cells.drawn import (
     Progress,
     StoreCells,
-    did_you_mean,
     read_each,
     store_column,
     values_of,
 )
 from mappedviz.audits.cells.matrices import joined_names, name_lists, open_rows, scale_of
+from mappedviz.audits.nearest import suggestion
 from mappedviz.errors import MissingKeyError
 from mappedviz.formats.cache import ChunkCache
 from mappedviz.formats.files import FilePool
@@ -188,5 +188,5 @@ def _no_gene(gene: str, stores: Sequence[StoreCells], recipe: Recipe, key: str) 
     return MissingKeyError(
         f"none of the {len(stores)} stores has this gene",
         key=gene,
-        remedy=f"{did_you_mean(gene, list(known))}See audit.coverage.find().",
+        remedy=f"{suggestion(gene, list(known))}See audit.coverage.find().",
     )

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mappedviz.audits.cells.depths import CellStats, cell_stats_of
-from mappedviz.audits.cells.drawn import did_you_mean
 from mappedviz.audits.cells.embeddings import Embedding, embedding_of
 from mappedviz.audits.cells.expression import Expression, expression_of
+from mappedviz.audits.nearest import suggestion
 from mappedviz.errors import MissingKeyError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class CellReader:
                 raise MissingKeyError(
                     "is no store that can be read",
                     key=name,
-                    remedy=f"{did_you_mean(name, list(known))}See audit.stores.",
+                    remedy=f"{suggestion(name, list(known))}See audit.stores.",
                 )
         return replace(self, stores=[known[name] for name in wanted], progress=progress)
 

@@ -387,5 +387,5 @@ def label_table(
         if part is not None:
             kept.append(name)
             parts.append(part)
-    renames: dict[Label, Label | None] = dict(recipe.relabel.get(key, ()))
+    renames = recipe.renames_of(key)
     return LabelTable.of(key, kept, parts, renames)

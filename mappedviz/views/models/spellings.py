@@ -117,7 +117,7 @@ def _target(labels: LabelTable, state: State) -> list[Node]:
 
 def renamed(labels: LabelTable, state: State) -> list[Node]:
     """Return the new names of labels, as a table, and the file that they are read from."""
-    pairs = list(dict(state.recipe.relabel.get(state.key, ())).items())
+    pairs = list(state.recipe.renames_of(state.key).items())
     texts = [(shown(old), shown(new)) for old, new in pairs]
     keys: dict[str, list[Any]] = {
         "old": [old for old, _ in texts],
