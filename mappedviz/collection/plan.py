@@ -7,13 +7,11 @@ whether the engine would refuse.
 
 from __future__ import annotations
 
-import difflib
 import pickle
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -22,15 +20,17 @@ from mappedviz._types import Array
 from mappedviz.collection.filters import filter_masks
 from mappedviz.collection.sources import GivenStore, StoreSource, sources_of
 from mappedviz.collection.split import described_rows
+from mappedviz.collection.unknown_names import check_found, check_matrices, check_store_names
+from mappedviz.collection.variables import NameLists, join_variables
 from mappedviz.errors import MissingKeyError, RecipeError, StoreError, StoreWarning
-from mappedviz.recipe.joins import RowMap, VarJoin, VarNames, strip_versions
+from mappedviz.recipe.joins import RowMap
 from mappedviz.recipe.labels import Encoder, Label, Labels, as_label
-from mappedviz.recipe.recipe import Recipe, choose_for_store, store_names
+from mappedviz.recipe.recipe import Recipe, choose_for_store
 from mappedviz.stores.store import Store
 
 if TYPE_CHECKING:
     from mappedviz.formats.columns import Column
-    from mappedviz.recipe.names import Names
+    from mappedviz.recipe.joins import VarJoin
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,7 +285,7 @@ def make_plan(
     check_store_names(recipe, [source.path for source in sources])
     splits = [key for step in recipe.splits for key in step.keys_of_split()]
     keys = list(dict.fromkeys([*recipe.obs_keys, *recipe.filter_keys, *splits]))
-    lists = _NameLists(recipe)
+    lists = NameLists(recipe)
     read, left_out = _read_all(recipe, sources, keys, lists)
     if left_out and stores is None:
         message = f"left out {len(left_out)} of {len(sources)} stores:\n"
@@ -314,7 +314,7 @@ def make_plan(
 
 
 def _read_all(
-    recipe: Recipe, sources: Iterable[StoreSource], keys: Sequence[str], lists: _NameLists
+    recipe: Recipe, sources: Iterable[StoreSource], keys: Sequence[str], lists: NameLists
 ) -> tuple[list[_Read], list[StoreError]]:
     """Read each store; return what was read, and the errors of stores that the recipe skips."""
     read: list[_Read] = []
@@ -329,54 +329,6 @@ def _read_all(
                 raise
             left_out.append(error)
     return read, left_out
-
-
-class _NameLists:
-    """The distinct lists of variables of the stores: thousands of stores often share one."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
-        self.lists: list[VarNames] = []
-        # By the names that are joined, and as they are in the store; an empty name of a column
-        # is none, that of an index is one.
-        self._position: dict[tuple[bytes, bool], int] = {}
-        self._position_of: dict[tuple[bytes, bool], int] = {}
-
-    def add(self, source: GivenStore) -> int:
-        """Read a store's names and return the position of their list."""
-        column = identifier_of(self.recipe, source.path)
-        gaps = column is not None
-        names = source.var_names(column)
-        if (names.key, gaps) not in self._position_of:
-            joined = harmonised(self.recipe, names)
-            if (joined.key, gaps) not in self._position:
-                self._position[joined.key, gaps] = len(self.lists)
-                self.lists.append(VarNames(joined.values, source.path, gaps=gaps))
-            self._position_of[names.key, gaps] = self._position[joined.key, gaps]
-        return self._position_of[names.key, gaps]
-
-
-def identifier_of(recipe: Recipe, path: str) -> str | None:
-    """The column of var by which the variables of a store are joined; None for the index."""
-    key = recipe.var_key
-    return choose_for_store(key, path, None) if isinstance(key, Mapping) else key
-
-
-def harmonised(recipe: Recipe, names: Names) -> Names:
-    """Names as they are joined, without versions if the recipe says so."""
-    return names.of(strip_versions(names.values)) if recipe.strip_version else names
-
-
-def join_variables(recipe: Recipe, lists: Sequence[VarNames], list_of: Sequence[int]) -> VarJoin:
-    """The join that a recipe asks for."""
-    how: Callable[..., VarJoin]
-    if recipe.var_names is not None:
-        how = partial(VarJoin.panel, recipe.var_names)
-    elif recipe.min_stores is not None:
-        how = partial(VarJoin.at_least, recipe.min_stores)
-    else:
-        how = VarJoin.inner if recipe.join == "inner" else VarJoin.outer
-    return how(lists, list_of, duplicates=recipe.duplicates)
 
 
 def column_of(recipe: Recipe, key: str, path: str, columns: Iterable[str]) -> str | None:
@@ -398,73 +350,6 @@ def obs_columns(
     names = {key: column_of(recipe, key, source.path, has) for key in keys}
     found = source.obs_columns(name for name in names.values() if name is not None)
     return {key: None if name is None else found[name] for key, name in names.items()}
-
-
-def check_store_names(recipe: Recipe, paths: Sequence[str]) -> None:
-    """Raise RecipeError where the recipe speaks of a store that is not among the paths."""
-    known = {name for path in paths for name in (*store_names(path), path)}
-    spoken: dict[str, Iterable[str]] = {}
-    if isinstance(recipe.var_key, Mapping):
-        spoken["var_key"] = recipe.var_key
-    for key, alias in recipe.obs_alias.items():
-        if isinstance(alias, Mapping):
-            spoken[f"obs_alias[{key!r}]"] = alias
-    for where, names in spoken.items():
-        unknown = [name for name in names if name not in known]
-        if unknown:
-            raise RecipeError(
-                f"names {unknown}, which {'are' if len(unknown) > 1 else 'is'} no store here"
-                + _near(unknown[0], known),
-                key=where,
-                remedy="Use a store's file name, with or without its suffix, or its path.",
-            )
-
-
-def check_found(
-    recipe: Recipe, key: str, columns: Sequence[Column | None], stores: Sequence[Store]
-) -> None:
-    """Raise MissingKeyError if no store has an obs key."""
-    if any(column is not None for column in columns):
-        return
-    known = {name for store in stores for name in store.facts.obs_columns}
-    alias = recipe.obs_alias.get(key)
-    tried = (
-        ""
-        if alias is None
-        else f" (tried {dict(alias) if isinstance(alias, Mapping) else list(alias)})"
-    )
-    raise MissingKeyError(
-        f"none of the {len(stores)} stores has this obs column{tried}" + _near(key, known),
-        key=key,
-        remedy=f"The stores have {_some(sorted(known))}.",
-    )
-
-
-def check_matrices(recipe: Recipe, stores: Sequence[Store]) -> None:
-    """Raise MissingKeyError if no store has a matrix or obsm element that is asked for."""
-    of_stores = [store.facts for store in stores]
-    for what, keys, elements in (
-        ("matrix", recipe.layers_keys, [facts.matrices for facts in of_stores]),
-        ("obsm element", recipe.obsm_keys, [facts.obsm for facts in of_stores]),
-    ):
-        known = {name for names in elements for name in names}
-        for key in keys:
-            if key not in known:
-                raise MissingKeyError(
-                    f"none of the {len(stores)} stores has this {what}" + _near(key, known),
-                    key=key,
-                    remedy=f"The stores have {_some(sorted(known))}.",
-                )
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    matches = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(repr(match) for match in matches)}?" if matches else ""
-
-
-def _some(names: Sequence[str], n: int = 20) -> str:
-    shown = ", ".join(repr(name) for name in names[:n])
-    return f"{shown} and {len(names) - n} more" if len(names) > n else shown or "none"
 
 
 def merged_labels(

@@ -10,9 +10,9 @@ import numpy as np
 
 from mappedviz._types import Array
 from mappedviz.collection.observations import as_column, names_of
-from mappedviz.collection.plan import Plan, harmonised, identifier_of
 from mappedviz.collection.reader import Reader
 from mappedviz.collection.sources import GivenStore
+from mappedviz.collection.variables import harmonised, identifier_of
 from mappedviz.errors import JoinError, RecipeError
 from mappedviz.gather.csr import CsrRows
 from mappedviz.recipe.recipe import store_names
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData  # type: ignore[import-untyped]
 
+    from mappedviz.collection.plan import Plan
     from mappedviz.recipe.recipe import Recipe
     from mappedviz.stores.store import Store
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mappedviz._types import Array
 from mappedviz.audits.samples import SAMPLED_ROWS, sample_of
 from mappedviz.audits.scan import RAW
-from mappedviz.collection.plan import identifier_of
+from mappedviz.collection.variables import identifier_of
 from mappedviz.errors import ElementError
 
 if TYPE_CHECKING:

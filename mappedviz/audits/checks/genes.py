@@ -11,7 +11,7 @@ import numpy as np
 from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.audits.nearest import some_of
 from mappedviz.audits.tables.identifiers import species_of
-from mappedviz.collection.plan import identifier_of
+from mappedviz.collection.variables import identifier_of
 from mappedviz.errors import JoinError, MappedvizError
 
 if TYPE_CHECKING:

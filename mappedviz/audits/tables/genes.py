@@ -15,7 +15,7 @@ from mappedviz.audits.tables.identifiers import id_kind
 from mappedviz.audits.tables.stores import display_names
 from mappedviz.audits.tables.what_if import Harmonised, no_what_if, what_if_table
 from mappedviz.audits.vocabulary import Vocabulary
-from mappedviz.collection.plan import identifier_of
+from mappedviz.collection.variables import identifier_of
 from mappedviz.errors import RecipeError
 from mappedviz.recipe.joins import strip_versions
 from mappedviz.recipe.names import Names

@@ -1,0 +1,84 @@
+"""Names in a recipe that no store has: errors that say what there is."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from mappedviz.errors import MissingKeyError, RecipeError
+from mappedviz.recipe.recipe import store_names
+
+if TYPE_CHECKING:
+    from mappedviz.formats.columns import Column
+    from mappedviz.recipe.recipe import Recipe
+    from mappedviz.stores.store import Store
+
+
+def check_store_names(recipe: Recipe, paths: Sequence[str]) -> None:
+    """Raise RecipeError where the recipe speaks of a store that is not among the paths."""
+    known = {name for path in paths for name in (*store_names(path), path)}
+    spoken: dict[str, Iterable[str]] = {}
+    if isinstance(recipe.var_key, Mapping):
+        spoken["var_key"] = recipe.var_key
+    for key, alias in recipe.obs_alias.items():
+        if isinstance(alias, Mapping):
+            spoken[f"obs_alias[{key!r}]"] = alias
+    for where, names in spoken.items():
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise RecipeError(
+                f"names {unknown}, which {'are' if len(unknown) > 1 else 'is'} no store here"
+                + near(unknown[0], known),
+                key=where,
+                remedy="Use a store's file name, with or without its suffix, or its path.",
+            )
+
+
+def check_found(
+    recipe: Recipe, key: str, columns: Sequence[Column | None], stores: Sequence[Store]
+) -> None:
+    """Raise MissingKeyError if no store has an obs key."""
+    if any(column is not None for column in columns):
+        return
+    known = {name for store in stores for name in store.facts.obs_columns}
+    alias = recipe.obs_alias.get(key)
+    tried = (
+        ""
+        if alias is None
+        else f" (tried {dict(alias) if isinstance(alias, Mapping) else list(alias)})"
+    )
+    raise MissingKeyError(
+        f"none of the {len(stores)} stores has this obs column{tried}" + near(key, known),
+        key=key,
+        remedy=f"The stores have {some_of(sorted(known))}.",
+    )
+
+
+def check_matrices(recipe: Recipe, stores: Sequence[Store]) -> None:
+    """Raise MissingKeyError if no store has a matrix or obsm element that is asked for."""
+    of_stores = [store.facts for store in stores]
+    for what, keys, elements in (
+        ("matrix", recipe.layers_keys, [facts.matrices for facts in of_stores]),
+        ("obsm element", recipe.obsm_keys, [facts.obsm for facts in of_stores]),
+    ):
+        known = {name for names in elements for name in names}
+        for key in keys:
+            if key not in known:
+                raise MissingKeyError(
+                    f"none of the {len(stores)} stores has this {what}" + near(key, known),
+                    key=key,
+                    remedy=f"The stores have {some_of(sorted(known))}.",
+                )
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Return words on the names that may be meant, to follow a message; empty if none is near."""
+    matches = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(repr(match) for match in matches)}?" if matches else ""
+
+
+def some_of(names: Sequence[str], n: int = 20) -> str:
+    """Return the first names in words, and the number of the others."""
+    shown = ", ".join(repr(name) for name in names[:n])
+    return f"{shown} and {len(names) - n} more" if len(names) > n else shown or "none"
