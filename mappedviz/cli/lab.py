@@ -1,7 +1,8 @@
-"""A notebook for some files, and the command that opens it in JupyterLab."""
+"""`mappedviz lab`: a notebook for some files, opened in JupyterLab."""
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import os
@@ -11,9 +12,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mappedviz.cli.options import OK, command_on_stores, no_store
+from mappedviz.cli.terminal import say
 from mappedviz.errors import MappedvizError, StoreError
 from mappedviz.stores.paths import expand_paths
 
+_EPILOG = """\
+examples:
+  mappedviz lab data/ --label cell_type
+  mappedviz lab a.h5ad b.zarr --label cell_type --no-browser --port 9000
+  mappedviz lab --recipe recipe.json
+  mappedviz lab data/ -- --allow-root --ip=0.0.0.0
+
+The notebook is written to the current folder, as explore.ipynb or, where that is taken,
+explore-2.ipynb and so on. Without PATH and --recipe, the notebooks of mappedviz are opened
+where they are, in a clone of its repository. What follows "--" is for jupyter lab.
+"""
 NAME = "explore"
 _HINTS = """\
 Run both cells (*Run → Run All Cells*). Then, in code:
@@ -222,3 +236,38 @@ def become(command: Sequence[str]) -> None:
     # The kernel of this environment, whatever else is called "python3" on this machine.
     env = {"JUPYTER_PREFER_ENV_PATH": "1", **os.environ}
     os.execve(command[0], list(command), env)  # noqa: S606 - a list of words, no shell
+
+
+def add_lab(commands: Any) -> None:
+    """Add the command to those of a parser."""
+    lab = command_on_stores(
+        commands, "lab", "open JupyterLab on a new notebook for these files", _EPILOG
+    )
+    lab.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    lab.add_argument("--port", type=int, metavar="N", help="port of the server")
+    lab.set_defaults(run=_lab)
+
+
+def _lab(options: argparse.Namespace) -> int:
+    def command(opened: Path) -> list[str]:
+        return lab_command(
+            opened,
+            browser=not options.no_browser,
+            port=options.port,
+            more=options.handed_on,
+        )
+
+    command(Path())  # nothing is written where JupyterLab is missing
+    names = ("label", "batch", "group", "deep")
+    known = {name: value for name in names if (value := getattr(options, name))}
+    if options.paths or options.recipe:
+        opened = make_notebook(options.paths, options.recipe, known)
+    elif known:
+        raise no_store()
+    else:
+        opened = tutorials() or make_notebook(())
+    if not options.quiet:
+        say(f"opens {opened}")
+    sys.stdout.flush()
+    become(command(opened))
+    return OK
