@@ -91,7 +91,17 @@ __all__ = [
 
 
 #: Packages and modules that are there as attributes, without an import of their own.
-_MODULES = ("audits", "collection", "errors", "loaders", "plots", "recipe", "report", "stores")
+_MODULES = (
+    "audits",
+    "collection",
+    "datasets",
+    "errors",
+    "loaders",
+    "plots",
+    "recipe",
+    "report",
+    "stores",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -18,6 +18,7 @@ PUBLIC = {
         forget_scans obs_schema scan_stores stores_table
     """,
     "mappedviz.collection": "MappedCollection Parts Plan RowBatch as_rows make_plan",
+    "mappedviz.datasets": "demo",
     "mappedviz.errors": """
         ClosedError CoreError ElementError JoinError MappedvizError MissingKeyError RecipeError
         RecipeTypeError StoreError StoreWarning
