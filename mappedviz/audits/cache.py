@@ -53,11 +53,12 @@ class ScanCache:
     Examples
     --------
     >>> from mappedviz.audits.scan import Wants, scan_store
-    >>> path = "notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad"
+    >>> from mappedviz.datasets import demo
+    >>> path = demo() / "berlin.h5ad"
     >>> cache = ScanCache()
     >>> scan = cache.put(scan_store(path), Wants())
     >>> cache.get(path, Wants()).n_obs, len(cache)
-    (500, 1)
+    (700, 1)
     """
 
     def __init__(self, size: int = 20_000, nbytes: int = 2 << 30) -> None:

@@ -56,11 +56,11 @@ class Audit:
     Examples
     --------
     >>> import mappedviz as mv
-    >>> audit = mv.audit("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad", label="cell_type")
+    >>> audit = mv.audit(mv.datasets.demo() / "berlin.h5ad", label="donor")
     >>> audit.fatal, audit.labels().total.to_dict()
-    (False, {'CD4_T': 250, 'CD8_T': 250})
+    (False, {'D1': 196, 'D2': 154, 'D3': 164, 'D4': 186})
     >>> audit.collection().shape
-    (500, 2000)
+    (700, 640)
     """
 
     def __init__(
@@ -158,9 +158,9 @@ class Audit:
         Examples
         --------
         >>> import mappedviz as mv
-        >>> audit = mv.audit("notebooks/data/*.h5ad", progress=False)
+        >>> audit = mv.audit(mv.datasets.demo(), progress=False)
         >>> audit.sample_sheet(["cell_type"])["cell_type"].tolist()
-        [None, '2 values', None]
+        ['8 values', '8 values', None, None, None]
         """
         return self._tables.sample_sheet(columns)
 
@@ -217,9 +217,9 @@ class Audit:
         Examples
         --------
         >>> import mappedviz as mv
-        >>> audit = mv.audit("notebooks/data/*.h5ad", label="cell_type", progress=False)
-        >>> audit.crosstab("cell_type", "store", missing=True).sum(axis=1).to_dict()
-        {'CD4_T': 250, 'CD8_T': 250, '(missing)': 1700}
+        >>> audit = mv.audit(mv.datasets.demo(), label="batch", progress=False)
+        >>> audit.crosstab("donor", "batch", missing=True).sum(axis=1).to_dict()
+        {'D1': 212, 'D2': 160, 'D3': 172, 'D4': 192, 'K1': 246, 'K2': 254, '(missing)': 1000}
         """
         return self._tables.crosstab(rows, columns, top_n, missing=missing)
 
@@ -266,10 +266,10 @@ class Audit:
         Examples
         --------
         >>> import mappedviz as mv
-        >>> audit = mv.audit("notebooks/data", progress=False)
+        >>> audit = mv.audit(mv.datasets.demo(), progress=False)
         >>> found = audit.embedding(n=100)
         >>> found.key, found.absent, len(found.table)
-        ('X_umap', ['pbmc_5k_protein_v3.v3.zarr.zip'], 384)
+        ('X_umap', [], 420)
         """
         return self._tables.cells.only(stores, progress).embedding(key, n, by, seed)
 
@@ -293,9 +293,9 @@ class Audit:
         Examples
         --------
         >>> import mappedviz as mv
-        >>> stats = mv.audit("notebooks/data/*.h5ad", progress=False).cell_stats(n=100)
+        >>> stats = mv.audit(mv.datasets.demo(), progress=False).cell_stats(n=100)
         >>> stats.stores["scale"].tolist()
-        ['scaled', 'logarithms', 'log2']
+        ['counts', 'counts', 'log1p', 'scaled', 'counts']
         """
         return self._tables.cells.only(stores, progress).cell_stats(n, seed)
 
@@ -328,9 +328,9 @@ class Audit:
         Examples
         --------
         >>> import mappedviz as mv
-        >>> found = mv.audit("notebooks/data", progress=False).expression("CD8A", n=100)
+        >>> found = mv.audit(mv.datasets.demo(), progress=False).expression("CD8A", n=100)
         >>> found.absent, found.stores["share"].round(2).tolist()
-        ([], [1.0, 0.09, 0.34, 0.1, 0.32])
+        (['kyoto.h5ad'], [0.18, 0.19, 0.27, nan, 0.3])
         """
         return self._tables.cells.only(stores, progress).expression(gene, by, n, seed)
 
@@ -427,9 +427,10 @@ class Audit:
         Examples
         --------
         >>> import mappedviz as mv
-        >>> audit = mv.audit("notebooks/data/*.h5ad")
-        >>> audit.recipe_without(["10x_pbmc68k_reduced.h5ad"]).paths[0]
-        'notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad'
+        >>> from pathlib import Path
+        >>> audit = mv.audit(mv.datasets.demo())
+        >>> [Path(path).name for path in audit.recipe_without(["kyoto.h5ad", "oxford.h5ad"]).paths]
+        ['berlin.h5ad', 'berlin_pilot.zarr', 'boston.zarr']
         """
         out, known = set(stores), list(self.stores.index)
         if unknown := sorted(out - set(known)):

@@ -99,9 +99,9 @@ def audit(
     Examples
     --------
     >>> import mappedviz as mv
-    >>> audit = mv.audit("notebooks/data/*.h5ad")
+    >>> audit = mv.audit(mv.datasets.demo())
     >>> [(finding.id, finding.number) for finding in audit.findings if finding.severity == "error"]
-    [('value-scale', 2.0)]
+    [('gene-identifiers', 2.0), ('value-scale', 3.0)]
     >>> mv.audit("nowhere.h5ad").fatal
     True
     """

@@ -201,10 +201,10 @@ def scan_store(path: PathLike, wants: Wants = Wants()) -> Scan:
 
     Examples
     --------
-    >>> scan = scan_store("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad")
-    >>> scan.n_obs, scan.samples["X"].scale, dict(zip(scan.obs["cell_type"].labels,
-    ...     scan.obs["cell_type"].counts.tolist()))
-    (500, 'logarithms', {'CD4_T': 250, 'CD8_T': 250})
+    >>> from mappedviz.datasets import demo
+    >>> scan = scan_store(demo() / "berlin.h5ad")
+    >>> scan.n_obs, scan.samples["X"].scale, scan.obs["donor"].labels
+    (700, 'counts', ('D1', 'D2', 'D3', 'D4'))
     >>> scan_store("nowhere.h5ad").error
     AbsentStoreError('does not exist')
     """

@@ -42,8 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Examples
     --------
-    >>> main(["audit", "notebooks/data", "--quiet", "--fail-on", "fatal"])  # doctest: +ELLIPSIS
-    This collection can be read, but do not train on it yet: ...
+    >>> from mappedviz.datasets import demo
+    >>> main(["audit", f"{demo()}/berlin.h5ad", "--quiet", "--fail-on", "fatal"])  # doctest: +ELLIPSIS
+    This collection can be ...
     0
     """
     for stream in (sys.stdout, sys.stderr):

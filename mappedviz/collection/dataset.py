@@ -332,9 +332,10 @@ class PlanDataset:
         Examples
         --------
         >>> from mappedviz import MappedCollection
-        >>> ds = MappedCollection("notebooks/data/pbmc3k_processed.v3sharded.zarr")
+        >>> from mappedviz.datasets import demo
+        >>> ds = MappedCollection(demo() / "boston.zarr")
         >>> ds.obs_names([0, -1])
-        array(['AAACATACAACCAC-1', 'TTTGCATGCCTCAC-1'], dtype=object)
+        array(['CAGGATCCAGGCCTTG-1', 'GAGGAAGCAGTATCAG-1'], dtype=object)
         """
         from mappedviz.collection.observations import names_of
 
@@ -375,11 +376,12 @@ class PlanDataset:
         Examples
         --------
         >>> from mappedviz import MappedCollection
-        >>> ds = MappedCollection("notebooks/data/pbmc3k_processed.v3sharded.zarr")
-        >>> ds.obs([0, 1], columns=["louvain", "n_genes"])
-                              louvain  n_genes
-        AAACATACAACCAC-1  CD4 T cells      781
-        AAACATTGAGCTAC-1      B cells     1352
+        >>> from mappedviz.datasets import demo
+        >>> ds = MappedCollection(demo() / "boston.zarr")
+        >>> ds.obs([0, 1], columns=["celltype", "n_genes"])
+                               celltype  n_genes
+        CAGGATCCAGGCCTTG-1  CD4 T cells      320
+        GTAAAACCTTTGCTGT-1  CD4 T cells      328
         """
         from mappedviz.collection.observations import obs_of
 

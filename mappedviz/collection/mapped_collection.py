@@ -133,17 +133,18 @@ class MappedCollection(PlanDataset):
     Examples
     --------
     >>> from mappedviz import MappedCollection
+    >>> from mappedviz.datasets import demo
     >>> ds = MappedCollection(
-    ...     ["notebooks/data/10x_pbmc68k_reduced.h5ad", "notebooks/data/pbmc3k_processed.v3sharded.zarr"],
+    ...     [demo() / "berlin.h5ad", demo() / "boston.zarr"],
     ...     obs_keys="cell_type",
-    ...     obs_alias={"cell_type": ["bulk_labels", "louvain"]},
+    ...     obs_alias={"cell_type": ["cell_type", "celltype"]},
     ... )
     >>> ds.shape
-    (3338, 764)
+    (1200, 640)
     >>> ds[0]["X"].shape, ds[0]["cell_type"]
-    ((764,), 1)
-    >>> ds[[0, 3000, 0]]
-    RowBatch of 3 rows (X: (3, 764) float32, cell_type: (3,) int64, _store_idx: (3,) int64)
+    ((640,), 7)
+    >>> ds[[0, 1000, 0]]
+    RowBatch of 3 rows (X: (3, 640) float32, cell_type: (3,) int64, _store_idx: (3,) int64)
     """
 
     def __init__(
@@ -224,7 +225,8 @@ class MappedCollection(PlanDataset):
         Examples
         --------
         >>> from mappedviz import MappedCollection, Recipe
-        >>> recipe = Recipe(paths=["notebooks/data/10x_pbmc68k_reduced.h5ad"], obs_keys=["phase"])
+        >>> from mappedviz.datasets import demo
+        >>> recipe = Recipe(paths=[demo() / "berlin.h5ad"], obs_keys=["batch"])
         >>> ds = MappedCollection.from_recipe(recipe)
         >>> ds.recipe == recipe, len(ds)
         (True, 700)
@@ -259,10 +261,11 @@ class MappedCollection(PlanDataset):
         Examples
         --------
         >>> from mappedviz import MappedCollection
-        >>> ds = MappedCollection("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad", obs_keys="cell_type")
-        >>> some = ds.subset(ds.get_merged_labels("cell_type") == "CD8_T")
+        >>> from mappedviz.datasets import demo
+        >>> ds = MappedCollection(demo() / "berlin.h5ad", obs_keys="cell_type")
+        >>> some = ds.subset(ds.get_merged_labels("cell_type") == "B cell")
         >>> len(some), some.encoders == ds.encoders
-        (250, True)
+        (73, True)
         """
         chosen = np.unique(as_rows(rows, len(self)))
         return self._part(self._plan.take(chosen))
@@ -345,17 +348,18 @@ class MappedCollection(PlanDataset):
         Examples
         --------
         >>> from mappedviz import MappedCollection
-        >>> ds = MappedCollection("notebooks/data/10x_pbmc68k_reduced.h5ad", obs_keys="bulk_labels")
-        >>> train, validation = ds.split(by="louvain", fraction=0.25)
+        >>> from mappedviz.datasets import demo
+        >>> ds = MappedCollection(demo() / "berlin.h5ad", obs_keys="cell_type")
+        >>> train, validation = ds.split(by="donor", fraction=0.25)
         >>> len(train), len(validation)
-        (525, 175)
-        >>> set(train.get_merged_labels("louvain")) & set(validation.get_merged_labels("louvain"))
+        (536, 164)
+        >>> set(train.get_merged_labels("donor")) & set(validation.get_merged_labels("donor"))
         set()
-        >>> parts = ds.split(False, stratify="bulk_labels", train=0.7, validation=0.15, test=0.15)
+        >>> parts = ds.split(False, stratify="cell_type", train=0.7, validation=0.15, test=0.15)
         >>> [(name, len(part)) for name, part in parts.items()]
         [('train', 490), ('validation', 105), ('test', 105)]
         >>> MappedCollection.from_recipe(parts.test.recipe).shape
-        (105, 765)
+        (105, 640)
         """
         plan = self._plan
         asked = (by, fraction, seed, stratify, holdout)
@@ -414,10 +418,11 @@ class MappedCollection(PlanDataset):
         Examples
         --------
         >>> from mappedviz import MappedCollection
-        >>> ds = MappedCollection("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad", obs_keys="cell_type")
-        >>> adata = ds.to_anndata(ds.get_merged_labels("cell_type") == "CD8_T")
-        >>> adata.shape, adata.obs["cell_type"].value_counts().to_dict()
-        ((250, 2000), {'CD8_T': 250, 'CD4_T': 0})
+        >>> from mappedviz.datasets import demo
+        >>> ds = MappedCollection(demo() / "berlin.h5ad", obs_keys="cell_type")
+        >>> adata = ds.to_anndata(ds.get_merged_labels("cell_type") == "B cell")
+        >>> adata.shape, adata.obs["cell_type"].unique().tolist()
+        ((73, 640), ['B cell'])
         """
         from mappedviz.collection.to_anndata import to_anndata
 
@@ -512,9 +517,10 @@ class MappedCollection(PlanDataset):
         Examples
         --------
         >>> from mappedviz import MappedCollection
-        >>> ds = MappedCollection("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad", obs_keys="cell_type")
-        >>> ds.get_label_weights("cell_type", return_categories=True)
-        {'CD4_T': 0.004, 'CD8_T': 0.004}
+        >>> from mappedviz.datasets import demo
+        >>> ds = MappedCollection(demo() / "oxford.h5ad", obs_keys="batch")
+        >>> ds.get_label_weights("batch", scaler=100, return_categories=True)
+        {'run1': 0.2222222222222222, 'run2': 0.4}
         """
         if obs_keys is None:
             obs_keys = self.recipe.weights_keys

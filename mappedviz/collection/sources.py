@@ -50,9 +50,10 @@ class StoreFile:
 
     Examples
     --------
-    >>> with StoreFile("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad").opened() as store:
+    >>> from mappedviz.datasets import demo
+    >>> with StoreFile(str(demo() / "berlin.h5ad")).opened() as store:
     ...     len(store.var_names()), list(store.obs_columns(["cell_type"]))
-    (2000, ['cell_type'])
+    (640, ['cell_type'])
     """
 
     def __init__(self, path: str) -> None:
@@ -128,7 +129,8 @@ class KnownStore(GivenStore):
     Examples
     --------
     >>> from mappedviz.stores import open_store
-    >>> known = KnownStore(open_store("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad"))
+    >>> from mappedviz.datasets import demo
+    >>> known = KnownStore(open_store(demo() / "berlin.h5ad"))
     >>> known.var_names() is known.var_names()
     True
     """

@@ -129,10 +129,10 @@ def dataloader(
     Examples
     --------
     >>> import mappedviz as mv
-    >>> ds = mv.MappedCollection("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad", obs_keys="cell_type")
+    >>> ds = mv.MappedCollection(mv.datasets.demo() / "berlin.h5ad", obs_keys="cell_type")
     >>> loader = mv.dataloader(ds, batch_size=100, weights="cell_type", seed=0)
     >>> len(loader), next(iter(loader))["X"].shape
-    (5, torch.Size([100, 2000]))
+    (7, torch.Size([100, 640]))
     """
     check_collection(collection)
     check_options(options)

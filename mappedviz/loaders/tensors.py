@@ -44,7 +44,7 @@ def to_device(
     Examples
     --------
     >>> import mappedviz as mv
-    >>> ds = mv.MappedCollection("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad")
+    >>> ds = mv.MappedCollection(mv.datasets.demo() / "berlin.h5ad")
     >>> batch = next(iter(mv.dataloader(ds, batch_size=4, sparse=True)))
     >>> batch["X"].layout, mv.to_device(batch, "cpu")["X"].layout
     (torch.sparse_csr, torch.strided)

@@ -49,7 +49,8 @@ def check_store(path: PathLike, timeout: float = 5.0) -> StoreFacts:
 
     Examples
     --------
-    >>> check_store("notebooks/data/10x_pbmc68k_reduced.h5ad", timeout=60).n_obs
+    >>> from mappedviz.datasets import demo
+    >>> check_store(demo() / "berlin.h5ad", timeout=60).n_obs
     700
     """
     full = os.path.abspath(os.fspath(path))

@@ -37,8 +37,9 @@ def expand_paths(
     Examples
     --------
     >>> from pathlib import Path
-    >>> [Path(path).name for path in expand_paths(["notebooks/data/10x*.h5ad"])]
-    ['10x_pbmc68k_reduced.h5ad']
+    >>> from mappedviz.datasets import demo
+    >>> [Path(path).name for path in expand_paths([demo() / "b*.*"])]
+    ['berlin.h5ad', 'berlin_pilot.zarr', 'boston.zarr']
     """
     found: list[str] = []
     for path in paths:

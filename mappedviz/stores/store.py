@@ -63,9 +63,10 @@ class Store:
     Examples
     --------
     >>> from mappedviz.stores.store import open_store
-    >>> store = open_store("notebooks/data/10x_pbmc68k_reduced.h5ad")
+    >>> from mappedviz.datasets import demo
+    >>> store = open_store(demo() / "berlin.h5ad")
     >>> store.facts.n_obs, store.facts.n_vars, sorted(store.facts.matrices)
-    (700, 765, ['X', 'raw.X'])
+    (700, 640, ['X'])
     """
 
     def __init__(self, path: PathLike) -> None:

@@ -56,13 +56,13 @@ class CategoriesView(View):
     Examples
     --------
     >>> import mappedviz as mv
-    >>> view = mv.CategoriesView("notebooks/data/pbmc3k_processed.v3sharded.zarr", label="louvain")
+    >>> view = mv.CategoriesView(mv.datasets.demo() / "boston.zarr", label="celltype")
     >>> view.table().iloc[:2, 0].to_dict()
-    {'CD4 T cells': 1144, 'CD14+ Monocytes': 480}
+    {'CD4 T cells': 159, 'CD14+ Monocytes': 79}
     >>> view.selected = ("NK cells", "B cells")
     >>> view.keep_selected()
     >>> dict(view.session.recipe.obs_filter)
-    {'louvain': ('NK cells', 'B cells')}
+    {'celltype': ('NK cells', 'B cells')}
     """
 
     title = "Labels"

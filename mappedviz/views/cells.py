@@ -76,12 +76,12 @@ class CellsView(View):
     Examples
     --------
     >>> import mappedviz as mv
-    >>> view = mv.CellsView("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad", label="cell_type")
+    >>> view = mv.CellsView(mv.datasets.demo() / "oxford.h5ad", label="batch")
     >>> view.gene = "CD8A"
     >>> view.table()["label"].value_counts().to_dict()
-    {'CD4_T': 250, 'CD8_T': 250}
+    {'run1': 350, 'run2': 150}
     >>> view.expression().stores["share"].round(2).tolist()
-    [0.34]
+    [0.28]
     """
 
     title = "Cells"

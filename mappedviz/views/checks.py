@@ -39,13 +39,13 @@ class ChecksView(View):
     Examples
     --------
     >>> import mappedviz as mv
-    >>> view = mv.ChecksView(mv.audit("notebooks/data/*.h5ad"))
+    >>> view = mv.ChecksView(mv.audit(mv.datasets.demo()))
     >>> view.table()["severity"].iloc[0]
-    'error'
+    'fatal'
     >>> view.select("join-one-store")
     >>> view.apply()
     >>> len(view.session.recipe.paths)
-    2
+    4
     """
 
     title = "Checks"

@@ -50,7 +50,7 @@ class CoverageView(View):
     Examples
     --------
     >>> import mappedviz as mv
-    >>> view = mv.CoverageView(mv.audit("notebooks/data/*.h5ad"))
+    >>> view = mv.CoverageView(mv.audit(mv.datasets.demo()))
     >>> view.join = "outer"
     >>> view.session.recipe.join
     'outer'

@@ -91,14 +91,14 @@ class Explorer(Page):
     Examples
     --------
     >>> import mappedviz as mv
-    >>> ui = mv.explore("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad", label="cell_type")
+    >>> ui = mv.explore(mv.datasets.demo() / "berlin.h5ad", label="cell_type")
     >>> ui.wait()
     True
     >>> ui.weights.use = True
     >>> ui.recipe.weights_keys
     ('cell_type',)
     >>> ui.dataset().shape, len(ui.dataloader(batch_size=100))
-    ((500, 2000), 5)
+    ((700, 640), 7)
     """
 
     recipe = traitlets.Instance(Recipe)
@@ -340,9 +340,9 @@ def explore(source: Source, label: str | None = None, **options: Any) -> Explore
     Examples
     --------
     >>> import mappedviz as mv
-    >>> ui = mv.explore("notebooks/data/*.h5ad", label="cell_type")
-    >>> ui.wait(), ui.audit.fatal
-    (True, False)
+    >>> ui = mv.explore(mv.datasets.demo(), label="cell_type")
+    >>> ui.wait(), ui.audit.fatal  # symbols and Ensembl identifiers have nothing in common
+    (True, True)
     >>> ui.coverage.k = 2
     >>> ui.recipe.min_stores
     2

@@ -70,12 +70,12 @@ class HandoffView(View):
     Examples
     --------
     >>> import mappedviz as mv
-    >>> view = mv.HandoffView("notebooks/data/pbmc3k_processed.v3sharded.zarr", label="louvain")
+    >>> view = mv.HandoffView(mv.datasets.demo() / "boston.zarr", label="celltype")
     >>> view.session.wait()
     True
     >>> view.dataset().shape
-    (2638, 13714)
-    >>> next(iter(view.dataloader(batch_size=16)))["louvain"].shape
+    (500, 640)
+    >>> next(iter(view.dataloader(batch_size=16)))["celltype"].shape
     torch.Size([16])
     """
 

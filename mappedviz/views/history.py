@@ -39,7 +39,7 @@ class HistoryView(View):
     Examples
     --------
     >>> import mappedviz as mv
-    >>> view = mv.HistoryView(mv.audit("notebooks/data/*.h5ad"))
+    >>> view = mv.HistoryView(mv.audit(mv.datasets.demo()))
     >>> view.session.edit(join="outer")
     True
     >>> view.table()["change"].tolist()

@@ -169,7 +169,7 @@ class Page(anywidget.AnyWidget):
         Examples
         --------
         >>> import mappedviz as mv
-        >>> view = mv.CoverageView("notebooks/data/*.h5ad")
+        >>> view = mv.CoverageView(mv.datasets.demo())
         >>> view.session.wait()
         True
         >>> view.event("k", "value", 2)

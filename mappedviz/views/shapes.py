@@ -47,15 +47,15 @@ class ShapesView(View):
     Examples
     --------
     >>> import mappedviz as mv
-    >>> view = mv.ShapesView(mv.audit("notebooks/data/*.h5ad"))
+    >>> view = mv.ShapesView(mv.audit(mv.datasets.demo()))
     >>> view.table()[["n_obs", "n_vars"]].sum().tolist()
-    [2200, 9162]
+    [2236, 2703]
     >>> view.stores = ["10x_pbmc68k_reduced.h5ad"]
     >>> view.session.stores
     ('10x_pbmc68k_reduced.h5ad',)
     >>> view.leave_selected_out()
     >>> len(view.session.recipe.paths)
-    2
+    1
     """
 
     title = "Stores"

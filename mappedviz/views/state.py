@@ -67,7 +67,8 @@ class Session(traitlets.HasTraits):
 
     Examples
     --------
-    >>> session = Session.of("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad", label="cell_type")
+    >>> from mappedviz.datasets import demo
+    >>> session = Session.of(demo() / "berlin.h5ad", label="cell_type")
     >>> session.wait()
     True
     >>> session.recipe.obs_keys, session.audit.fatal

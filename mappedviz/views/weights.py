@@ -46,12 +46,12 @@ class WeightsView(View):
     Examples
     --------
     >>> import mappedviz as mv
-    >>> view = mv.WeightsView("notebooks/data/pbmc3k_processed.v3sharded.zarr", label="louvain")
+    >>> view = mv.WeightsView(mv.datasets.demo() / "boston.zarr", label="celltype")
     >>> view.scheme, view.use = "sqrt", True
     >>> view.session.recipe.weights_keys, view.session.recipe.weights_scheme
-    (('louvain',), 'sqrt')
+    (('celltype',), 'sqrt')
     >>> round(view.weights().effective_fraction, 2)
-    0.76
+    0.87
     """
 
     title = "Weights"

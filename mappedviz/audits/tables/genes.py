@@ -434,11 +434,11 @@ def coverage_of(
     Examples
     --------
     >>> from mappedviz.audits.scan import scan_store
-    >>> folder = "notebooks/data/"
-    >>> stores = ("10x_pbmc68k_reduced.h5ad", "pbmc3k_processed.v3sharded.zarr")
-    >>> coverage = coverage_of([scan_store(folder + name) for name in stores])
+    >>> from mappedviz.datasets import demo
+    >>> stores = [demo() / name for name in ("berlin.h5ad", "oxford.h5ad")]
+    >>> coverage = coverage_of([scan_store(path) for path in stores])
     >>> coverage.inner, coverage.outer, coverage.table["private"].tolist()
-    (764, 13715, [1, 12950])
+    (601, 679, [39, 39])
     """
     recipe = recipe or Recipe()
     vocabulary = Vocabulary() if vocabulary is None else vocabulary

@@ -374,8 +374,9 @@ def label_table(
     Examples
     --------
     >>> from mappedviz.audits.scan import scan_store
-    >>> label_table([scan_store("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad")], "cell_type").total.to_dict()
-    {'CD4_T': 250, 'CD8_T': 250}
+    >>> from mappedviz.datasets import demo
+    >>> label_table([scan_store(demo() / "oxford.h5ad")], "batch").total.to_dict()
+    {'run1': 350, 'run2': 150}
     """
     recipe = recipe or Recipe()
     names = display_names([scan.path for scan in scans]) if names is None else names

@@ -42,8 +42,9 @@ def sample_columns(scans: Sequence[Scan], most: int = _MOST_COLUMNS) -> list[str
     Examples
     --------
     >>> from mappedviz.audits.scan import scan_store
-    >>> sample_columns([scan_store("notebooks/data/10x_pbmc68k_reduced.h5ad")])
-    []
+    >>> from mappedviz.datasets import demo
+    >>> sample_columns([scan_store(demo() / "berlin.h5ad")])
+    ['donor', 'batch', 'is_primary_data']
     """
     found: dict[str, list[int]] = {}
     for scan in scans:
@@ -142,9 +143,10 @@ def obs_browser(scans: Sequence[Scan], names: Sequence[str]) -> pd.DataFrame:
     Examples
     --------
     >>> from mappedviz.audits.scan import scan_store
-    >>> scans = [scan_store("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad")]
-    >>> obs_browser(scans, ["a"]).loc["cell_type", ["dtypes", "examples"]].tolist()
-    [('categorical',), ('CD4_T', 'CD8_T')]
+    >>> from mappedviz.datasets import demo
+    >>> scans = [scan_store(demo() / "berlin.h5ad")]
+    >>> obs_browser(scans, ["a"]).loc["batch", ["dtypes", "examples"]].tolist()
+    [('categorical',), ('run1', 'run2')]
     """
     import pandas as pd
 

@@ -95,9 +95,10 @@ def stores_table(scans: Sequence[Scan], names: Sequence[str] | None = None) -> p
     Examples
     --------
     >>> from mappedviz.audits.scan import scan_store
-    >>> table = stores_table([scan_store("notebooks/data/10x_pbmc68k_reduced.h5ad")])
+    >>> from mappedviz.datasets import demo
+    >>> table = stores_table([scan_store(demo() / "berlin.h5ad")])
     >>> table[["kind", "X", "x_scale", "status"]].iloc[0].tolist()
-    ['h5ad', 'dense float32 gzip(4)', 'scaled', 'ok']
+    ['h5ad', 'csr float32 gzip(4)', 'counts', 'ok']
     """
     import pandas as pd
 
@@ -159,9 +160,10 @@ def obs_schema(scans: Sequence[Scan], names: Sequence[str] | None = None) -> pd.
     Examples
     --------
     >>> from mappedviz.audits.scan import scan_store
-    >>> schema = obs_schema([scan_store("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad")])
+    >>> from mappedviz.datasets import demo
+    >>> schema = obs_schema([scan_store(demo() / "berlin.h5ad")])
     >>> schema.loc["cell_type"].to_dict()
-    {('pbmc5k_small_cd4_vs_cd8.h5ad', 'dtype'): 'category(2)', ('pbmc5k_small_cd4_vs_cd8.h5ad', 'missing'): 0.0}
+    {('berlin.h5ad', 'dtype'): 'category(8)', ('berlin.h5ad', 'missing'): 0.0}
     """
     import pandas as pd
 
