@@ -304,6 +304,5 @@ def plot_expression(
     ax.set_xticks([0, 0.5, 1])
     finish(right, look, title=f"{gene} in these cells")
     right.tick_params(labelleft=False)
-    for line, words in enumerate(said):
-        note(ax, words, look, below=24 + 12 * line)
+    note(ax, said, look)
     return ax

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -31,6 +32,7 @@ Format: TypeAlias = Callable[[float], str]
 HATCH = "///"
 MOST_STORES = 2 * len(OKABE_ITO)  # plain colours, then the same ones hatched, then "other"
 NAME_LENGTH = 34
+_LETTERS_PER_INCH = 14  # of a remark
 PLAIN = "{:,.6g}".format
 _THEMES = {"light": LIGHT, "dark": DARK}
 
@@ -128,10 +130,16 @@ def write(ax: Axes, text: str, at: Any, offset: tuple[float, float], **style: An
     ax.annotate(text, at, xytext=offset, textcoords="offset points", parse_math=False, **style)
 
 
-def note(ax: Axes, text: str, look: Theme, below: float = 24) -> None:
-    """Write a remark below an axes, so many points."""
+def note(ax: Axes, text: str | Sequence[str], look: Theme, below: float = 24) -> None:
+    """Write remarks below an axes, so many points, in lines no longer than the figure is wide."""
+    figure = ax.get_figure(root=True)
+    width = 6.4 if figure is None else figure.get_figwidth()
     style: dict[str, Any] = {"va": "top", "fontsize": 8, "color": look.muted}
-    write(ax, text, (0, 0), (0, -below), xycoords="axes fraction", **style)
+    for one in [text] if isinstance(text, str) else text:
+        lines = textwrap.wrap(one, int(_LETTERS_PER_INCH * width), break_long_words=False)
+        offset = (0, -below)
+        write(ax, "\n".join(lines), (0, 0), offset, xycoords="axes fraction", **style)
+        below += 12 * len(lines)
 
 
 def legend(ax: Axes, handles: Sequence[Any], look: Theme) -> None:

@@ -103,8 +103,7 @@ def plot_leave_one_out(
     if hidden := len(gains) - len(some):
         none = changed < len(some) or float(gains.iloc[len(some)]) == 0
         said.insert(0, f"and {hidden:,} stores {_NO_CHANGE if none else _NO_MORE}")
-    for line, words in enumerate(said):
-        note(ax, words, look, below=24 + 12 * line)
+    note(ax, said, look)
     return ax
 
 

@@ -14,9 +14,14 @@ from mappedviz.report.values import Picture
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.transforms import BboxBase
 
     from mappedviz.audits.result import Audit
-    from mappedviz.audits.tables.labels import LabelTable
+
+WIDTH = 4.3
+"""Inches of a picture: two in a row on most screens, and its text can be read on a phone."""
+
+_PIXELS_PER_INCH = 96
 
 
 def figures_of(audit: Audit) -> dict[str, list[Picture]]:
@@ -35,6 +40,7 @@ def figures_of(audit: Audit) -> dict[str, list[Picture]]:
     import matplotlib as mpl
 
     from mappedviz import plots
+    from mappedviz.plots.pictures import narrowed
 
     coverage, labels, weights = audit.coverage, label_table(audit), weight_table(audit)
     depths = audit.library_sizes()
@@ -50,37 +56,39 @@ def figures_of(audit: Audit) -> dict[str, list[Picture]]:
             measured = audit.var_measured
             drawings.append(("coverage", "Genes asked for", plots.plot_measured, measured))
     if labels is not None and len(labels.classes):
-        drawings += [
-            ("labels", "Cells of each label by store", plots.plot_categories, labels),
-            ("labels", "Labels by batch", plots.plot_batch_by_label, _by_batch(audit, labels)),
-        ]
+        drawings.append(("labels", "Cells of each label by store", plots.plot_categories, labels))
+        if (by_batch := _by_batch(audit)) is not None:
+            drawings.append(("labels", "Labels by batch", plots.plot_batch_by_label, by_batch))
     if weights is not None and len(weights.table):
         drawings.append(("weights", "Share of each class", plots.plot_weights, weights))
     if len(depths):
         drawings.append(("depth", "Sums of sampled cells", plots.plot_library_sizes, depths))
     found: dict[str, list[Picture]] = {}
-    settings: Any = {"figure.figsize": (4.6, 3.0)}  # two in a row on most screens
+    settings: Any = {"figure.figsize": (WIDTH, 3.0)}
     with mpl.rc_context(settings):
         for section, alt, draw, table in drawings:
-            light, dark = (data_uri(draw(table, theme=theme)) for theme in ("light", "dark"))
-            found.setdefault(section, []).append(Picture(alt, light, dark))
+            axes = [draw(table, theme=theme) for theme in ("light", "dark")]
+            box = narrowed(axes, WIDTH)
+            light, dark = (data_uri(ax, box=box) for ax in axes)
+            picture = Picture(alt, light, dark, round(_PIXELS_PER_INCH * box.width))
+            found.setdefault(section, []).append(picture)
     return found
 
 
-def _by_batch(audit: Audit, labels: LabelTable) -> pd.DataFrame:
-    """Return cells by label and batch; the store is the batch if the audit has no batch key."""
+def _by_batch(audit: Audit) -> pd.DataFrame | None:
+    """Return cells by label and batch; None if there is no batch key, as another figure has stores."""
     if audit.batch is not None and audit.label is not None:
         with suppress(MappedvizError):
             return audit.crosstab(audit.label, audit.batch)
-    return labels.top(30)[0]
+    return None
 
 
-def data_uri(ax: Axes, most: int = 150_000) -> str:
+def data_uri(ax: Axes, most: int = 150_000, box: BboxBase | None = None) -> str:
     """Return a figure as a data URI: SVG, or PNG if the SVG is larger than `most`."""
     from mappedviz import plots
 
-    data = plots.render(ax, "svg")
+    data = plots.render(ax, "svg", box=box)
     kind = "svg+xml"
     if len(data) > most:
-        data, kind = plots.render(ax, "png"), "png"
+        data, kind = plots.render(ax, "png", box=box), "png"
     return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"

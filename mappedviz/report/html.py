@@ -8,7 +8,6 @@ everything else.
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,9 +88,7 @@ def fragment(content: Content) -> str:
 def page(content: Content, title: str) -> str:
     """Return a whole HTML document: dark and light, printable, without scripts or a network."""
     return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(vars(content), is_page=True, title=title, version=version("mappedviz"))
+        _environment().get_template("page.html.j2").render(vars(content), is_page=True, title=title)
     )
 
 

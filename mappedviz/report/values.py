@@ -82,15 +82,19 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as two pictures, for light and for dark paper, as data URIs."""
+    """A figure as two pictures, for light and for dark paper, as data URIs; its width in pixels."""
 
     alt: str
     light: str
     dark: str
+    width: int = 400
 
 
 Figures: TypeAlias = Mapping[str, Sequence[Picture]]
 """Section -> its pictures."""
+
+Steps: TypeAlias = Sequence[tuple[str, str]]
+"""What to do, in words and as code."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,8 @@ class Content:
         The views.
     code
         A recipe as code; it keeps its line breaks.
+    facts, steps
+        Of a page: when it was made and of what; and what to do next.
     """
 
     verdict: str = ""
@@ -145,6 +151,8 @@ class Content:
     not_applicable: Sequence[str] = ()
     sections: Sequence[Section] = ()
     code: str = ""
+    facts: Sequence[str] = ()
+    steps: Steps = ()
 
 
 def text_cell(value: Any, limit: int = 60) -> Cell:

@@ -26,7 +26,7 @@ def test_batches_of_the_audit_are_drawn():
         raise RecipeError("is not there", key=batch, remedy="Name another.")
 
     audit.crosstab = refuses
-    assert len(figures_of(audit)["labels"]) == 2
+    assert len(figures_of(audit)["labels"]) == 1
 
 
 def test_large_figures_become_png():

@@ -123,7 +123,7 @@ def test_page_is_self_contained_and_without_scripts(page):
 
 def test_page_has_every_figure_for_light_and_dark_paper(page):
     pictures = re.findall(r"<picture>.*?</picture>", page)
-    assert len(pictures) == 7
+    assert len(pictures) == 6
     for picture in pictures:
         data = re.findall(r"data:image/(?:svg\+xml|png);base64,([A-Za-z0-9+/=]+)", picture)
         light, dark = (base64.b64decode(one) for one in data)

@@ -9,6 +9,7 @@ from mappedviz._types import SEVERITIES
 from mappedviz.errors import MappedvizError
 from mappedviz.report.sections.genes import genes_section
 from mappedviz.report.sections.labels import labels_section, weights_section
+from mappedviz.report.sections.page import next_steps, page_facts
 from mappedviz.report.sections.stores import depth_section, obs_section, shapes_section
 from mappedviz.report.values import REPR_ROWS, Content, Figures, FindingText, Section
 from mappedviz.text.display import cut, listed, quantity
@@ -37,16 +38,20 @@ def audit_content(
     views
         False for the findings alone.
     """
-    findings = [_finding_text(finding) for finding in audit.findings]
-    few = 30 if most == REPR_ROWS else 500
+    findings = [_finding_text(finding, list(audit.stores.index)) for finding in audit.findings]
+    is_page = most != REPR_ROWS
+    few = 500 if is_page else 30
     return Content(
         verdict=audit.verdict,
-        summary=summary_line(audit),
+        # The verdict of what can be read has these numbers already, and a page shows all findings.
+        summary=summary_line(audit, counts=audit.fatal or not is_page),
         findings=findings[:few],
         more_findings=findings[few:],
         not_applicable=[_not_applicable_text(one) for one in audit.not_applicable],
         sections=sections_of(audit, most, figures) if views else (),
         code=repr(audit.recipe),
+        facts=page_facts(audit) if is_page else (),
+        steps=next_steps(audit) if is_page else (),
     )
 
 
@@ -82,8 +87,8 @@ def sections_of(
     return [section for section in sections if section is not None]
 
 
-def summary_line(audit: Audit) -> str:
-    """Return the numbers of stores, cells, genes and findings in one line."""
+def summary_line(audit: Audit, *, counts: bool = True) -> str:
+    """Return the numbers of stores, cells and genes in one line, and those of the findings."""
     stores = audit.stores
     parts = [
         f"{len(stores):,} {'store' if len(stores) == 1 else 'stores'}",
@@ -91,6 +96,8 @@ def summary_line(audit: Audit) -> str:
         f"{quantity(audit.coverage.inner)} genes in all of them",
         f"{quantity(audit.coverage.outer)} in any",
     ]
+    if not counts:
+        return " · ".join(parts)
     severities: list[str] = [finding.severity for finding in audit.findings]
     counted = [
         f"{n} {severity}{'s' if n > 1 and severity != 'fatal' else ''}"
@@ -101,12 +108,15 @@ def summary_line(audit: Audit) -> str:
     return " · ".join(parts)
 
 
-def _finding_text(finding: Finding) -> FindingText:
-    stores = list(finding.stores or ())
+def _finding_text(finding: Finding, every: list[str]) -> FindingText:
+    stores, message = list(finding.stores or ()), cut(str(finding.message), 600)
+    # "5 of 5 stores …", or a message that names them all, says it.
+    if (set(stores) == set(every) and len(every) > 1) or all(name in message for name in stores):
+        stores = []
     return FindingText(
         finding.id,
         finding.severity,
-        cut(str(finding.message), 600),
+        message,
         listed(stores, most=4) if stores else "",
         str(finding.remedy or ""),
         str(finding.code or ""),

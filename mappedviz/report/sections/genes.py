@@ -75,7 +75,8 @@ def genes_section(coverage: Coverage, most: int, figures: Figures) -> Section:
         if len(frame) > most
         else "",
     )
-    tables = [per_store, _patterns_table(coverage)]
+    pictures = figures.get("coverage", ())
+    tables = [per_store] if pictures else [per_store, _patterns_table(coverage)]
     if len(coverage.what_if):
         tables.append(_what_if_table(coverage.what_if))
     curve = coverage.at_least
@@ -89,7 +90,7 @@ def genes_section(coverage: Coverage, most: int, figures: Figures) -> Section:
         "Genes",
         numbers=numbers,
         tables=tables,
-        pictures=figures.get("coverage", ()),
+        pictures=pictures,
     )
 
 

@@ -36,6 +36,7 @@ from mappedviz.audits.tables.weights import WeightTable
 
 def labels_section(labels: LabelTable, most: int, figures: Figures) -> Section:
     """Return the section on the cells of each label, stacked by store."""
+    pictures = figures.get("labels", ())  # one of them has the bars, and a legend of its own
     bars = labels.bars(25 if most == REPR_ROWS else 200)
     by_store = sum((counts for _, counts in bars), np.zeros(len(labels.stores), dtype=np.int64))
     order = np.argsort(-by_store, kind="stable")
@@ -57,16 +58,19 @@ def labels_section(labels: LabelTable, most: int, figures: Figures) -> Section:
         if others > 0:
             parts.append((others / top, OKABE_ITO[-1]))
         said = [f"{stores[place]}: {quantity(of_stores[one])}" for place, one in enumerate(own)]
+        title = "; ".join(said) if most == PAGE_ROWS else ""
+        bar = [] if pictures else [Cell(parts=_shortened(parts))]
         return [
             Cell(name),
             Cell(quantity(total), number=True),
-            Cell(quantity((of_stores > 0).sum()), number=True),
-            Cell(parts=_shortened(parts), title="; ".join(said) if most == PAGE_ROWS else ""),
+            Cell(quantity((of_stores > 0).sum()), number=True, title=title),
+            *bar,
         ]
 
     texts = names([name for name, _ in bars], 60)
     rows = [row(text, counts) for text, (_, counts) in zip(texts, bars, strict=True)]
-    tables = [Table(("label", "cells", "stores", "by store"), rows)]
+    head = ("label", "cells", "stores") if pictures else ("label", "cells", "stores", "by store")
+    tables = [Table(head, rows)]
     if len(labels.variants):
         tables.append(_variants_table(labels.variants))
     legend = list(zip(OKABE_ITO, stores, strict=False))
@@ -77,8 +81,8 @@ def labels_section(labels: LabelTable, most: int, figures: Figures) -> Section:
         "Labels",
         lead=_labels_lead(labels),
         tables=tables,
-        legend=legend,
-        pictures=figures.get("labels", ()),
+        legend=() if pictures else legend,
+        pictures=pictures,
     )
 
 
