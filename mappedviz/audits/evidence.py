@@ -20,7 +20,7 @@ from mappedviz.audits.tables.stores import display_names, library_sizes, obs_sch
 from mappedviz.audits.tables.transposed import transposed_stores
 from mappedviz.audits.tables.weights import WeightTable, weights_of
 from mappedviz.collection.filters import filter_masks
-from mappedviz.collection.plan import merged_labels
+from mappedviz.collection.obs_keys import merged_labels
 from mappedviz.errors import MissingKeyError, RecipeError
 from mappedviz.recipe.joins import RowMap
 from mappedviz.recipe.labels import Labels
@@ -294,7 +294,8 @@ class Evidence:
         """The labels of all rows of the used stores, alias, relabelling and filter applied."""
         if key not in self._merged:
             columns = [self._column(scan, key) for _, scan in self.used]
-            self._merged[key] = merged_labels(self.recipe, key, columns, self.rows)
+            paths = [scan.store.path for _, scan in self.used if scan.store is not None]
+            self._merged[key] = merged_labels(self.recipe, key, columns, self.rows, paths)
         return self._merged[key]
 
     @lazy

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mappedviz._types import SEVERITIES, Severity
+from mappedviz.recipe.leaving_out import without_stores
 from mappedviz.recipe.recipe import Recipe
+from mappedviz.recipe.relabels import steps_between, with_renames
 
 if TYPE_CHECKING:
     from mappedviz.audits.evidence import Evidence
@@ -266,17 +268,15 @@ def changed(recipe: Recipe, change: Mapping[str, Any], paths: Sequence[str]) -> 
     Recipe(paths=('b.h5ad',), relabel={'k': {'x': 'y', 'z': 'y'}})
     """
     new: dict[str, Any] = {}
+    dropped = {os.path.abspath(path) for path in change.get("drop", ())}
+    kept = tuple(path for path in paths if os.path.abspath(path) not in dropped)
+    if dropped and kept:
+        recipe = without_stores(recipe, change["drop"], kept)
     for name, value in change.items():
         if name == "drop":
-            dropped = {os.path.abspath(path) for path in value}
-            kept = tuple(path for path in paths if os.path.abspath(path) not in dropped)
-            if kept:
-                new["paths"] = kept
-        elif name == "relabel":
-            merged = {key: dict(pairs) for key, pairs in recipe.relabel.items()}
-            for key, renames in value.items():
-                merged.setdefault(key, {}).update(renames)
-            new[name] = merged
+            continue
+        if name == "relabel":
+            new[name] = with_renames(recipe.relabel, value)
         elif name == "obs_alias":
             new[name] = {**recipe.obs_alias, **value}
         elif name == "var_names" and isinstance(value, Mapping):
@@ -303,6 +303,8 @@ def change_of(old: Recipe, new: Recipe) -> dict[str, Any]:
     change = {
         name: getattr(new, name) for name in names if getattr(new, name) != getattr(old, name)
     }
+    if "relabel" in change:
+        change["relabel"] = steps_between(old.relabel, new.relabel)
     gone = [path for path in old.paths if path not in new.paths]
     return {**change, "drop": gone} if gone else change
 

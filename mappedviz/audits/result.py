@@ -17,6 +17,7 @@ from mappedviz.collection.mapped_collection import MappedCollection
 from mappedviz.errors import RecipeError
 from mappedviz.recipe.fields import json_value
 from mappedviz.recipe.labels import number_of_json
+from mappedviz.recipe.leaving_out import without_stores
 from mappedviz.recipe.recipe import Recipe
 from mappedviz.text.rendering import renderer_of
 
@@ -445,7 +446,8 @@ class Audit:
             raise RecipeError(
                 "no store would be left", key="stores", remedy="At least one has to stay."
             )
-        return self.recipe.replace(paths=kept) if out else self.recipe
+        dropped = [path for path in paths if path not in kept]
+        return without_stores(self.recipe, dropped, kept) if out else self.recipe
 
     # --- the collection ---------------------------------------------------------------
 

@@ -28,12 +28,12 @@ def filter_masks(
     """Per store a boolean mask (n_obs,) of the rows that pass ``obs_filter`` and ``obs_query``."""
     masks = [np.ones(store.facts.n_obs, dtype=bool) for store in stores]
     for key, wanted in recipe.obs_filter.items():
-        renames = recipe.renames_of(key)
         accepted = set(wanted)
-        for mask, column in zip(masks, columns[key], strict=True):
+        for mask, column, store in zip(masks, columns[key], stores, strict=True):
             if column is None:
                 mask[:] = False
                 continue
+            renames = recipe.renames_of(key, store.path)
             codes, categories = column.factorized()
             labels = [
                 renames.get(label, label)
@@ -46,7 +46,7 @@ def filter_masks(
     if recipe.obs_query is not None:
         query = Query(recipe.obs_query)
         for i, (mask, store) in enumerate(zip(masks, stores, strict=True)):
-            of_store = {key: _series(recipe, key, columns[key][i]) for key in query.columns}
+            of_store = {key: _series(recipe, key, columns[key][i], store) for key in query.columns}
             try:
                 mask &= query.mask(of_store, len(mask))
             except RecipeError as error:
@@ -55,13 +55,13 @@ def filter_masks(
     return masks
 
 
-def _series(recipe: Recipe, key: str, column: Column | None) -> pd.Series[Any] | None:
+def _series(recipe: Recipe, key: str, column: Column | None, store: Store) -> pd.Series[Any] | None:
     """A column of one store as pandas has it, relabelled."""
     import pandas as pd
 
     if column is None:
         return None
-    renames = recipe.renames_of(key)
+    renames = recipe.renames_of(key, store.path)
     if renames:
         codes, categories = column.factorized()
         old = [as_label(category) for category in categories]

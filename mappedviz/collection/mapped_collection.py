@@ -91,7 +91,9 @@ class MappedCollection(PlanDataset):
         Columns that are named differently: ``{key: {store: column}}``, or ``{key: [candidates]}``
         of which the first that a store has is taken.
     relabel
-        ``{key: {old label: new label}}``; None as the new label makes it missing.
+        ``{key: {old label: new label}}``; None as the new label makes it missing. For single stores
+        ``{key: {store: {old label: new label}}}``, where ``"*"`` means all stores; a store's own
+        new names come before those. Labels are renamed in one step.
     encoders
         ``{key: Encoder}`` to use instead of making one from the categories.
     unseen

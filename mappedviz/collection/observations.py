@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mappedviz._types import Array
-from mappedviz.collection.plan import NumericKey, ObsKey, Plan
+from mappedviz.collection.obs_keys import NumericKey, ObsKey
 from mappedviz.errors import RecipeError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mappedviz.collection.plan import Plan
 
 __all__ = ["as_column", "names_of", "obs_of"]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mappedviz.errors import MissingKeyError, RecipeError
-from mappedviz.recipe.recipe import store_names
+from mappedviz.recipe.recipe import choose_for_store, store_names
+from mappedviz.recipe.relabels import ALL
 
 if TYPE_CHECKING:
     from mappedviz.formats.columns import Column
@@ -24,6 +26,9 @@ def check_store_names(recipe: Recipe, paths: Sequence[str]) -> None:
     for key, alias in recipe.obs_alias.items():
         if isinstance(alias, Mapping):
             spoken[f"obs_alias[{key!r}]"] = alias
+    for key, renames in recipe.relabel.items():
+        if isinstance(renames, Mapping):
+            spoken[f"relabel[{key!r}]"] = [name for name in renames if name != ALL]
     for where, names in spoken.items():
         unknown = [name for name in names if name not in known]
         if unknown:
@@ -32,6 +37,23 @@ def check_store_names(recipe: Recipe, paths: Sequence[str]) -> None:
                 + near(unknown[0], known),
                 key=where,
                 remedy="Use a store's file name, with or without its suffix, or its path.",
+            )
+        if where.startswith("relabel"):
+            _check_taken(where, {name: name for name in names}, paths)
+
+
+def _check_taken(where: str, names: Mapping[str, str], paths: Sequence[str]) -> None:
+    """Raise RecipeError where each store of a name is also named in another, closer way."""
+    taken = {choose_for_store(names, path, "") for path in paths}
+    for name in names:
+        if name not in taken:
+            path = next(
+                path for path in paths if name in (*store_names(path), os.path.abspath(path))
+            )
+            raise RecipeError(
+                f"names {path} twice: {choose_for_store(names, path, '')!r} and {name!r}",
+                key=where,
+                remedy="Give the new names of a store under one of its names.",
             )
 
 

@@ -166,30 +166,6 @@ def alias_of(value: Any) -> FrozenDict[tuple[str, ...] | FrozenDict[str]]:
     return FrozenDict(clean)
 
 
-def relabel_of(value: Any) -> FrozenDict[tuple[tuple[Label, Label | None], ...]]:
-    """Return pairs of old and new labels per key."""
-    if value is None:
-        return FrozenDict()
-    if not isinstance(value, Mapping):
-        raise wrong_type("relabel", value, "a dict of key -> {old: new}")
-    clean = {}
-    for key, renames in value.items():
-        if not isinstance(renames, (Mapping, list, tuple)):
-            raise wrong_type("relabel", renames, "a dict of old label -> new label")
-        pairs = []
-        for old, new in dict(renames).items():
-            label = as_label(old)
-            if label is None:
-                raise RecipeError(
-                    "renames the missing label, which is no label",
-                    key=f"relabel[{key!r}]",
-                    remedy="Use unknown_label, or obs_filter to drop these rows.",
-                )
-            pairs.append((label, as_label(new)))
-        clean[key] = tuple(pairs)
-    return FrozenDict(clean)
-
-
 def wrong_type(key: str, value: Any, wanted: str) -> RecipeTypeError:
     """Return the error that says which type was wanted."""
     return RecipeTypeError(

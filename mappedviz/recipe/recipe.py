@@ -30,7 +30,6 @@ from mappedviz.recipe.fields import (
     number_of,
     parts_of,
     paths_of,
-    relabel_of,
     seed_of,
     seen_from_here,
     split_by_of,
@@ -40,6 +39,7 @@ from mappedviz.recipe.fields import (
 from mappedviz.recipe.frozen import FrozenDict
 from mappedviz.recipe.labels import Encoder, Label, as_label, number_of_json
 from mappedviz.recipe.query import Query
+from mappedviz.recipe.relabels import Renames, plain_renames, relabel_of, renames_in
 from mappedviz.recipe.weights import Scheme, scheme_of
 from mappedviz.text.files import write_text
 
@@ -154,7 +154,7 @@ class Recipe:
     min_stores: int | None = None
     var_names: tuple[str, ...] | None = None
     obs_alias: FrozenDict[tuple[str, ...] | FrozenDict[str]] = _NOTHING
-    relabel: FrozenDict[tuple[tuple[Label, Label | None], ...]] = _NOTHING
+    relabel: FrozenDict[Renames] = _NOTHING
     encoders: FrozenDict[Encoder] = _NOTHING
     unseen: Literal["error", "ignore"] = "error"
     on_error: Literal["raise", "skip"] = "raise"
@@ -423,9 +423,27 @@ class Recipe:
             return self.obs_keys
         return self.encode_labels or ()
 
-    def renames_of(self, key: str) -> dict[Label, Label | None]:
-        """The new names of the labels of ``key``, by the old ones."""
-        return dict(self.relabel.get(key, ()))
+    def renames_of(self, key: str, path: PathLike | None = None) -> dict[Label, Label | None]:
+        """The new names of the labels of ``key``, by the old ones.
+
+        Parameters
+        ----------
+        key
+            The obs key.
+        path
+            A store: what holds there. Default: what holds in stores that have no names of their own.
+
+        Examples
+        --------
+        >>> recipe = Recipe(relabel={"k": {"*": {"T cells": "T"}, "a.h5ad": {"1": "T"}}})
+        >>> recipe.renames_of("k"), recipe.renames_of("k", "data/a.h5ad")
+        ({'T cells': 'T'}, {'T cells': 'T', '1': 'T'})
+        """
+        renames: Renames = self.relabel.get(key, ())
+        if path is None or not isinstance(renames, FrozenDict):
+            return renames_in(renames)
+        named = {name: name for name in renames}
+        return renames_in(renames, choose_for_store(named, path, None))
 
     def unknown_label_of(self, key: str) -> Label | None:
         """The label of ``key`` that is encoded as -1, if there is one."""
@@ -450,7 +468,7 @@ class Recipe:
         """
         value = getattr(self, name)
         if name == "relabel":  # reads better as the dict that it was given as
-            value = {key: dict(pairs) for key, pairs in value.items()}
+            value = {key: plain_renames(renames) for key, renames in value.items()}
         elif name == "split_parts":
             value = dict(value)
         return f"{name}={code_of(value)}"

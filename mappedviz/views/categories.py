@@ -8,6 +8,7 @@ import traitlets
 
 from mappedviz.audits.findings import changed
 from mappedviz.recipe.recipe import store_names
+from mappedviz.recipe.relabels import with_renames
 from mappedviz.views.base import View, csv_of, handler
 from mappedviz.views.models import categories as model
 from mappedviz.views.models import label_bars, spellings
@@ -222,12 +223,7 @@ class CategoriesView(View):
 
         What became `old` before becomes `new` now.
         """
-        pairs = self.session.recipe.renames_of(self.key)
-        pairs = {old: renames.get(new, new) for old, new in pairs.items()}
-        pairs.update(renames)
-        pairs = {old: new for old, new in pairs.items() if old != new}
-        everything = {key: dict(some) for key, some in self.session.recipe.relabel.items()}
-        self.session.edit(relabel={**everything, self.key: pairs})
+        self.session.edit(relabel=with_renames(self.session.recipe.relabel, {self.key: renames}))
 
     def mapping_csv(self) -> str:
         """Return all labels as CSV with an empty column "becomes", for :meth:`read_mapping`."""
@@ -250,7 +246,7 @@ class CategoriesView(View):
 
     def forget_names(self) -> None:
         """Forget all renames of the key."""
-        rest = {k: dict(v) for k, v in self.session.recipe.relabel.items() if k != self.key}
+        rest = {k: v for k, v in self.session.recipe.relabel.items() if k != self.key}
         self.session.edit(relabel=rest)
 
     def rename_selected(self) -> None:

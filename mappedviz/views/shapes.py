@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import traitlets
 
 from mappedviz.errors import RecipeError
+from mappedviz.recipe.leaving_out import without_stores
 from mappedviz.text.display import shown
 from mappedviz.views.base import View, csv_of, handler
 from mappedviz.views.models import samples, shapes
@@ -163,6 +164,8 @@ def without(session: Session, audit: Audit, stores: Sequence[str]) -> None:
         return
     try:
         # Its paths alone: the recipe may have gone on while it was being audited.
-        session.edit(paths=audit.recipe_without(stores).paths)
+        kept = audit.recipe_without(stores).paths
+        dropped = [path for path in map(str, audit.stores["path"]) if path not in kept]
+        session.recipe = without_stores(session.recipe, dropped, kept)
     except RecipeError as error:
         session.tell(str(error), "error")

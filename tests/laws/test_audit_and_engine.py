@@ -77,6 +77,10 @@ def requests(draw):
             st.sampled_from([{"nowhere": ["cell_type"]}, {"cell_type": {"good": "batch"}}])
         )
     if draw(st.integers(0, 4)) == 0:
+        names = {"T cell": draw(st.sampled_from(["T", "B cell", None]))}
+        store = draw(st.sampled_from(["good", "no-label", "nowhere", "*"]))
+        request["relabel"] = {"cell_type": draw(st.sampled_from([names, {store: names}]))}
+    if draw(st.integers(0, 4)) == 0:
         request["layers_keys"] = draw(st.sampled_from(["nowhere", "raw.X", "X"]))
     if draw(st.integers(0, 5)) == 0 and keys:
         request["encoders"] = {keys[0]: {"T cell": 0}}

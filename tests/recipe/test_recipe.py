@@ -46,13 +46,14 @@ FULL = {
 }
 
 
-@pytest.fixture(params=["default", "full", "panel", "encoders"])
+@pytest.fixture(params=["default", "full", "panel", "encoders", "stores"])
 def recipe(request):
     return {
         "default": Recipe(paths=["a.h5ad"]),
         "full": Recipe(**FULL),
         "panel": Recipe(paths="a.h5ad", var_names=["CD3E", "MS4A1"], unknown_label="?"),
         "encoders": Recipe(obs_keys="ct", encoders={"ct": {"a": 0, 1: 1, "?": -1}}),
+        "stores": Recipe(relabel={"ct": {"*": {"T": "T cell"}, "a.h5ad": {1: None}}}),
     }[request.param]
 
 

@@ -70,6 +70,22 @@ def test_spellings_are_merged_only_when_ticked(tmp_path):
     assert view.session.recipe.relabel == {}
 
 
+def test_names_of_single_stores_stay_what_they_are(tmp_path):
+    a = write(tmp_path, "a", {"k": ["1"] * 3 + ["T"] * 2})
+    b = write(tmp_path, "b", {"k": ["1"] * 2 + ["B"]})
+    view = mv.CategoriesView([a, b], label="k", workers=0, relabel={"k": {"a": {"1": "T"}}})
+    assert view.session.wait()
+    view.relabel({"T": "T cell"})
+    assert view.session.wait()
+    assert view.labels().total.to_dict() == {"1": 2, "B": 1, "T cell": 5}
+    view.event("names", "open", True)
+    rows = [[cell["text"] for cell in row["cells"]] for row in node(view, "mapping")["rows"]]
+    assert rows == [["T", "T cell", "other stores"], ["1", "T cell", "a"]]
+    assert "relabel={'k': {'*': {'T': 'T cell'}, 'a': {'1': 'T cell'}}}" in repr(
+        view.session.recipe
+    )
+
+
 def test_a_name_that_was_taken_back_is_no_rename(ui):
     label = ui.categories.labels().classes[0]
     ui.categories.relabel({label: "x"})

@@ -11,7 +11,7 @@ import numpy as np
 from mappedviz._types import Array
 from mappedviz.audits.nearest import suggestion
 from mappedviz.audits.tables.labels import column_labels
-from mappedviz.collection.plan import merged_labels
+from mappedviz.collection.obs_keys import merged_labels
 from mappedviz.errors import MissingKeyError
 from mappedviz.recipe.joins import RowMap
 from mappedviz.text.display import MISSING, Words
@@ -194,7 +194,7 @@ def values_of(
     if numbers is not None:
         return numbers
     rows_of_each = RowMap.from_counts([len(some) for some in rows])
-    labels = merged_labels(recipe, key, taken, rows_of_each)
+    labels = merged_labels(recipe, key, taken, rows_of_each, [one.store.path for one in stores])
     index = pd.Index(list(labels.categories), dtype=object)
     return pd.Categorical.from_codes(labels.codes, index).remove_unused_categories()
 

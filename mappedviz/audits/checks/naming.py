@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.audits.nearest import did_you_mean
+from mappedviz.audits.tables.labels import label_table
 from mappedviz.recipe.recipe import choose_for_store
+from mappedviz.recipe.relabels import ALL
 
 if TYPE_CHECKING:
     from mappedviz.audits.evidence import Evidence
     from mappedviz.recipe.labels import Label
+    from mappedviz.recipe.relabels import Renames
 
 
 def _known(e: Evidence, key: str, *, relabelled: bool = True) -> list[Label]:
@@ -39,10 +42,9 @@ def _unmatched(e: Evidence) -> Iterator[tuple[str, list[Label], list[Label]]]:
             known = e.every_label(key)
             named = [label for label in wanted if label is not None]
             yield f"obs_filter[{key!r}]", _without(named, known), known
-    for key, pairs in recipe.relabel.items():
+    for key, renames in recipe.relabel.items():
         if _key_there(e, key):
-            known = _known(e, key, relabelled=False)
-            yield f"relabel[{key!r}]", _without([old for old, _ in pairs], known), known
+            yield from _renamed(e, key, renames)
         else:
             yield "relabel", [key], list(_columns(e))
     for key, encoder in recipe.encoders.items():
@@ -53,6 +55,26 @@ def _unmatched(e: Evidence) -> Iterator[tuple[str, list[Label], list[Label]]]:
     yield from _unknown_labels(e)
     for key, renamed in recipe.obs_alias.items():
         yield from _aliases(e, key, renamed)
+
+
+def _renamed(
+    e: Evidence, key: str, renames: Renames
+) -> Iterator[tuple[str, list[Label], list[Label]]]:
+    """Labels that are renamed, and those that there are: in all stores, or in one of them."""
+    if not isinstance(renames, Mapping):
+        known = _known(e, key, relabelled=False)
+        yield f"relabel[{key!r}]", _without([old for old, _ in renames], known), known
+        return
+    bare = e.recipe.replace(relabel={})
+    for name, pairs in renames.items():
+        some = [
+            one
+            for one in e.used
+            if name == ALL or choose_for_store({name: True}, one[1].path, False)
+        ]
+        table = label_table([scan for _, scan in some], key, bare, [store for store, _ in some])
+        known = [*table.classes, *table.unused]
+        yield f"relabel[{key!r}][{name!r}]", _without([old for old, _ in pairs], known), known
 
 
 def _without(named: list[Label], known: list[Label]) -> list[Label]:

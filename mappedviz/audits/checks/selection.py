@@ -9,6 +9,7 @@ import numpy as np
 
 from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.audits.nearest import did_you_mean, some_of
+from mappedviz.recipe.relabels import n_renamed
 
 if TYPE_CHECKING:
     from mappedviz.audits.evidence import Evidence
@@ -119,7 +120,7 @@ def _lost(e: Evidence, key: str) -> str:
     if key in recipe.obs_alias:
         words.append(f"obs_alias takes {recipe.obs_alias[key]!r} for it")
     if key in recipe.relabel:
-        words.append(f"relabel renames {len(recipe.relabel[key])} labels")
+        words.append(f"relabel renames {n_renamed(recipe.relabel[key])} labels")
     if recipe.unknown_label_of(key) is not None:
         words.append(f"unknown_label is {recipe.unknown_label_of(key)!r}")
     return f" ({'; '.join(words)})" if words else ""

@@ -76,7 +76,9 @@ class LabelTable:
         key: str,
         stores: Sequence[str],
         parts: Sequence[StoreCounts],
-        relabel: Mapping[Label, Label | None] | None = None,
+        relabel: Mapping[Label, Label | None]
+        | Sequence[Mapping[Label, Label | None]]
+        | None = None,
     ) -> LabelTable:
         """Make the table of the counts of each store.
 
@@ -90,11 +92,12 @@ class LabelTable:
             Per store its labels, rows of each and rows without a label; or its number of
             rows where it lacks the column.
         relabel
-            Old label -> new label, None for missing.
+            Old label -> new label, None for missing: for all stores, or one such dict per store.
         """
         import pandas as pd
 
-        renames = dict(relabel or {})
+        of_stores = () if isinstance(relabel, Mapping) or relabel is None else relabel
+        everywhere = relabel if isinstance(relabel, Mapping) else {}
         totals: dict[Label, int] = {}
         missing = np.zeros(len(parts), dtype=np.int64)
         absent = np.zeros(len(parts), dtype=np.int64)
@@ -107,6 +110,7 @@ class LabelTable:
                 continue
             labels, counts, n_missing = part
             missing[i] = n_missing
+            renames = of_stores[i] if of_stores else everywhere
             for label, n in zip(labels, counts.tolist(), strict=True):
                 named = renames.get(label, label) if renames else label
                 if named is None:
@@ -380,7 +384,7 @@ def label_table(
     """
     recipe = recipe or Recipe()
     names = display_names([scan.path for scan in scans]) if names is None else names
-    kept, parts = [], []
+    kept, parts, renames = [], [], []
     for i, (name, scan) in enumerate(zip(names, scans, strict=True)):
         if scan.store is None:
             continue
@@ -388,5 +392,5 @@ def label_table(
         if part is not None:
             kept.append(name)
             parts.append(part)
-    renames = recipe.renames_of(key)
+            renames.append(recipe.renames_of(key, scan.store.path))
     return LabelTable.of(key, kept, parts, renames)

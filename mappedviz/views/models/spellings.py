@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mappedviz.errors import RecipeError
+from mappedviz.recipe.relabels import ALL
 from mappedviz.text.display import MISSING, csv_cell, listed, shown
 from mappedviz.views import nodes, pictures
 from mappedviz.views.models.tables import count, cut, things
@@ -14,6 +16,7 @@ from mappedviz.views.series import Ids
 
 if TYPE_CHECKING:
     from mappedviz.audits.tables.labels import LabelTable
+    from mappedviz.recipe.relabels import Renames
     from mappedviz.views.models.label_state import State
     from mappedviz.views.nodes import Node
 
@@ -117,15 +120,20 @@ def _target(labels: LabelTable, state: State) -> list[Node]:
 
 def renamed(labels: LabelTable, state: State) -> list[Node]:
     """Return the new names of labels, as a table, and the file that they are read from."""
-    pairs = list(state.recipe.renames_of(state.key).items())
-    texts = [(shown(old), shown(new)) for old, new in pairs]
+    pairs, of_stores = _pairs(state.recipe.relabel.get(state.key, ()))
+    texts = [tuple(shown(one) for one in pair) for pair in pairs]
+    columns: list[Node] = [
+        {"id": "old", "label": "in the stores", "sticky": True},
+        {"id": "new", "label": "read as"},
+        *([{"id": "store", "label": "where"}] if of_stores else []),
+    ]
     keys: dict[str, list[Any]] = {
-        "old": [old for old, _ in texts],
-        "new": [new for _, new in texts],
+        column["id"]: [one[i] for one in texts] for i, column in enumerate(columns)
     }
     page = cut(range(len(pairs)), keys, state.mapping)
     lines = [
-        {"id": f"n{i}", "cells": [{"text": texts[i][0]}, {"text": texts[i][1]}]} for i in page.rows
+        {"id": f"n{i}", "cells": [{"text": one} for one in texts[i][: len(columns)]]}
+        for i in page.rows
     ]
     said = (
         "Copy the labels as CSV, write new names into the column “becomes” with a spreadsheet, "
@@ -137,10 +145,7 @@ def renamed(labels: LabelTable, state: State) -> list[Node]:
         pictures.table(
             "mapping",
             "New names",
-            [
-                {"id": "old", "label": "in the stores", "sticky": True},
-                {"id": "new", "label": "read as"},
-            ],
+            columns,
             lines,
             **page.node,
             note="" if pairs else f"None of {things(len(labels.classes), 'label')} has a new name.",
@@ -150,6 +155,17 @@ def renamed(labels: LabelTable, state: State) -> list[Node]:
     opened = "names" in state.opened
     title = f"New names ({len(pairs):,})" if pairs else "New names, from a CSV file"
     return [nodes.disclosure("names", title, inner if opened else [], opened=opened)]
+
+
+def _pairs(renames: Renames) -> tuple[list[tuple[Any, Any, str]], bool]:
+    """Old names, new names and the stores where they hold; whether any holds in single stores."""
+    if not isinstance(renames, Mapping):
+        return [(old, new, "all stores") for old, new in renames], False
+    return [
+        (old, new, "other stores" if store == ALL else store)
+        for store, pairs in renames.items()
+        for old, new in pairs
+    ], True
 
 
 def mapping_csv(labels: LabelTable) -> str:

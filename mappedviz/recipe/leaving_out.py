@@ -1,0 +1,57 @@
+"""Stores that are left out of a recipe, and what the recipe says of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from mappedviz.recipe.recipe import Recipe, store_names
+from mappedviz.recipe.relabels import plain_renames
+
+_V = TypeVar("_V")
+#: Fields of a recipe that say something per key, and there per store.
+_BY_KEY = ("obs_alias", "relabel")
+
+
+def without_stores(recipe: Recipe, dropped: Sequence[str], kept: Sequence[str]) -> Recipe:
+    """Return the recipe of the stores that are kept; what it says of the others goes with them.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    dropped, kept
+        Paths of the stores.
+
+    Examples
+    --------
+    >>> recipe = Recipe(paths=["a.h5ad", "b.h5ad"], var_key={"a": "ids", "b": None})
+    >>> without_stores(recipe, ["a.h5ad"], ["b.h5ad"])
+    Recipe(paths=('b.h5ad',), var_key={'b': None})
+    """
+    gone = _names(dropped) - _names(kept)
+    changes: dict[str, Any] = {"paths": tuple(kept)}
+    if isinstance(recipe.var_key, Mapping):
+        changes["var_key"] = _rest(recipe.var_key, gone) or None
+    for name in _BY_KEY:
+        of_keys: dict[str, Any] = {}
+        for key, given in getattr(recipe, name).items():
+            if name == "relabel":
+                plain = plain_renames(given)
+                of_keys[key] = _rest(plain, gone) if isinstance(given, Mapping) else plain
+            elif isinstance(given, Mapping):
+                if rest := _rest(given, gone):
+                    of_keys[key] = rest
+            else:
+                of_keys[key] = given
+        changes[name] = of_keys
+    return recipe.replace(**changes)
+
+
+def _names(paths: Sequence[str]) -> set[str]:
+    return {name for path in paths for name in (*store_names(path), os.path.abspath(path))}
+
+
+def _rest(choices: Mapping[str, _V], gone: set[str]) -> dict[str, _V]:
+    return {store: choice for store, choice in choices.items() if store not in gone}
