@@ -96,6 +96,7 @@ _MODULES = (
     "collection",
     "datasets",
     "errors",
+    "genes",
     "loaders",
     "plots",
     "recipe",

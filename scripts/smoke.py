@@ -43,6 +43,8 @@ def main(folder: Path, place: Path | None) -> None:
     assert tuple(step["X"].shape) == (32, ds.n_vars)
     assert len(step[KEY]) == 32
     ds.close()
+    for species in mappedviz.genes.PACKAGED:
+        assert len(mappedviz.genes.table(species)) > 80_000
     print(native.path())
 
 

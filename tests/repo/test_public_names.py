@@ -23,6 +23,7 @@ PUBLIC = {
         ClosedError CoreError ElementError JoinError MappedvizError MissingKeyError RecipeError
         RecipeTypeError StoreError StoreWarning
     """,
+    "mappedviz.genes": "MAPS PACKAGED GeneTable MappedNames packaged release_of table",
     "mappedviz.loaders": """
         BatchSampler Batches Loader RowOrder Shuffle dataloader to_device to_tensors
     """,
