@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 import numpy as np
 
 from mappedviz._types import Array
+from mappedviz.collection.matrices import facts_of
 from mappedviz.collection.row_batch import teach_default_collate
 from mappedviz.collection.row_index import as_rows
 from mappedviz.collection.shared_reader import SharedReader
@@ -126,10 +127,10 @@ class PlanDataset:
     def stored_plainly(self) -> bool:
         """True if all matrices that are read are uncompressed parts of single files."""
         return all(
-            store.kind == "h5ad" and store.facts.matrices[key].codec == "none"
-            for store in self.stores
+            store.kind == "h5ad" and facts.codec == "none"
             for key in self.recipe.layers_keys
-            if key in store.facts.matrices
+            for store in self.stores
+            if (facts := facts_of(self.recipe, key, store)) is not None
         )
 
     @property
@@ -165,13 +166,14 @@ class PlanDataset:
         """Positions by which each store's variables are joined; None if nothing is changed.
 
         For an outer join the joint column of each of the store's columns; else the store's
-        column of each joint variable, -1 where the store lacks it.
+        column of each joint variable, -1 where the store lacks it. Columns are those of var; where
+        only raw.X is read of a store, under another name by ``layer_alias``, those of raw.var.
         """
         join = self._plan.join
         if join is None or join.aligned:
             return None
         if self.recipe.join == "outer" and not (self.recipe.min_stores or self.recipe.var_names):
-            maps = [join.column_map(i) for i in range(len(self.stores))]
+            maps = [join.main_map(i) for i in range(len(self.stores))]
             return [
                 np.arange(len(join)) if one is None else one.array.astype(np.intp) for one in maps
             ]
@@ -179,7 +181,11 @@ class PlanDataset:
 
     @property
     def var_measured(self) -> Array | None:
-        """Boolean (n_stores, n_vars): True if the store has the joint variable; None for ``join=None``."""
+        """Boolean (n_stores, n_vars): True if the store has the joint variable; None for ``join=None``.
+
+        Where matrices of a store are read over var and over raw.var (see ``layer_alias``), it has
+        the variables that both have; in an outer join, those that any of them has.
+        """
         return None if self._plan.join is None else self._plan.join.measured()
 
     @property

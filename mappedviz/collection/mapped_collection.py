@@ -47,8 +47,8 @@ class MappedCollection(PlanDataset):
     join
         How X and layers are joined over variables: ``"inner"`` keeps those that every store has,
         in the order of the first store; ``"outer"`` those that any store has, sorted, zeros
-        filled; None reads each store in its own width. ``raw.X`` and obsm are never joined. Stores with
-        equal variables keep their order.
+        filled; None reads each store in its own width. obsm is never joined, ``raw.X`` only under a key
+        of ``layer_alias``. Stores with equal variables keep their order.
     encode_labels
         Make labels integers: True for all ``obs_keys``, or a list out of them. Codes
         0 … n-1 follow the sorted merged categories, unused ones included.
@@ -87,6 +87,12 @@ class MappedCollection(PlanDataset):
     var_names
         Keep exactly these variables in this order, zeros where a store lacks one (see
         :attr:`var_measured`). Replaces ``join``.
+    layer_alias
+        Matrices that are named differently: ``{key: {store: matrix}}``, or ``{key: [candidates]}`` of
+        which the first that a store has is taken; ``"X"``, ``"raw.X"`` and names of layers. With
+        ``layers_keys="counts", layer_alias={"counts": ["counts", "raw.X", "X"]}`` counts are read as
+        ``"counts"``, wherever a store keeps them. All keys of ``layer_alias`` are joined, raw.X over
+        the variables of raw; ``{"raw.X": ["raw.X"]}`` joins raw.X under its own name.
     obs_alias
         Columns that are named differently: ``{key: {store: column}}``, or ``{key: [candidates]}``
         of which the first that a store has is taken.
@@ -169,6 +175,7 @@ class MappedCollection(PlanDataset):
         duplicates: Literal["error", "first", "sum"] = "error",
         min_stores: int | None = None,
         var_names: Iterable[str] | None = None,
+        layer_alias: Mapping[str, Any] | None = None,
         obs_alias: Mapping[str, Any] | None = None,
         relabel: Mapping[str, Mapping[Any, Any]] | None = None,
         encoders: Mapping[str, Mapping[Any, int]] | None = None,
@@ -193,6 +200,7 @@ class MappedCollection(PlanDataset):
             "duplicates": duplicates,
             "min_stores": min_stores,
             "var_names": var_names,
+            "layer_alias": layer_alias,
             "obs_alias": obs_alias,
             "relabel": relabel,
             "encoders": encoders,

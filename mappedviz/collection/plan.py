@@ -158,7 +158,7 @@ class _Read:
 
     source: GivenStore
     columns: dict[str, Column | None]
-    names: int
+    names: tuple[int, int]
 
 
 def make_plan(
@@ -240,7 +240,7 @@ def _read_all(
     for source in sources:
         try:
             with source.opened() as opened:
-                names = lists.add(opened) if recipe.join is not None else 0
+                names = lists.add(opened) if recipe.join is not None else (-1, -1)
                 read.append(_Read(opened, obs_columns(recipe, keys, opened), names))
         except StoreError as error:
             if recipe.on_error == "raise":

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mappedviz._types import Array
+from mappedviz.collection.matrices import RAW, is_joined, slot_and_facts
 from mappedviz.collection.row_batch import RowBatch
 from mappedviz.errors import MappedvizError, RecipeError
 from mappedviz.formats.cache import ChunkCache
@@ -30,6 +31,9 @@ from mappedviz.gather.rows import TRUST_SECONDS, decode_ahead, gather_csr, gathe
 
 if TYPE_CHECKING:
     from mappedviz.collection.plan import Plan
+    from mappedviz.formats.matrices import MatrixFacts
+    from mappedviz.formats.obsm import ObsmFacts
+    from mappedviz.recipe.column_map import ColumnMap
     from mappedviz.stores.store import Store
 
 _KEPT_BUFFERS = 1 << 30  # bytes of output buffers kept for reuse
@@ -64,7 +68,9 @@ class _Columns:
     name
         Key in the batch.
     key
-        Key in the store.
+        Key in the recipe.
+    slots
+        Per store the element that is read for it, or None where the store lacks it.
     obsm
         Whether it is an obsm element.
     shapes
@@ -83,6 +89,7 @@ class _Columns:
 
     name: str
     key: str
+    slots: tuple[str | None, ...]
     obsm: bool
     shapes: tuple[tuple[int, ...] | None, ...]
     dtypes: tuple[np.dtype[Any] | None, ...]
@@ -130,7 +137,9 @@ class Reader:
 
     def open(self, store: int, column: _Columns) -> Matrix | Array:
         """The matrix (or, for odd obsm elements, whole array) of one store, opened once."""
-        key = (store, column.key, column.obsm)
+        slot = column.slots[store]
+        assert slot is not None  # what a store lacks is not read
+        key = (store, slot, column.obsm)
         found = self._opened.get(key)
         if found is None:
             with self._lock():  # HDF5 itself is not entered by two threads for one store
@@ -139,7 +148,7 @@ class Reader:
                     where = self.plan.stores[store]
                     where.check_unchanged()
                     opener = where.open_obsm if column.obsm else where.open_matrix
-                    found = self._opened[key] = opener(column.key, self.cache)
+                    found = self._opened[key] = opener(slot, self.cache)
         return found
 
     def sample(self, store: int, row: int) -> dict[str, Any]:
@@ -171,8 +180,8 @@ class Reader:
             shape = column.shapes[store]
             if shape is None:
                 continue
-            to = self.plan.join.column_map(store) if column.joined and self.plan.join else None
             opened = self.open(store, column)
+            to = self._column_map(column, store)
             found.append((column.name, opened, to, shape[-1], column.dtypes[store]))
         self._of_store[store] = found
         return found
@@ -342,8 +351,13 @@ class Reader:
     def _part(
         self, column: _Columns, store: int, matrix: Matrix, rows: Array, out_rows: Array
     ) -> Part:
-        to = self.plan.join.column_map(store) if column.joined and self.plan.join else None
-        return Part(matrix, rows, out_rows, to)
+        return Part(matrix, rows, out_rows, self._column_map(column, store))
+
+    def _column_map(self, column: _Columns, store: int) -> ColumnMap | None:
+        join = self.plan.join
+        if not column.joined or join is None:
+            return None
+        return join.column_map(store, raw=column.slots[store] == RAW)
 
     def _ragged(self, column: _Columns, groups: list[tuple[int, Array]], row: Array) -> list[Array]:
         out: list[Array] = [np.empty(0, column.dtype)] * len(row)
@@ -457,15 +471,24 @@ def _told_by_change(stores: list[Store]) -> Iterator[None]:
 
 def _column(plan: Plan, key: str, *, obsm: bool) -> _Columns:
     recipe = plan.recipe
-    joined = not obsm and key != "raw.X" and plan.join is not None
+    joined = not obsm and is_joined(recipe, key)
+    slots: list[str | None] = []
     shapes: list[tuple[int, ...] | None] = []
     stored: list[np.dtype[Any] | None] = []
+    kinds = set()
     for store in plan.stores:
-        facts = store.facts.obsm.get(key) if obsm else store.facts.matrices.get(key)
+        slot: str | None = key
+        facts: MatrixFacts | ObsmFacts | None
+        if obsm:
+            facts = store.facts.obsm.get(key)
+        else:
+            slot, facts = slot_and_facts(recipe, key, store)
+        slots.append(slot)
         if facts is None:
             shapes.append(None)
             stored.append(None)
             continue
+        kinds.add(facts.kind)
         shapes.append((len(plan.join),) if joined and plan.join is not None else facts.shape[1:])
         # A batch's type must not depend on which rows were drawn, nor on the names that repeat.
         summed = joined and recipe.duplicates == "sum"
@@ -476,11 +499,11 @@ def _column(plan: Plan, key: str, *, obsm: bool) -> _Columns:
     if len(present) < len(stored) and dtype.kind != "f":
         dtype = np.result_type(dtype, np.float32)  # rows of a store that lacks it are NaN
     distinct = {shape for shape in shapes if shape is not None}
-    kinds = {store.facts.matrices[key].kind for store in plan.stores if key in store.facts.matrices}
     compact = not obsm and None not in shapes and len(distinct) == 1 and "dense" not in kinds
     return _Columns(
         f"obsm_{key}" if obsm else key,
         key,
+        tuple(slots),
         obsm,
         tuple(shapes),
         tuple(None if one is None else wanted or one for one in stored),

@@ -102,9 +102,9 @@ class GivenStore:
         with self.store.session():
             yield self
 
-    def var_names(self, column: str | None = None) -> Names:
-        """Names of the variables: the index of var, or one of its columns."""
-        return Names.of(self.store.read_var_names(column))
+    def var_names(self, column: str | None = None, *, raw: bool = False) -> Names:
+        """Names of the variables: the index of var, or one of its columns; or of raw.var."""
+        return Names.of(self.store.read_var_names(column, raw=raw))
 
     def obs_columns(self, names: Iterable[str]) -> dict[str, Column]:
         """Columns of obs by name, all read in one session."""
@@ -146,9 +146,11 @@ class KnownStore(GivenStore):
         self.store.check_unchanged()
         yield self
 
-    def var_names(self, column: str | None = None) -> Names:
+    def var_names(self, column: str | None = None, *, raw: bool = False) -> Names:
         """See :meth:`GivenStore.var_names`."""
-        return _recalled(self._names, column, lambda: GivenStore.var_names(self, column))
+        return _recalled(
+            self._names, (column, raw), lambda: GivenStore.var_names(self, column, raw=raw)
+        )
 
     def obs_columns(self, names: Iterable[str]) -> dict[str, Column]:
         """See :meth:`GivenStore.obs_columns`."""
@@ -161,9 +163,11 @@ class KnownStore(GivenStore):
     def _column(self, name: str) -> Column:
         return _recalled(self._columns, name, lambda: in_codes(self.store.obs_column(name)))
 
-    def keep_names(self, column: str | None, names: Names | Exception) -> None:
+    def keep_names(
+        self, column: str | None, names: Names | Exception, *, raw: bool = False
+    ) -> None:
         """Keep names, or the error that reading them raises, for :meth:`var_names`."""
-        self._names[column] = names
+        self._names[column, raw] = names
 
     def keep_column(self, name: str, column: Column | Exception) -> None:
         """Keep a column, or the error that reading it raises, for :meth:`obs_columns`."""

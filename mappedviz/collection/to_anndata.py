@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mappedviz._types import Array
+from mappedviz.collection.matrices import RAW, facts_of, slot_of
 from mappedviz.collection.observations import as_column, names_of
 from mappedviz.collection.reader import Reader
 from mappedviz.collection.sources import GivenStore
@@ -55,13 +56,14 @@ def to_anndata(plan: Plan, reader: Reader, rows: Array, store_key: str | None) -
     obs = _obs(plan, rows, store, names, store_key)
     obs.index = _unique(names_of(plan, rows), store, names)
     used = [plan.stores[s] for s in (np.unique(store) if len(store) else range(len(plan.stores)))]
-    variables = _variables(plan, used)
+    variables = _variables(plan, used, [key for key in plan.recipe.layers_keys if key != RAW])
     columns = _read(plan, reader, rows)
     raw = None
-    if "raw.X" in columns:
-        of_raw = _variables_of_raw([one for one in used if "raw.X" in one.facts.matrices])
+    if RAW in columns:
+        aliased = RAW in plan.recipe.layer_alias
+        of_raw = _variables(plan, used, [RAW]) if aliased else _variables_of_raw(used)
         raw = {
-            "X": _matrix(columns.pop("raw.X"), len(of_raw)),
+            "X": _matrix(columns.pop(RAW), len(of_raw)),
             "var": pd.DataFrame(index=pd.Index(of_raw, dtype=object)),
         }
     matrices = {
@@ -90,7 +92,8 @@ def _read(plan: Plan, reader: Reader, rows: Array) -> dict[str, Any]:
     read: dict[str, Any] = {}
     others = [key for key in columns if key not in sparse]
     for some, obsm, as_csr in ((sparse, (), True), (others, plan.recipe.obsm_keys, False)):
-        recipe = plan.recipe.replace(layers_keys=some, obsm_keys=obsm)
+        alias = {key: value for key, value in plan.recipe.layer_alias.items() if key in some}
+        recipe = plan.recipe.replace(layers_keys=some, layer_alias=alias, obsm_keys=obsm)
         part = Reader(replace(plan, recipe=recipe, obs={}), None)
         read |= part.batch(rows, sparse=as_csr).columns
     return read
@@ -98,11 +101,8 @@ def _read(plan: Plan, reader: Reader, rows: Array) -> dict[str, Any]:
 
 def _is_sparse(plan: Plan, key: str) -> bool:
     """True if all stores that have a matrix keep it sparse."""
-    return all(
-        store.facts.matrices[key].kind != "dense"
-        for store in plan.stores
-        if key in store.facts.matrices
-    )
+    every = (facts_of(plan.recipe, key, store) for store in plan.stores)
+    return all(facts is None or facts.kind != "dense" for facts in every)
 
 
 def _matrix(values: Any, width: int) -> Any:
@@ -134,25 +134,36 @@ def _obsm(key: str, values: Any) -> Array:
     return elements.reshape(len(elements), 1) if elements.ndim == 1 else elements
 
 
-def _variables(plan: Plan, used: Sequence[Store]) -> Array:
+def _variables(plan: Plan, used: Sequence[Store], keys: Sequence[str]) -> Array:
     """Names of the variables: the joint ones, or those that all stores of the rows have."""
     if plan.join is not None:
         return plan.join.joint
     return _same(
-        ((store, _joined_names(plan.recipe, store)) for store in used),
+        (
+            (store, _names_by_recipe(plan.recipe, store, raw=raw))
+            for store in used
+            for raw in _frames(plan.recipe, store, keys)
+        ),
         key="join=None",
         remedy='Join them with join="inner" or join="outer", or take rows of stores that agree.',
     )
 
 
-def _joined_names(recipe: Recipe, store: Store) -> Array:
+def _frames(recipe: Recipe, store: Store, keys: Sequence[str]) -> tuple[bool, ...]:
+    """Whether matrices are over raw.var; False and True if some are and some are not."""
+    slots = {slot_of(recipe, key, store.path, store.facts.matrices) for key in keys} - {None}
+    return tuple(sorted({slot == RAW for slot in slots})) or (False,)
+
+
+def _names_by_recipe(recipe: Recipe, store: Store, *, raw: bool) -> Array:
     column = identifier_of(recipe, store.path)
-    return harmonised(recipe, GivenStore(store).var_names(column)).values
+    return harmonised(recipe, GivenStore(store).var_names(column, raw=raw)).values
 
 
 def _variables_of_raw(used: Sequence[Store]) -> Array:
+    having = (store for store in used if RAW in store.facts.matrices)
     return _same(
-        ((store, store.read_var_names(raw=True)) for store in used),
+        ((store, store.read_var_names(raw=True)) for store in having),
         key="raw.X",
         remedy="Leave raw.X, which is not joined, out of layers_keys, or take rows of stores that agree.",
     )

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from mappedviz.collection.matrices import facts_of
 from mappedviz.errors import MissingKeyError, RecipeError
 from mappedviz.recipe.recipe import choose_for_store, store_names
 from mappedviz.recipe.relabels import ALL
@@ -23,9 +24,10 @@ def check_store_names(recipe: Recipe, paths: Sequence[str]) -> None:
     spoken: dict[str, Iterable[str]] = {}
     if isinstance(recipe.var_key, Mapping):
         spoken["var_key"] = recipe.var_key
-    for key, alias in recipe.obs_alias.items():
-        if isinstance(alias, Mapping):
-            spoken[f"obs_alias[{key!r}]"] = alias
+    for field in ("layer_alias", "obs_alias"):
+        for key, alias in getattr(recipe, field).items():
+            if isinstance(alias, Mapping):
+                spoken[f"{field}[{key!r}]"] = alias
     for key, renames in recipe.relabel.items():
         if isinstance(renames, Mapping):
             spoken[f"relabel[{key!r}]"] = [name for name in renames if name != ALL]
@@ -64,12 +66,7 @@ def check_found(
     if any(column is not None for column in columns):
         return
     known = {name for store in stores for name in store.facts.obs_columns}
-    alias = recipe.obs_alias.get(key)
-    tried = (
-        ""
-        if alias is None
-        else f" (tried {dict(alias) if isinstance(alias, Mapping) else list(alias)})"
-    )
+    tried = _tried(recipe.obs_alias.get(key))
     raise MissingKeyError(
         f"none of the {len(stores)} stores has this obs column{tried}" + near(key, known),
         key=key,
@@ -79,19 +76,46 @@ def check_found(
 
 def check_matrices(recipe: Recipe, stores: Sequence[Store]) -> None:
     """Raise MissingKeyError if no store has a matrix or obsm element that is asked for."""
-    of_stores = [store.facts for store in stores]
-    for what, keys, elements in (
-        ("matrix", recipe.layers_keys, [facts.matrices for facts in of_stores]),
-        ("obsm element", recipe.obsm_keys, [facts.obsm for facts in of_stores]),
-    ):
-        known = {name for names in elements for name in names}
-        for key in keys:
-            if key not in known:
-                raise MissingKeyError(
-                    f"none of the {len(stores)} stores has this {what}" + near(key, known),
-                    key=key,
-                    remedy=f"The stores have {some_of(sorted(known))}.",
-                )
+    matrices = {name for store in stores for name in store.facts.matrices}
+    obsm = {name for store in stores for name in store.facts.obsm}
+    for key in recipe.layers_keys:
+        _check_alias(recipe, key, matrices)
+        if not any(facts_of(recipe, key, store) for store in stores):
+            tried = recipe.layer_alias.get(key)
+            raise _nowhere("matrix", key, stores, matrices, _tried(tried))
+    for key in recipe.obsm_keys:
+        if key not in obsm:
+            raise _nowhere("obsm element", key, stores, obsm)
+
+
+def _check_alias(recipe: Recipe, key: str, known: set[str]) -> None:
+    """Raise MissingKeyError if a store is said to have a matrix that no store has."""
+    alias = recipe.layer_alias.get(key)
+    unknown = [
+        name for name in (alias.values() if isinstance(alias, Mapping) else ()) if name not in known
+    ]
+    if unknown:
+        raise MissingKeyError(
+            f"names {unknown[0]!r}, a matrix that no store has" + near(unknown[0], known),
+            key=f"layer_alias[{key!r}]",
+            remedy=f"The stores have {some_of(sorted(known))}.",
+        )
+
+
+def _nowhere(
+    what: str, key: str, stores: Sequence[Store], known: set[str], tried: str = ""
+) -> MissingKeyError:
+    return MissingKeyError(
+        f"none of the {len(stores)} stores has this {what}{tried}" + near(key, known),
+        key=key,
+        remedy=f"The stores have {some_of(sorted(known))}.",
+    )
+
+
+def _tried(alias: tuple[str, ...] | Mapping[str, str] | None) -> str:
+    if alias is None:
+        return ""
+    return f" (tried {dict(alias) if isinstance(alias, Mapping) else list(alias)})"
 
 
 def near(name: str, known: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mappedviz.collection.matrices import frames_of
 from mappedviz.recipe.joins import VarJoin, VarNames, strip_versions
 from mappedviz.recipe.recipe import choose_for_store
 
@@ -26,16 +27,27 @@ class NameLists:
         self._position: dict[tuple[bytes, bool], int] = {}
         self._position_of: dict[tuple[bytes, bool], int] = {}
 
-    def add(self, source: GivenStore) -> int:
-        """Read a store's names and return the position of their list."""
+    def add(self, source: GivenStore) -> tuple[int, int]:
+        """Read the names of a store and return the positions of their lists: of var, and of raw.var.
+
+        -1 where nothing is joined over them.
+        """
+        var, raw = frames_of(self.recipe, source.store)
+        return self._add(source, raw=False) if var else -1, self._add(
+            source, raw=True
+        ) if raw else -1
+
+    def _add(self, source: GivenStore, *, raw: bool) -> int:
         column = identifier_of(self.recipe, source.path)
         gaps = column is not None
-        names = source.var_names(column)
+        names = source.var_names(column, raw=raw)
         if (names.key, gaps) not in self._position_of:
             joined = harmonised(self.recipe, names)
             if (joined.key, gaps) not in self._position:
                 self._position[joined.key, gaps] = len(self.lists)
-                self.lists.append(VarNames(joined.values, source.path, gaps=gaps))
+                frame = "raw.var" if raw else "var"
+                found = VarNames(joined.values, source.path, gaps=gaps, frame=frame)
+                self.lists.append(found)
             self._position_of[names.key, gaps] = self._position[joined.key, gaps]
         return self._position_of[names.key, gaps]
 
@@ -51,8 +63,20 @@ def harmonised(recipe: Recipe, names: Names) -> Names:
     return names.of(strip_versions(names.values)) if recipe.strip_version else names
 
 
-def join_variables(recipe: Recipe, lists: Sequence[VarNames], list_of: Sequence[int]) -> VarJoin:
-    """The join that a recipe asks for."""
+def join_variables(
+    recipe: Recipe, lists: Sequence[VarNames], lists_of: Sequence[tuple[int, int]]
+) -> VarJoin:
+    """The join that a recipe asks for.
+
+    Parameters
+    ----------
+    recipe
+        What to keep.
+    lists
+        The distinct lists.
+    lists_of
+        Per store the positions of its lists, of var and of raw.var; -1 for none.
+    """
     how: Callable[..., VarJoin]
     if recipe.var_names is not None:
         how = partial(VarJoin.panel, recipe.var_names)
@@ -60,4 +84,5 @@ def join_variables(recipe: Recipe, lists: Sequence[VarNames], list_of: Sequence[
         how = partial(VarJoin.at_least, recipe.min_stores)
     else:
         how = VarJoin.inner if recipe.join == "inner" else VarJoin.outer
-    return how(lists, list_of, duplicates=recipe.duplicates)
+    list_of, raw_of = [var for var, _ in lists_of], [raw for _, raw in lists_of]
+    return how(lists, list_of, duplicates=recipe.duplicates, raw_of=raw_of)

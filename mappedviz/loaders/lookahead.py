@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from mappedviz.collection.matrices import facts_of
 from mappedviz.collection.reader import default_cache_bytes
 from mappedviz.loaders.row_order import LOOKAHEAD
 
@@ -79,13 +80,12 @@ class Lookahead:
 
 
 def _matrices(collection: MappedCollection) -> list[MatrixFacts]:
-    keys = collection.layers_keys
-    return [
-        store.facts.matrices[key]
-        for store in collection.stores
-        for key in keys
-        if key in store.facts.matrices
-    ]
+    return [facts for key in collection.layers_keys for facts in _matrices_of(collection, key)]
+
+
+def _matrices_of(collection: MappedCollection, key: str) -> list[MatrixFacts]:
+    found = (facts_of(collection.recipe, key, store) for store in collection.stores)
+    return [facts for facts in found if facts is not None]
 
 
 def _row_bytes(collection: MappedCollection) -> float:
@@ -125,12 +125,13 @@ def _chunks_come_again(collection: MappedCollection, rows: int) -> bool:
 
 def _dense_row_bytes(collection: MappedCollection) -> int:
     """Bytes of one dense row of all matrices."""
-    stores = collection.stores
-    widest = collection.n_vars or max((store.facts.n_vars for store in stores), default=0)
+    widest = collection.n_vars or max(
+        (facts.shape[1] for facts in _matrices(collection)), default=0
+    )
     return sum(
         widest * max(f.dtype.itemsize for f in found)
         for key in collection.layers_keys
-        if (found := [s.facts.matrices[key] for s in stores if key in s.facts.matrices])
+        if (found := _matrices_of(collection, key))
     )
 
 

@@ -149,23 +149,6 @@ def var_key_of(value: Any) -> str | FrozenDict[str | None] | None:
     return FrozenDict(value)
 
 
-def alias_of(value: Any) -> FrozenDict[tuple[str, ...] | FrozenDict[str]]:
-    """Return which obs column stands for a key where."""
-    if value is None:
-        return FrozenDict()
-    if not isinstance(value, Mapping):
-        raise wrong_type("obs_alias", value, "a dict of key -> {store: column} or candidates")
-    clean: dict[str, tuple[str, ...] | FrozenDict[str]] = {}
-    for key, choice in value.items():
-        if isinstance(choice, Mapping):
-            if not all(isinstance(part, str) for pair in choice.items() for part in pair):
-                raise wrong_type("obs_alias", choice, "a dict of store -> obs column")
-            clean[key] = FrozenDict(choice)
-        else:
-            clean[key] = names_of("obs_alias", choice)
-    return FrozenDict(clean)
-
-
 def wrong_type(key: str, value: Any, wanted: str) -> RecipeTypeError:
     """Return the error that says which type was wanted."""
     return RecipeTypeError(

@@ -155,11 +155,14 @@ class VarNames:
     gaps
         Whether an empty name is none: of a column that does not identify every variable. Such
         variables are left out of a join.
+    frame
+        Where they are in that store: ``"var"`` or ``"raw.var"``.
     """
 
-    def __init__(self, names: Array, store: str, *, gaps: bool = False) -> None:
+    def __init__(self, names: Array, store: str, *, gaps: bool = False, frame: str = "var") -> None:
         self.names = names
         self.store = store
+        self.frame = frame
         self.unnamed = names == "" if gaps and "" in names.tolist() else None
 
     def __len__(self) -> int:
@@ -211,7 +214,9 @@ class VarJoin:
     """Store columns -> joint columns, -1 for a column that is dropped.
 
     Build it with one of the classmethods; each takes the names of the distinct variable
-    lists and, per store, which of them it has.
+    lists and, per store, which of them it has. A store may be read in matrices over two lists: its
+    own variables and those of its raw. It then has a variable if both have it; in an outer
+    join, if any of them has it.
 
     Attributes
     ----------
@@ -220,9 +225,15 @@ class VarJoin:
     lists
         The distinct variable lists.
     list_of
-        Per store, its position in ``lists``.
+        Per store, the position in ``lists`` of its variables; -1 if nothing is read over them.
     maps
         Per distinct list its :class:`ColumnMap`, or None where nothing changes.
+    aligned
+        All stores have one list, and nothing changes.
+    raw_of
+        As ``list_of``, for the variables of raw; None if no store is read over them.
+    either
+        A store has a variable if any of its lists has it; else if all of them have it.
     """
 
     joint: Array
@@ -230,10 +241,17 @@ class VarJoin:
     list_of: Array
     maps: tuple[ColumnMap | None, ...]
     aligned: bool = field(default=False)
+    raw_of: Array | None = field(default=None)
+    either: bool = field(default=False)
 
     @classmethod
     def inner(
-        cls, lists: Sequence[VarNames], list_of: Sequence[int], duplicates: Duplicates = "error"
+        cls,
+        lists: Sequence[VarNames],
+        list_of: Sequence[int],
+        duplicates: Duplicates = "error",
+        *,
+        raw_of: Sequence[int] | None = None,
     ) -> VarJoin:
         """Variables that every store has, in the order of the first store.
 
@@ -242,29 +260,36 @@ class VarJoin:
         JoinError
             No variable is in every store, or a store repeats a name.
         """
-        if (aligned := cls._aligned(lists, list_of, duplicates)) is not None:
+        of = _ListsOf(list_of, raw_of)
+        if (aligned := cls._aligned(lists, of, duplicates)) is not None:
             return aligned
         numbered = _Numbered(lists)
-        first = _named(numbered.codes[list_of[0]])
-        joint = first[_stores_with(numbered, list_of)[first] == len(list_of)]
+        first = _named(numbered.codes[of.distinct[0][0]])
+        joint = first[_stores_with(numbered, of)[first] == len(list_of)]
         if len(joint) == 0:
             raise JoinError(
                 f"the {len(list_of)} stores share no variable",
                 key="join='inner'",
                 remedy="Use join='outer', or join by another identifier with var_key=.",
             )
-        return cls._onto(numbered, _distinct(joint), lists, list_of, duplicates)
+        return cls._onto(numbered, _distinct(joint), lists, of, duplicates)
 
     @classmethod
     def outer(
-        cls, lists: Sequence[VarNames], list_of: Sequence[int], duplicates: Duplicates = "error"
+        cls,
+        lists: Sequence[VarNames],
+        list_of: Sequence[int],
+        duplicates: Duplicates = "error",
+        *,
+        raw_of: Sequence[int] | None = None,
     ) -> VarJoin:
         """Variables that any store has, sorted; all stores equal: their order is kept."""
-        if (aligned := cls._aligned(lists, list_of, duplicates)) is not None:
+        of = _ListsOf(list_of, raw_of)
+        if (aligned := cls._aligned(lists, of, duplicates)) is not None:
             return aligned
         numbered = _Numbered(lists)
         joint = _sorted(numbered, np.arange(len(numbered.names)))
-        return cls._onto(numbered, joint, lists, list_of, duplicates)
+        return cls._onto(numbered, joint, lists, of, duplicates, either=True)
 
     @classmethod
     def at_least(
@@ -273,6 +298,8 @@ class VarJoin:
         lists: Sequence[VarNames],
         list_of: Sequence[int],
         duplicates: Duplicates = "error",
+        *,
+        raw_of: Sequence[int] | None = None,
     ) -> VarJoin:
         """Variables that at least ``k`` stores have, sorted; all stores equal: order kept.
 
@@ -287,17 +314,18 @@ class VarJoin:
                 key="min_stores",
                 remedy=f"Use a number from 1 to {len(list_of)}.",
             )
-        if (aligned := cls._aligned(lists, list_of, duplicates)) is not None:
+        of = _ListsOf(list_of, raw_of)
+        if (aligned := cls._aligned(lists, of, duplicates)) is not None:
             return aligned
         numbered = _Numbered(lists)
-        joint = _sorted(numbered, np.flatnonzero(_stores_with(numbered, list_of) >= k))
+        joint = _sorted(numbered, np.flatnonzero(_stores_with(numbered, of) >= k))
         if len(joint) == 0:
             raise JoinError(
                 f"no variable is in at least {k} of the {len(list_of)} stores",
                 key="min_stores",
                 remedy="Lower min_stores, or join by another identifier with var_key=.",
             )
-        return cls._onto(numbered, joint, lists, list_of, duplicates)
+        return cls._onto(numbered, joint, lists, of, duplicates)
 
     @classmethod
     def panel(
@@ -306,6 +334,8 @@ class VarJoin:
         lists: Sequence[VarNames],
         list_of: Sequence[int],
         duplicates: Duplicates = "error",
+        *,
+        raw_of: Sequence[int] | None = None,
     ) -> VarJoin:
         """Exactly these variables in this order; zeros where a store lacks one.
 
@@ -317,7 +347,7 @@ class VarJoin:
         joint = np.array(list(names), dtype=object)
         numbered = _Numbered(lists, joint)
         wanted = numbered.codes.pop(0)
-        join = cls._onto(numbered, wanted, lists, list_of, duplicates)
+        join = cls._onto(numbered, wanted, lists, _ListsOf(list_of, raw_of), duplicates)
         if len(list_of) and not any(
             columns is None or columns.highest >= 0 for columns in join.maps
         ):
@@ -330,19 +360,21 @@ class VarJoin:
 
     @classmethod
     def _aligned(
-        cls, lists: Sequence[VarNames], list_of: Sequence[int], duplicates: Duplicates
+        cls, lists: Sequence[VarNames], of: _ListsOf, duplicates: Duplicates
     ) -> VarJoin | None:
-        if len(set(list_of)) > 1:
+        used = {i for some in set(of.distinct) for i in some}
+        if len(used) > 1:
             return None
-        if not list_of:
+        if not used:
             return cls(np.empty(0, dtype=object), tuple(lists), np.empty(0, np.intp), (), True)
-        one = lists[list_of[0]]
+        (i,) = used
+        one = lists[i]
         if one.repeated or one.unnamed is not None:
             numbered = _Numbered(lists)
-            joint = _distinct(_named(numbered.codes[list_of[0]]))
-            return cls._onto(numbered, joint, lists, list_of, duplicates)
+            joint = _distinct(_named(numbered.codes[i]))
+            return cls._onto(numbered, joint, lists, of, duplicates)
         maps = tuple(None for _ in lists)
-        return cls(one.names, tuple(lists), np.asarray(list_of, np.intp), maps, True)
+        return cls(one.names, tuple(lists), of.list_of, maps, True, of.raw_of)
 
     @classmethod
     def _onto(
@@ -350,8 +382,10 @@ class VarJoin:
         numbered: _Numbered,
         joint: Array,
         lists: Sequence[VarNames],
-        list_of: Sequence[int],
+        of: _ListsOf,
         duplicates: Duplicates,
+        *,
+        either: bool = False,
     ) -> VarJoin:
         """The join onto the variables with these numbers."""
         position = np.full(len(numbered.names) + 1, -1, dtype=np.int32)  # the last one: no name
@@ -366,7 +400,7 @@ class VarJoin:
                     raise JoinError(
                         f"repeats {len(names.repeated)} variable names: {some}",
                         store=names.store,
-                        key="var",
+                        key=names.frame,
                         remedy='Choose duplicates="first" or duplicates="sum", or join by another '
                         "identifier with var_key=.",
                     )
@@ -376,19 +410,34 @@ class VarJoin:
                     columns[again] = -1
             same = len(columns) == len(joint) and (columns == np.arange(len(joint))).all()
             maps.append(None if same else ColumnMap(columns))
-        of_store = np.asarray(list_of, np.intp)
-        return cls(numbered.names[joint], tuple(lists), of_store, tuple(maps))
+        joined = tuple(lists), of.list_of, tuple(maps)
+        return cls(numbered.names[joint], *joined, raw_of=of.raw_of, either=either)
 
     def __len__(self) -> int:
         return len(self.joint)
 
-    def column_map(self, store: int) -> ColumnMap | None:
-        """The joint column of each column of a store, or None where nothing changes."""
-        return self.maps[int(self.list_of[store])]
+    def column_map(self, store: int, *, raw: bool = False) -> ColumnMap | None:
+        """The joint column of each column of a store, or None where nothing changes.
+
+        Parameters
+        ----------
+        store
+            Position of the store.
+        raw
+            Of its raw.X.
+        """
+        of = self.raw_of if raw else self.list_of
+        assert of is not None
+        assert of[store] >= 0  # what is read over no list has no map
+        return self.maps[int(of[store])]
+
+    def main_map(self, store: int) -> ColumnMap | None:
+        """The map of a store's variables, or of those of its raw if nothing else is read."""
+        return self.column_map(store, raw=bool(self.list_of[store] < 0))
 
     def columns(self, store: int) -> Array:
-        """int64 (n_joint,): the store's column of every joint variable, -1 where it has none."""
-        found = self.column_map(store)
+        """int64 (n_joint,): the column of each joint variable, -1 if there is none; see :meth:`main_map`."""
+        found = self.main_map(store)
         if found is None:
             return np.arange(len(self.joint))
         columns = np.full(len(self.joint), -1, dtype=np.int64)
@@ -401,7 +450,13 @@ class VarJoin:
         masks = [self._has(columns) for columns in self.maps]
         if not len(self.list_of):
             return np.empty((0, len(self.joint)), dtype=bool)
-        return np.array(masks)[self.list_of]
+        every = np.array(masks)
+        if self.raw_of is None:
+            return every[self.list_of]
+        of, raw = self.list_of, self.raw_of
+        one, other = every[np.where(of < 0, raw, of)], every[np.where(raw < 0, of, raw)]
+        has: Array = one | other if self.either else one & other
+        return has
 
     def _has(self, columns: ColumnMap | None) -> Array:
         mask = np.zeros(len(self.joint), dtype=bool)
@@ -412,13 +467,37 @@ class VarJoin:
         return mask
 
 
-def _stores_with(numbered: _Numbered, list_of: Sequence[int]) -> Array:
-    """How many stores have each name."""
+class _ListsOf:
+    """The lists that each store is read over: of its variables, and of those of raw.
+
+    Attributes
+    ----------
+    list_of, raw_of
+        As of :class:`VarJoin`.
+    distinct
+        Per store its lists, each once.
+    """
+
+    def __init__(self, list_of: Sequence[int], raw_of: Sequence[int] | None) -> None:
+        self.list_of = np.asarray(list_of, np.intp)
+        read_raw = raw_of is not None and any(i >= 0 for i in raw_of)
+        self.raw_of = np.asarray(raw_of, np.intp) if read_raw else None
+        pairs = zip(list_of, raw_of, strict=True) if raw_of is not None else zip(list_of)
+        self.distinct: list[tuple[int, ...]] = [
+            tuple(dict.fromkeys(i for i in pair if i >= 0)) for pair in pairs
+        ]
+
+
+def _stores_with(numbered: _Numbered, of: _ListsOf) -> Array:
+    """How many stores have each name in all of their lists."""
     stores = np.zeros(len(numbered.names), dtype=np.int64)
-    for i, times in Counter(int(i) for i in list_of).items():
-        has = np.zeros(len(numbered.names), dtype=bool)
-        has[_named(numbered.codes[i])] = True
-        stores[has] += times
+    for some, times in Counter(of.distinct).items():
+        lists = np.zeros(len(numbered.names), dtype=np.int64)
+        for i in some:
+            has = np.zeros(len(numbered.names), dtype=bool)
+            has[_named(numbered.codes[i])] = True
+            lists += has
+        stores[lists == len(some)] += times
     return stores
 
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from mappedviz._types import PathLike, store_suffix
 from mappedviz.errors import RecipeError, RecipeTypeError
+from mappedviz.recipe.aliases import Aliases, layer_alias_of, obs_alias_of
 from mappedviz.recipe.fields import (
-    alias_of,
     check_one_of,
     code_of,
     dtype_of,
@@ -153,7 +153,8 @@ class Recipe:
     duplicates: Duplicates = "error"
     min_stores: int | None = None
     var_names: tuple[str, ...] | None = None
-    obs_alias: FrozenDict[tuple[str, ...] | FrozenDict[str]] = _NOTHING
+    layer_alias: Aliases = _NOTHING
+    obs_alias: Aliases = _NOTHING
     relabel: FrozenDict[Renames] = _NOTHING
     encoders: FrozenDict[Encoder] = _NOTHING
     unseen: Literal["error", "ignore"] = "error"
@@ -190,7 +191,8 @@ class Recipe:
         if self.obs_query is not None:
             Query(self.obs_query)  # refuses what is no condition
         put(self, "var_key", var_key_of(self.var_key))
-        put(self, "obs_alias", alias_of(self.obs_alias))
+        put(self, "layer_alias", layer_alias_of(self.layer_alias, self.layers_keys))
+        put(self, "obs_alias", obs_alias_of(self.obs_alias))
         put(self, "relabel", relabel_of(self.relabel))
         self._check_encoders()
         self._check_join()

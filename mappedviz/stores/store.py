@@ -154,7 +154,7 @@ class Store:
         column
             A column of var, such as ``"gene_ids"``; None for the index.
         raw
-            Of ``raw.X`` instead of X.
+            Of ``raw.X`` instead of X: the index, or a column, of raw.var.
 
         Returns
         -------
@@ -168,13 +168,14 @@ class Store:
         ElementError
             The column is malformed.
         """
-        with self.session() as root, named(self.path, "var"):
+        frame = "raw.var" if raw else "var"
+        with self.session() as root, named(self.path, frame):
             var = raw_part(root, "raw/var") if raw else root["var"]
             if column is None:
                 return read_index(var)
             if column not in column_names(var):
                 raise MissingKeyError(
-                    f"var has no column {column!r}, only {list(column_names(var))}",
+                    f"{frame} has no column {column!r}, only {list(column_names(var))}",
                     store=self.path,
                     key="var_key",
                     remedy="Give var_key per store as a dict, with None for the index.",

@@ -15,7 +15,7 @@ def test_stores_with_equal_names_share_a_list(tmp_path):
         for i, g in enumerate(genes)
     ]
     lists = NameLists(Recipe(strip_version=True))
-    assert [lists.add(source) for source in sources] == [0, 0, 1, 2, 2]
+    assert [lists.add(source) for source in sources] == [(i, -1) for i in (0, 0, 1, 2, 2)]
     assert lists.lists[2].names.tolist() == ["ENSG01", "b"]
     assert lists.lists[2].store == sources[3].path
 

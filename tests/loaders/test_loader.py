@@ -119,3 +119,13 @@ def test_threads_of_one_process_read_the_same(ds):
     with ThreadPoolExecutor(4) as pool:
         for order, batch in zip(orders, pool.map(ds.read_rows, orders), strict=True):
             np.testing.assert_array_equal(batch["X"], whole[order])
+
+
+@pytest.mark.parametrize("context", ["fork", "spawn"])
+def test_an_alias_of_a_matrix_travels_to_workers(ds, context):
+    request = {"layers_keys": "k", "layer_alias": {"k": ["raw.X", "nowhere", "X"]}}
+    ds = mv.MappedCollection(ds.path_list, join="outer", **request)
+    loader = mv.dataloader(ds, 16, num_workers=2, multiprocessing_context=context)
+    here = np.concatenate([np.asarray(batch["k"]) for batch in mv.dataloader(ds, 16)])
+    np.testing.assert_array_equal(np.concatenate([np.asarray(b["k"]) for b in loader]), here)
+    np.testing.assert_array_equal(ds[:]["k"], here)

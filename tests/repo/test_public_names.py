@@ -57,7 +57,7 @@ MEMBERS = {
     """,
     "Recipe": """
         code_of dtype duplicates encode_labels encoded_keys encoders filter_keys from_json holdout join
-        layers_keys load min_stores obs_alias obs_filter obs_keys obs_query obsm_keys on_error part part_names
+        layer_alias layers_keys load min_stores obs_alias obs_filter obs_keys obs_query obsm_keys on_error part part_names
         relabel renames_of replace save split_by split_fraction split_keys split_parts split_rule split_seed
         stratify strip_version to_json unknown_label unknown_label_of unseen var_key var_names
         weights_keys weights_scaler weights_scheme within
