@@ -8,6 +8,7 @@ page knows which of them it takes.
 from __future__ import annotations
 
 import base64
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -18,6 +19,7 @@ from mappedviz.text.display import shown
 from mappedviz.views import front
 from mappedviz.views.models.stores import without_paths
 from mappedviz.views.nodes import Node, status
+from mappedviz.views.saved import Saved
 from mappedviz.views.tree import Flat, diff
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ class Page(anywidget.AnyWidget):
 
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)
+    # By this a view that is drawn again finds what was drawn before.
+    _key = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, session: Session, *, part: bool = False, **traits: Any) -> None:
         self.session = session
@@ -51,6 +55,7 @@ class Page(anywidget.AnyWidget):
         self._part = part
         self._sent: Flat | None = None
         self._touched: dict[str, str] = {}
+        self._saved = Saved(self._mime_bundle, self._to_keep, self._hold)
         super().__init__(**traits)
         self.on_msg(self._received)
         self.session.observe(self._status_changed, list(_STATUS))
@@ -62,6 +67,10 @@ class Page(anywidget.AnyWidget):
     @traitlets.default("_css")
     def _default_css(self) -> str:
         return front.style()
+
+    @traitlets.default("_key")
+    def _default_key(self) -> str:
+        return uuid.uuid4().hex
 
     # --- the model in the browser -----------------------------------------------------------
 
@@ -83,6 +92,7 @@ class Page(anywidget.AnyWidget):
         if self.__dict__.get("closed", True):
             return
         self.closed = True
+        self._saved.forget()
         self._forget()
         if "layout" in self._trait_values:
             self.layout.close()
@@ -125,6 +135,7 @@ class Page(anywidget.AnyWidget):
         """Send what changed, once all changes that are being made are made."""
         if not self.closed:
             self.session.later(self._send_changes)
+            self._saved.stale()
 
     def _send_changes(self) -> None:
         touched, self._touched = self._touched, {}
@@ -150,6 +161,9 @@ class Page(anywidget.AnyWidget):
             with self.session.together():
                 self._sent = self.flat()
                 self.send({"full": self._sent})
+            self._saved.held = False
+        elif content.get("event") == "held":
+            self._saved.held = bool(content.get("value"))
         else:
             node, event = str(content.get("id", "")), str(content.get("event", ""))
             self.event(node, event, content.get("value"))
@@ -236,6 +250,22 @@ class Page(anywidget.AnyWidget):
     def _repr_html_(self) -> str:
         """Return the same as static HTML, which is shown where there is no kernel."""
         raise NotImplementedError
+
+    def _to_keep(self) -> bool:
+        """True if the static HTML says what a notebook is to keep: no store is being read."""
+        return not self.closed and not self.session.busy
+
+    def _hold(self) -> None:
+        """Tell the browser that its output is drawn again, so that nothing moves or loses the focus."""
+        self.send({"hold": True})
+
+    def _mime_bundle(self) -> dict[str, Any]:
+        made = self._repr_mimebundle_()
+        return dict(made[0] if isinstance(made, tuple) else made)
+
+    def _ipython_display_(self) -> None:
+        """Show the widget; the HTML beside it follows what is decided, for a notebook saves that."""
+        self._saved.show()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Return the widget, and what is shown where there is none."""

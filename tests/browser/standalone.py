@@ -103,9 +103,9 @@ class Standalone:
         self.page.evaluate("message => window.receive(message)", message)
 
     def sent(self) -> list[Any]:
-        """Return what was sent since the last call, without the greeting."""
+        """Return the events since the last call, without the greeting and who is at the widget."""
         found = self.page.evaluate("window.sent.splice(0)")
-        return [one for one in found if one != {"event": "ready"}]
+        return [one for one in found if one.get("event") not in ("ready", "held")]
 
     def drive(self, widget: Widget) -> None:
         """Let a real widget answer, as its kernel would: what it sends comes here.

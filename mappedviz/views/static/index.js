@@ -1,4 +1,5 @@
 // The widget: draws the tree of nodes that Python sends, and sends back what people do.
+import { hold, keep, left, restore, unkeep, watchHands } from "./again.js";
 import { tree } from "./app.js";
 import { takeClip } from "./charts/frame.js";
 import { make } from "./dom.js";
@@ -12,9 +13,11 @@ import { tooltip } from "./tooltip.js";
 const skeleton = () => make("div", { class: "mv-skeleton", role: "status", "aria-label": "Waiting for Python" },
   make("i"), make("i"), make("i"), make("i"));
 
-const render = ({ model, el }) => {
+const draw = (model) => {
   const root = make("div", { class: "mv" }), body = make("div", { class: "mv-root" }, skeleton());
-  const ui = { send: (id, event, value) => model.send(value === undefined ? { id, event } : { id, event, value }), root };
+  const made = { root, model };
+  const send = (message) => made.model.send(message);
+  const ui = { send: (id, event, value) => send(value === undefined ? { id, event } : { id, event, value }), root };
   root.append(body);
   ui.toast = toasts(root);
   ui.tip = tooltip(root);
@@ -31,6 +34,7 @@ const render = ({ model, el }) => {
     }
     if (message.toast) ui.toast(message.toast.text, message.toast.mood);
     if (message.clip) clip(message.clip, buffers);
+    if (message.hold) hold(made);
   };
   // What cannot be pressed now is no button to press, though it keeps the focus.
   root.addEventListener("click", (event) => {
@@ -38,17 +42,39 @@ const render = ({ model, el }) => {
     event.stopPropagation();
     event.preventDefault();
   }, true);
-  model.on("msg:custom", hear);
-  el.append(root);
-  model.send({ event: "ready" });
-  return () => {
-    model.off("msg:custom", hear);
+  watchHands(root, (held) => send({ event: "held", value: held }));
+  // Another view of the model takes over.
+  made.listen = (to) => {
+    made.model.off("msg:custom", hear);
+    made.model = to;
+    to.on("msg:custom", hear);
+  };
+  made.free = () => {
+    made.model.off("msg:custom", hear);
     nodes.free();
     theme.free();
     ui.tip.free();
     free();
     root.remove();
   };
+  made.listen(model);
+  return made;
+};
+
+const render = ({ model, el }) => {
+  const key = model.get("_key"), old = left(key);
+  if (old) {
+    old.views += 1;
+    old.listen(model);
+    el.append(old.root);
+    restore(old);
+    return () => unkeep(old);
+  }
+  const made = draw(model);
+  keep(key, made);
+  el.append(made.root);
+  model.send({ event: "ready" });
+  return () => unkeep(made);
 };
 
 export default { render };
