@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mappedviz.text.rendering import renderers_from
 
 if TYPE_CHECKING:
-    from mappedviz.audits import Audit, Finding, audit
+    from mappedviz.audits import Audit, Expectations, Finding, audit
     from mappedviz.collection.mapped_collection import MappedCollection
     from mappedviz.collection.row_batch import RowBatch
     from mappedviz.loaders.loader import dataloader
@@ -45,6 +45,7 @@ _HOME = {
     "ChecksView": "views",
     "CoverageView": "views",
     "Encoder": "recipe",
+    "Expectations": "audits",
     "Explorer": "views",
     "Finding": "audits",
     "HandoffView": "views",
@@ -70,6 +71,7 @@ __all__ = [
     "ChecksView",
     "CoverageView",
     "Encoder",
+    "Expectations",
     "Explorer",
     "Finding",
     "HandoffView",

@@ -10,6 +10,13 @@ from mappedviz.audits.cache import ScanCache, forget_scans
 from mappedviz.audits.cells.depths import CellStats
 from mappedviz.audits.cells.embeddings import Embedding
 from mappedviz.audits.cells.expression import Expression
+from mappedviz.audits.expectations import (
+    Expectations,
+    ExpectedColumn,
+    ExpectedGenes,
+    ExpectedMatrix,
+    ExpectedStores,
+)
 from mappedviz.audits.findings import Finding, Found, NotApplicableError, check
 from mappedviz.audits.result import Audit
 from mappedviz.audits.run import audit
@@ -18,6 +25,7 @@ from mappedviz.audits.tables.genes import Coverage
 from mappedviz.audits.tables.labels import LabelTable
 from mappedviz.audits.tables.stores import obs_schema, stores_table
 from mappedviz.audits.tables.weights import WeightTable, compare_schemes
+from mappedviz.audits.thresholds import Thresholds
 from mappedviz.audits.workers import scan_stores
 
 __all__ = [
@@ -25,6 +33,11 @@ __all__ = [
     "CellStats",
     "Coverage",
     "Embedding",
+    "Expectations",
+    "ExpectedColumn",
+    "ExpectedGenes",
+    "ExpectedMatrix",
+    "ExpectedStores",
     "Expression",
     "Finding",
     "Found",
@@ -32,6 +45,7 @@ __all__ = [
     "NotApplicableError",
     "ScanCache",
     "ScanCancelledError",
+    "Thresholds",
     "WeightTable",
     "audit",
     "check",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ from mappedviz.audits.tables.samples import obs_browser, sample_columns, sample_
 from mappedviz.audits.tables.stores import display_names, library_sizes, obs_schema, stores_table
 from mappedviz.audits.tables.transposed import transposed_stores
 from mappedviz.audits.tables.weights import WeightTable, weights_of
+from mappedviz.audits.thresholds import Thresholds
 from mappedviz.collection.filters import filter_masks
 from mappedviz.collection.obs_keys import merged_labels
 from mappedviz.errors import MissingKeyError, RecipeError
@@ -55,6 +57,8 @@ class Evidence:
         What the engine made of the recipe, or why it refuses.
     vocabulary
         Numbers of names that are known already.
+    thresholds
+        From which numbers on checks say something.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class Evidence:
         plan: Plan | None = None,
         error: Exception | None = None,
         vocabulary: Vocabulary | None = None,
+        thresholds: Thresholds | None = None,
     ) -> None:
         self.scans = list(scans)
         self.recipe = recipe
@@ -78,6 +83,7 @@ class Evidence:
         self.split = split
         self.plan = plan
         self.error = error
+        self.thresholds = Thresholds() if thresholds is None else thresholds
         self._vocabulary = vocabulary
         self.paths = [scan.path for scan in scans]
         self.names = display_names(self.paths)
@@ -318,7 +324,15 @@ class Evidence:
             plan=plan,
             error=error,
             vocabulary=self._vocabulary,
+            thresholds=self.thresholds,
         )
+
+    def with_thresholds(self, thresholds: Thresholds) -> Evidence:
+        """The same evidence for checks with other thresholds; tables are not made again."""
+        again = copy(self)
+        again.thresholds = thresholds
+        again.__dict__.pop("whole", None)  # has thresholds of its own
+        return again
 
     def parts(self, seed: int | None = None) -> Array:
         """Part of each row in the split of the recipe, int64 (n_rows,): positions of its part_names.

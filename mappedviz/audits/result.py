@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from mappedviz._types import PathLike
+from mappedviz.audits.checking import checked
 from mappedviz.audits.evidence import Evidence
-from mappedviz.audits.findings import Finding, NotApplicable, by_severity, change_of, changed
+from mappedviz.audits.expectations import Expectations, holding
+from mappedviz.audits.findings import Finding, NotApplicable, by_severity
+from mappedviz.audits.fixes import recipe_with, verdict_of
 from mappedviz.audits.judge import sources_among
 from mappedviz.audits.tables.weights import compare_schemes
 from mappedviz.audits.to_json import SavedEvidence, tables_to_dict
@@ -345,24 +348,7 @@ class Audit:
     @property
     def verdict(self) -> str:
         """The judgement in one sentence."""
-        counts = {
-            severity: sum(finding.severity == severity for finding in self.findings)
-            for severity in ("fatal", "error", "warning", "info")
-        }
-        if counts["fatal"]:
-            first = next(finding for finding in self.findings if finding.severity == "fatal")
-            more = f" (and {_things(counts['fatal'] - 1, 'more')})" if counts["fatal"] > 1 else ""
-            return f"This collection cannot be read as asked: {first.message}{more}"
-        found = ", ".join(
-            _things(counts[severity], severity)
-            for severity in ("error", "warning")
-            if counts[severity]
-        )
-        if counts["error"]:
-            return f"This collection can be read, but do not train on it yet: {found}."
-        if counts["warning"]:
-            return f"This collection can be trained on, with care: {found}."
-        return "This collection can be trained on: nothing was found against it."
+        return verdict_of(self.findings)
 
     def recipe_with(self, fixes: Finding | str | Iterable[Finding | str]) -> Recipe:
         """The recipe with the changes of some findings.
@@ -378,39 +364,7 @@ class Audit:
         RecipeError
             A finding has no fix, or there is none of this id.
         """
-        some = [fixes] if isinstance(fixes, (Finding, str)) else list(fixes)
-        wanted: list[Finding] = []
-        for one in some:
-            if isinstance(one, Finding):
-                wanted.append(one)
-                continue
-            named = [finding for finding in self.findings if finding.id == one]
-            if not named:
-                raise RecipeError(
-                    f"there is no finding {one!r}",
-                    key="fixes",
-                    remedy=f"Choose among {sorted({f.id for f in self.findings if f.fix})}.",
-                )
-            fixable = [finding for finding in named if finding.fix is not None] or named[:1]
-            wanted += fixable[:1] if fixable[0].alternative else fixable
-        recipe, drop, chosen = self.recipe, dict[str, None](), set[str]()
-        paths = self._tables.paths
-        for finding in wanted:
-            if finding.fix is None:
-                raise RecipeError(
-                    f"the finding {finding.id!r} has no fix",
-                    key="fixes",
-                    remedy=finding.remedy or "Change the stores.",
-                )
-            if finding.alternative and finding.id in chosen:
-                continue
-            chosen.add(finding.id)
-            # An audit that was read from JSON has the recipe and not the change.
-            change = finding.change or change_of(self.recipe.replace(paths=paths), finding.fix)
-            drop.update(dict.fromkeys(change.get("drop", ())))
-            rest = {name: value for name, value in change.items() if name != "drop"}
-            recipe = changed(recipe, rest, paths)
-        return changed(recipe, {"drop": list(drop)}, paths) if drop else recipe
+        return recipe_with(fixes, self.findings, self.recipe, self._tables.paths)
 
     def recipe_without(self, stores: Iterable[str]) -> Recipe:
         """The recipe without some of the stores.
@@ -448,6 +402,54 @@ class Audit:
             )
         dropped = [path for path in paths if path not in kept]
         return without_stores(self.recipe, dropped, kept) if out else self.recipe
+
+    def check(self, expectations: Expectations | PathLike) -> Self:
+        """Return the audit of the same stores against expectations; nothing is read again.
+
+        Matrices that were not sampled for the audit are not judged: for these, give the expectations to
+        :func:`~mappedviz.audit`.
+
+        Parameters
+        ----------
+        expectations
+            What the collection has to be, or a TOML file that says so.
+
+        Raises
+        ------
+        RecipeError
+            The audit was read from JSON, or the expectations are not understood.
+
+        Examples
+        --------
+        >>> import mappedviz as mv
+        >>> audit = mv.audit("notebooks/data/*.h5ad", progress=False)
+        >>> expected = mv.Expectations(stores={"least": 9})
+        >>> [one.message for one in audit.check(expected).findings if one.id == "expected-stores"]
+        ['stores.least: 3 stores can be read, where at least 9 are expected.']
+        """
+        if not isinstance(expectations, Expectations):
+            expectations = Expectations.load(expectations)
+        evidence = self._evidence("expect").with_thresholds(expectations.thresholds)
+        return type(self)(evidence, *checked(evidence, expectations))
+
+    def expectations(self) -> Expectations:
+        """Return what holds of this collection now; see :meth:`Expectations.from_audit`.
+
+        Raises
+        ------
+        RecipeError
+            The audit was read from JSON.
+        """
+        return holding(self._evidence("expectations"))
+
+    def _evidence(self, key: str) -> Evidence:
+        if isinstance(self._tables, SavedEvidence):
+            raise RecipeError(
+                "needs the stores, and this audit was read from JSON",
+                key=key,
+                remedy="Make the audit again from the stores.",
+            )
+        return self._tables
 
     # --- the collection ---------------------------------------------------------------
 
@@ -543,7 +545,3 @@ class Audit:
                 key="audit",
                 remedy="Write it with Audit.to_json() of this version.",
             ) from error
-
-
-def _things(n: int, what: str) -> str:
-    return f"{n} {what}" if what in ("more", "fatal") else f"{n} {what}{'s' * (n != 1)}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mappedviz._types import PathLike
 from mappedviz.audits.cache import ScanCache, default_cache
-from mappedviz.audits.checks import CHECKS
+from mappedviz.audits.checking import checked
 from mappedviz.audits.evidence import Evidence
-from mappedviz.audits.findings import Finding, NotApplicable
+from mappedviz.audits.expectations import Expectations
 from mappedviz.audits.judge import judge
 from mappedviz.audits.result import Audit
 from mappedviz.audits.samples import SAMPLED_ROWS
@@ -38,6 +38,7 @@ def audit(
     *,
     split: str | None = None,
     deep: bool = False,
+    expect: Expectations | PathLike | None = None,
     progress: Progress = True,
     cancel: threading.Event | None = None,
     workers: int | None = None,
@@ -67,6 +68,9 @@ def audit(
         recipe says ``split_by``, that is the split that is judged.
     deep
         Read all rows of X, to find cells that are in two stores under different names.
+    expect
+        What the collection has to be, or a TOML file that says so: what it is not, is a finding. Its
+        thresholds are those of the checks.
     progress
         Show a bar if it takes long, or a function that is called with the number of stores
         done and of all stores.
@@ -92,7 +96,7 @@ def audit(
     Raises
     ------
     RecipeError
-        What is asked for contradicts itself.
+        What is asked for contradicts itself, or expectations are not understood.
     ScanCancelledError
         `cancel` was set.
 
@@ -105,6 +109,8 @@ def audit(
     >>> mv.audit("nowhere.h5ad").fatal
     True
     """
+    if expect is not None and not isinstance(expect, Expectations):
+        expect = Expectations.load(expect)
     recipe = _recipe(paths, label, batch, recipe, request)
     if label is None and recipe.encoded_keys:
         label = recipe.encoded_keys[0]
@@ -114,8 +120,8 @@ def audit(
     failed: dict[str, StoreError] = {}
     wanted = expand_paths(recipe.paths, failed)
     wants = Wants(
-        columns=_columns(recipe, [label, batch, group, split]),
-        matrices=recipe.layers_keys,
+        columns=_columns(recipe, [label, batch, group, split, *(expect.obs if expect else ())]),
+        matrices=tuple(dict.fromkeys((*recipe.layers_keys, *_expected_matrices(recipe, expect)))),
         obsm=recipe.obsm_keys,
         rows=SAMPLED_ROWS,
         deep=deep,
@@ -145,8 +151,9 @@ def audit(
         plan=plan,
         error=error,
         vocabulary=cache.vocabulary,
+        thresholds=expect.thresholds if expect else None,
     )
-    return Audit(evidence, *_checked(evidence, cancel))
+    return Audit(evidence, *checked(evidence, expect, cancel))
 
 
 def _timeout(asked: float | None, workers: int | None, deep: bool) -> float | None:
@@ -156,24 +163,11 @@ def _timeout(asked: float | None, workers: int | None, deep: bool) -> float | No
     return None if deep or workers == 0 else STORE_SECONDS
 
 
-def _checked(
-    evidence: Evidence, cancel: threading.Event | None
-) -> tuple[list[Finding], list[NotApplicable], list[str]]:
-    """Findings of all checks, those that could not be made, and ids of those that found nothing."""
-    findings: list[Finding] = []
-    not_applicable: list[NotApplicable] = []
-    passed: list[str] = []
-    for check in CHECKS.values():
-        if cancel is not None and cancel.is_set():
-            break
-        result = check.run(evidence)
-        if isinstance(result, NotApplicable):
-            not_applicable.append(result)
-        elif result:
-            findings += result
-        else:
-            passed.append(check.id)
-    return findings, not_applicable, passed
+def _expected_matrices(recipe: Recipe, expect: Expectations | None) -> Iterator[str]:
+    """The matrices that may be read for what is expected, those that the recipe does not read included."""
+    for key in expect.matrices if expect is not None else ():
+        alias = recipe.layer_alias.get(key, (key,))
+        yield from alias.values() if isinstance(alias, dict) else alias
 
 
 def _recipe(

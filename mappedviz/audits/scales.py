@@ -35,6 +35,12 @@ _NAMES = {
     "log10": ("log10 counts", "log10", "log10"),
     "sqrt": ("sqrt", "sqrt", "sqrt"),
 }
+#: What the values of a store may be.
+SCALES = (
+    *("counts", "log1p", "log2", "log10", "log counts", "log2 counts", "log10 counts", "sqrt"),
+    *("normalised", "proportions", "logarithms", "scaled", "fractions"),
+    *("not finite", "mixed", "unknown", "empty"),
+)
 _TESTED = 200  # values per row
 _SAME = 0.005  # share by which sums may differ
 _FIRST_COUNT = 50  # rows of counts have a value as small as this

@@ -19,6 +19,7 @@ examples:
   mappedviz audit data/*.h5ad --label cell_type
   mappedviz audit data/ --label cell_type --batch donor --html audit.html
   mappedviz audit data/ --recipe recipe.json --json audit.json --fail-on warning
+  mappedviz audit data/ --expect collection.toml --fail-on error
   mappedviz audit -- -rf.h5ad
 
 exit status:
@@ -32,6 +33,11 @@ def add_audit(commands: Any) -> None:
     """Add the command to those of a parser."""
     audit = command_on_stores(
         commands, "audit", "say what is in the stores and what stands in the way", _EPILOG
+    )
+    audit.add_argument(
+        "--expect",
+        metavar="FILE",
+        help="TOML that says what the collection has to be; what it is not, is a finding",
     )
     audit.add_argument(
         "--html", metavar="FILE", help="write the audit with figures as one HTML file"
@@ -48,7 +54,7 @@ def add_audit(commands: Any) -> None:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    audit = audit_of(options)
+    audit = audit_of(options, expect=options.expect)
     show_audit(audit, console_of(sys.stdout))
     if options.html:
         say(f"wrote {audit.to_html(options.html)}")

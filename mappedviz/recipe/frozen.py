@@ -8,10 +8,10 @@ _V = TypeVar("_V")
 
 
 class FrozenDict(dict[str, _V]):
-    """A dict that cannot be changed, so that a recipe holding it is a value."""
+    """A dict that cannot be changed, so that whatever holds it is a value."""
 
     def _frozen(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError("a recipe cannot be changed; make a new one with recipe.replace(…)")
+        raise TypeError("this value cannot be changed; make a new one with replace(…)")
 
     __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _frozen
 

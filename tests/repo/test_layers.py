@@ -46,7 +46,7 @@ def test_layers_hold(repository):
         pytest.param("recipe/labels", "import torch", id="torch below the loaders"),
         pytest.param("recipe/joins", "import h5py", id="I/O in a pure module"),
         pytest.param("gather/rows", "import zarr", id="a library away from its home"),
-        pytest.param("audits/scan", "from mappedviz.audits import result", id="a circle"),
+        pytest.param("audits/findings", "from mappedviz.audits import fixes", id="a circle"),
         pytest.param("audits/evidence", "import mappedviz.loaders.loader", id="a sibling"),
         pytest.param("no_place_yet", "", id="a module outside of the packages"),
     ],

@@ -8,12 +8,13 @@ import pytest
 
 PUBLIC = {
     "mappedviz": """
-        Audit CategoriesView CellsView ChecksView CoverageView Encoder Explorer Finding HandoffView
+        Audit CategoriesView CellsView ChecksView CoverageView Encoder Expectations Explorer Finding HandoffView
         HistoryView MappedCollection Recipe RowBatch ShapesView Store WeightsView __version__ audit check_store dataloader
         explore open_store to_device
     """,
     "mappedviz.audits": """
-        Audit CellStats Coverage Embedding Expression Finding Found LabelTable WeightTable audit check
+        Audit CellStats Coverage Embedding Expectations ExpectedColumn ExpectedGenes ExpectedMatrix
+        ExpectedStores Expression Finding Found LabelTable Thresholds WeightTable audit check
         compare_schemes
         forget_scans obs_schema scan_stores stores_table
     """,
@@ -63,7 +64,7 @@ MEMBERS = {
         weights_keys weights_scaler weights_scheme within
     """,
     "Audit": """
-        batch cell_stats collection coverage crosstab embedding expression fatal from_json group label
+        batch cell_stats check collection coverage crosstab embedding expectations expression fatal from_json group label
         labels library_sizes obs_browser obs_schema opened_stores recipe recipe_with recipe_without
         sample_sheet schemes split stores to_html
         to_json var_measured verdict weights

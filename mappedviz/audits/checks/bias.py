@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from mappedviz.audits.evidence import Evidence
     from mappedviz.audits.scan import Scan
 
-FEW_ROWS = 50
 _MOST_PAIRS = 20  # of stores that share cells: the worst come first
 
 
@@ -35,10 +34,11 @@ def _labelled(e: Evidence) -> str:
     "Merge them into larger classes with relabel=, or leave them out with obs_filter=.",
 )
 def rare_classes(e: Evidence) -> Iterator[Found]:
-    """{n} of {all} classes of {key!r} have fewer than {few} cells: {some}."""
+    """{n} of {all} classes of {key!r} have fewer than {few:,.0f} cells: {some}."""
     key = _labelled(e)
     total = e.labels(key).total
-    rare = total[total < FEW_ROWS].sort_values(kind="stable")
+    few = e.thresholds.rare_class_cells
+    rare = total[total < few].sort_values(kind="stable")
     if len(rare):
         some = ", ".join(f"{label!r} {n}" for label, n in list(rare.items())[:5])
         yield Found(
@@ -46,7 +46,7 @@ def rare_classes(e: Evidence) -> Iterator[Found]:
                 "n": len(rare),
                 "all": len(total),
                 "key": key,
-                "few": FEW_ROWS,
+                "few": few,
                 "some": some + (f" and {len(rare) - 5} more" if len(rare) > 5 else ""),
             },
             stores=[],
@@ -67,7 +67,9 @@ def weights(e: Evidence) -> Iterator[Found]:
     table = e.weights(keys, scheme, scaler)
     if len(table.table) < 2:
         raise NotApplicableError("there are fewer than two classes to weigh")
-    if table.effective_fraction < 0.2 or table.rarest_repeats > 100:
+    most = e.thresholds.most_repeats
+    least = e.thresholds.least_effective_share
+    if table.effective_fraction < least or table.rarest_repeats > most:
         yield Found(
             {
                 "formula": FORMULAS[table.scheme].replace("s", f"{table.scaler or 0:g}"),
@@ -110,7 +112,7 @@ def confounding(e: Evidence) -> Iterator[Found]:
     """
     table, what = _batches(e)
     v = cramers_v(table)
-    if v > 0.5:
+    if v > e.thresholds.most_confounding:
         yield Found({"what": what, "key": e.label, "v": v}, number=v)
 
 
@@ -156,7 +158,10 @@ def same_cells(e: Evidence) -> Iterator[Found]:
     for row in _worst(e.shared_cells):
         if _rows_differ(scans[row["store_a"]], scans[row["store_b"]]):
             continue
-        if row["of_smaller"] > 0.05 and row["shared"] > 5 * row["by_chance"]:
+        if (
+            row["of_smaller"] > e.thresholds.most_same_cells
+            and row["shared"] > 5 * row["by_chance"]
+        ):
             yield _pair(e, row)
 
 

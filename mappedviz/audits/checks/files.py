@@ -106,7 +106,7 @@ def layout(e: Evidence) -> Iterator[Found]:
         speed = 1 / max(scan.samples[key].seconds, 1e-9)
         # A small store is decoded once and stays in memory.
         small = facts.shape[0] * facts.shape[1] * facts.density * facts.dtype.itemsize < 64 << 20
-        if not small and (speed < 300 or facts.kind == "csc"):
+        if not small and (speed < e.thresholds.least_cells_per_second or facts.kind == "csc"):
             yield Found(
                 {
                     "store": store,

@@ -10,7 +10,7 @@ import numpy as np
 
 from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.audits.nearest import some_of
-from mappedviz.audits.tables.identifiers import species_of
+from mappedviz.audits.tables.organisms import organisms
 from mappedviz.collection.variables import identifier_of
 from mappedviz.errors import JoinError, MappedvizError
 
@@ -133,7 +133,7 @@ def gene_case(e: Evidence) -> Iterator[Found]:
     table = e.coverage.what_if
     upper = table[(table["identifier"] == "index") & table["upper_case"].astype(bool)]
     inner = int(upper["inner"].max()) if len(upper) else 0
-    if inner > 1.2 * e.coverage.inner:
+    if inner > e.thresholds.most_gain_by_case * e.coverage.inner:
         yield Found({"inner": inner, "now": e.coverage.inner}, number=inner)
 
 
@@ -196,7 +196,7 @@ def join_coverage(e: Evidence) -> Iterator[Found]:
     _inner(e)
     c = e.coverage
     middle = float((c.table["kept"] + c.table["lost"]).median())
-    if middle and c.inner < 0.5 * middle:
+    if middle and c.inner < e.thresholds.least_inner_share * middle:
         k = max(1, math.ceil(len(c.stores) / 2))
         yield Found(
             {
@@ -224,7 +224,7 @@ def join_one_store(e: Evidence) -> Iterator[Found]:
         raise NotApplicableError("there are fewer than three stores to compare")
     gains = e.coverage.table["gain_without"]
     best = str(gains.idxmax())
-    if gains.max() > max(0.5 * e.coverage.inner, 10):
+    if gains.max() > max(e.thresholds.most_gain_without * e.coverage.inner, 10):
         path = e.stores.loc[best, "path"]
         yield Found(
             {
@@ -262,7 +262,8 @@ def zero_filling(e: Evidence) -> Iterator[Found]:
     rows = {store.path: store.facts.n_obs for store in e.plan.stores}
     values = sum(rows.values()) * n_genes
     share = sum(filled[path] * rows[path] for path in rows) / values if values else 0.0
-    if share > 0.2:
+    most = e.thresholds.most_zero_filled
+    if share > most:
         names = dict(zip(e.stores["path"], e.stores.index, strict=True))
         worst = max(filled, key=lambda path: filled[path])
         change = {} if recipe.min_stores else {"min_stores": len(rows) // 2 + 1}
@@ -273,7 +274,7 @@ def zero_filling(e: Evidence) -> Iterator[Found]:
                 "most": filled[worst],
                 "n": n_genes,
             },
-            stores=[names[path] for path, n in filled.items() if n > 0.2 * n_genes],
+            stores=[names[path] for path, n in filled.items() if n > most * n_genes],
             number=share,
             change=change,
         )
@@ -316,40 +317,18 @@ def transposed(e: Evidence) -> Iterator[Found]:
         )
 
 
-def _organism(e: Evidence) -> dict[str, set[str]]:
-    """Store -> species, by an obs column that says so, else by the names of the genes."""
-    found: dict[str, set[str]] = {}
-    known: dict[bytes, str | None] = {}  # many stores share one list of names
-    for name, scan in e.readable:
-        facts = next((scan.obs[key] for key in ("organism", "species") if key in scan.obs), None)
-        if facts is not None and facts.labels is not None and facts.counts is not None:
-            some = zip(facts.labels, facts.counts.tolist(), strict=True)
-            found[name] = {str(label) for label, n in some if n}
-        else:
-            for names in scan.names.values():
-                if names.key not in known:
-                    known[names.key] = species_of(names.values)
-            named = next((one for n in scan.names.values() if (one := known[n.key])), None)
-            if named is not None:
-                found[name] = {named}
-    return found
-
-
-_SAME = {"homo sapiens": "human", "mus musculus": "mouse", "rattus norvegicus": "rat"}
-
-
 @check(
     "species", "error", "Train on one species, or map the genes to orthologues in the stores first."
 )
 def species(e: Evidence) -> Iterator[Found]:
     """Cells of several species are mixed: {species}."""
-    found = _organism(e)
+    found = organisms(e.readable)
     if not found:
         raise NotApplicableError("neither obs nor the names of the genes tell the species")
     stores: dict[str, list[str]] = {}
     for store, several in found.items():
         for one in several:
-            stores.setdefault(_SAME.get(one.lower(), one.lower()), []).append(store)
+            stores.setdefault(one, []).append(store)
     if len(stores) > 1:
         text = ", ".join(f"{one} in {len(some)}" for one, some in sorted(stores.items()))
         common = max(stores, key=lambda one: len(stores[one]))

@@ -14,9 +14,6 @@ from mappedviz.recipe.joins import strip_versions
 if TYPE_CHECKING:
     from mappedviz.audits.evidence import Evidence
 
-_ALMOST_NOTHING = 0.1  # of the panel
-_FEW_STORES = 0.5
-
 
 def _panel(e: Evidence) -> tuple[str, ...]:
     if e.recipe.var_names is None:
@@ -42,10 +39,11 @@ def panel_absent(e: Evidence) -> Iterator[Found]:
         raise NotApplicableError("the stores cannot be joined")
     measured = e.plan.join.measured().sum(axis=1)
     n_genes = len(e.plan.join)
+    least = e.thresholds.least_of_panel
     few = [
         (name, n, int(found))
         for (name, _), n, found in zip(e.used, e.rows.counts, measured.tolist(), strict=True)
-        if n and (found < _ALMOST_NOTHING * n_genes if recipe.var_names else found == 0)
+        if n and (found < least * n_genes if recipe.var_names else found == 0)
     ]
     if few and n_genes:
         paths = [str(e.stores.loc[name, "path"]) for name, _, _ in few]
@@ -139,15 +137,14 @@ def panel_unknown(e: Evidence) -> Iterator[Found]:
     "Leave them out, or these stores; var_measured says which zeros are real.",
 )
 def panel_few_stores(e: Evidence) -> Iterator[Found]:
-    """{n:,} of {all:,} genes asked for are in fewer than half of the {stores} stores: {some}."""
+    """{n:,} of {all:,} genes asked for are in fewer than {share} of the {stores} stores: {some}."""
     panel = _panel(e)
     if len(e.coverage.stores) < 2:
         raise NotApplicableError("there are fewer than two stores with readable gene names")
     has = e.coverage.find(panel)
     share = has.to_numpy().mean(axis=1)
-    few = [
-        name for name, one in zip(has.index, share.tolist(), strict=True) if 0 < one < _FEW_STORES
-    ]
+    least = e.thresholds.least_stores_of_gene
+    few = [name for name, one in zip(has.index, share.tolist(), strict=True) if 0 < one < least]
     if few:
         lacking = np.logical_not(has.loc[few].to_numpy().all(axis=0))
         yield Found(
@@ -155,6 +152,7 @@ def panel_few_stores(e: Evidence) -> Iterator[Found]:
                 "n": len(few),
                 "all": len(panel),
                 "stores": len(e.coverage.stores),
+                "share": "half" if least == 0.5 else f"{100 * least:g} %",
                 "some": some_of(few),
             },
             stores=[name for name, one in zip(has.columns, lacking.tolist(), strict=True) if one],

@@ -16,7 +16,6 @@ from mappedviz.recipe.parts import shares_of
 if TYPE_CHECKING:
     from mappedviz.audits.evidence import Evidence
 
-_FAR = 0.05  # from the share that was asked for
 _SEEDS = 20  # tried for one that has the classes in every part
 
 
@@ -220,7 +219,7 @@ def split_share(e: Evidence) -> Iterator[Found]:
         if name == first or len(shares) < 2:
             continue  # it has what the others leave
         share = counts[names.index(name)] / of_all
-        if abs(share - wanted) > _FAR:
+        if abs(share - wanted) > e.thresholds.most_split_distance:
             yield Found(
                 {
                     "percent": f"{100 * share:.0f} %",

@@ -327,7 +327,7 @@ def depth(e: Evidence) -> Iterator[Found]:
         if len(medians) > 1:
             low = min(medians, key=lambda store: medians[store])
             high = max(medians, key=lambda store: medians[store])
-            if medians[high] > 3 * medians[low]:
+            if medians[high] > e.thresholds.most_depth_ratio * medians[low]:
                 yield Found(
                     {
                         "key": key,
@@ -351,7 +351,7 @@ def empty_cells(e: Evidence) -> Iterator[Found]:
         empty = {store: int((s.genes == 0).sum()) for store, s in samples.items()}
         rows = sum(sample.rows for sample in samples.values())
         n = sum(empty.values())
-        if n > 0.01 * rows:
+        if n > e.thresholds.most_empty_cells * rows:
             yield Found(
                 {"percent": f"{100 * n / rows:.1f} %", "key": key},
                 stores=[store for store, some in empty.items() if some],

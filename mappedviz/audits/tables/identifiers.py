@@ -16,6 +16,8 @@ _KINDS = {
     "number": r"\d+",
     "symbol": r"[A-Za-z][\w.\-@/:()*+ ]*",
 }
+#: What :func:`id_kind` returns.
+ID_KINDS = ("ensembl", "ensembl.version", "symbol", "positional", "number", "other", "none")
 _KIND = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _KINDS.items()))
 
 

@@ -1,0 +1,58 @@
+"""The species of each store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from mappedviz.audits.tables.identifiers import species_of
+
+if TYPE_CHECKING:
+    from mappedviz.audits.scan import Scan
+
+_COLUMNS = ("organism", "species")
+_SAME = {"homo sapiens": "human", "mus musculus": "mouse", "rattus norvegicus": "rat"}
+
+
+def plain_species(name: str) -> str:
+    """Return the everyday name of a species, in lower case.
+
+    Examples
+    --------
+    >>> plain_species("Homo sapiens"), plain_species("Axolotl")
+    ('human', 'axolotl')
+    """
+    return _SAME.get(name.lower(), name.lower())
+
+
+def organisms(stores: Iterable[tuple[str, Scan]]) -> dict[str, set[str]]:
+    """Store -> its species, by an obs column that says so, else by the names of the genes.
+
+    Stores that do not tell are left out.
+
+    Parameters
+    ----------
+    stores
+        Display names and scans.
+
+    Examples
+    --------
+    >>> from mappedviz.audits.scan import scan_store
+    >>> organisms([("a", scan_store("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad"))])
+    {'a': {'human'}}
+    """
+    found: dict[str, set[str]] = {}
+    known: dict[bytes, str | None] = {}  # many stores share one list of names
+    for name, scan in stores:
+        facts = next((scan.obs[key] for key in _COLUMNS if key in scan.obs), None)
+        if facts is not None and facts.labels is not None and facts.counts is not None:
+            some = zip(facts.labels, facts.counts.tolist(), strict=True)
+            found[name] = {plain_species(str(label)) for label, n in some if n}
+        else:
+            for names in scan.names.values():
+                if names.key not in known:
+                    known[names.key] = species_of(names.values)
+            named = next((one for n in scan.names.values() if (one := known[n.key])), None)
+            if named is not None:
+                found[name] = {named}
+    return found
