@@ -100,6 +100,7 @@ _MODULES = (
     "errors",
     "genes",
     "loaders",
+    "ontology",
     "plots",
     "recipe",
     "report",

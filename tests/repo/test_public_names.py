@@ -28,6 +28,7 @@ PUBLIC = {
     "mappedviz.loaders": """
         BatchSampler Batches Loader RowOrder Shuffle dataloader to_device to_tensors
     """,
+    "mappedviz.ontology": "HOWS SURE Term Terms ancestors relabel roll_up suggest terms",
     "mappedviz.plots": """
         plot_batch_by_label plot_categories plot_cell_stats plot_coverage_curve plot_crosstab
         plot_drawn plot_embedding plot_expression plot_intersections plot_leave_one_out
