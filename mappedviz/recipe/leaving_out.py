@@ -11,7 +11,7 @@ from mappedviz.recipe.relabels import plain_renames
 
 _V = TypeVar("_V")
 #: Fields of a recipe that say something per key, and there per store.
-_BY_KEY = ("obs_alias", "relabel")
+_BY_KEY = ("layer_alias", "obs_alias", "relabel")
 
 
 def without_stores(recipe: Recipe, dropped: Sequence[str], kept: Sequence[str]) -> Recipe:
