@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,10 @@ from mappedviz.audits.cells.drawn import STORE, StoreCells
 from mappedviz.audits.cells.reader import CellReader
 from mappedviz.audits.judge import judge
 from mappedviz.audits.tables.crosstabs import crosstab
-from mappedviz.audits.tables.frames import plain_text
 from mappedviz.audits.tables.genes import Coverage, coverage_of
 from mappedviz.audits.tables.labels import LabelTable, column_labels, label_table
 from mappedviz.audits.tables.samples import obs_browser, sample_columns, sample_sheet
+from mappedviz.audits.tables.shared import shared_by_pairs
 from mappedviz.audits.tables.stores import display_names, library_sizes, obs_schema, stores_table
 from mappedviz.audits.tables.transposed import transposed_stores
 from mappedviz.audits.tables.weights import WeightTable, weights_of
@@ -370,55 +370,18 @@ class Evidence:
     @lazy
     def shared_cells(self) -> pd.DataFrame:
         """Names of observations that two stores share: store_a, store_b, shared, of_smaller, by_chance."""
-        return self._shared([scan.obs_hashes for _, scan in self.readable])
+        return self._shared(lambda scan: scan.obs_hashes)
 
     @lazy
     def shared_rows(self) -> pd.DataFrame:
         """Rows of X that two stores share, where ``deep=True``: as :attr:`shared_cells`."""
-        return self._shared([scan.row_hashes for _, scan in self.readable])
+        return self._shared(lambda scan: scan.row_hashes)
+
+    def _shared(self, hashes: Callable[[Scan], Array | None]) -> pd.DataFrame:
+        names = [name for name, _ in self.readable]
+        return shared_by_pairs(names, [hashes(scan) for _, scan in self.readable])
 
     @lazy
     def transposed(self) -> dict[str, list[str]]:
         """Stores of which most names of cells are genes of other stores, and some of these names."""
         return transposed_stores(self.readable)
-
-    def _shared(self, hashes: Sequence[Array | None]) -> pd.DataFrame:
-        import pandas as pd
-
-        names = [name for name, _ in self.readable]
-        there = [
-            (names[i], found[found != 0])
-            for i, one in enumerate(hashes)
-            if (found := one) is not None
-        ]
-        columns = ["store_a", "store_b", "shared", "of_smaller", "by_chance"]
-        if len(there) < 2:
-            return pd.DataFrame(columns=columns)
-        unique = [pd.unique(found) for _, found in there]
-        store = np.repeat(np.arange(len(unique)), [len(one) for one in unique])
-        every = np.concatenate(unique)
-        codes, values = pd.factorize(every)
-        several = np.bincount(codes, minlength=len(values))[codes] > 1
-        if not several.any():
-            return pd.DataFrame(columns=columns)
-        from scipy import sparse  # takes a while, and most collections have no such cells
-
-        ones = np.ones(int(several.sum()), dtype=np.int32)
-        has = sparse.csr_matrix(
-            (ones, (store[several], codes[several])), shape=(len(unique), len(values))
-        )
-        pairs = sparse.coo_matrix(sparse.triu(has @ has.T, k=1))
-        sizes = np.array([len(one) for one in unique])
-        a, b = sizes[pairs.row], sizes[pairs.col]
-        table = pd.DataFrame(
-            {
-                "store_a": [there[i][0] for i in pairs.row],
-                "store_b": [there[i][0] for i in pairs.col],
-                "shared": pairs.data.astype(np.int64),
-                "of_smaller": pairs.data / np.minimum(a, b),
-                # Barcodes of one kit are drawn from a list of about 737,000.
-                "by_chance": a * b / 737_280,
-            },
-            columns=columns,
-        )
-        return plain_text(table).sort_values("shared", ascending=False, ignore_index=True)

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 Report: TypeAlias = Callable[[Scan], None]
 
-#: A process of its own is worth its start for so many stores.
+#: A process of its own is worth its start for so many small stores; a file of so many bytes takes
+#: as long as one of them, until most of it is values, which are not read.
 STORES_PER_WORKER = 60
+_BYTES_LIKE_A_STORE = 1_000_000
 _TICK = 0.1
 _PROGRAM = "from mappedviz.audits.workers import serve_scans; serve_scans()"
 
@@ -87,7 +89,7 @@ def scan_stores(
     left = [path for path in dict.fromkeys(wanted) if path not in found]
     if left:
         if workers is None:
-            workers = min(_processors(), len(left) // STORES_PER_WORKER)
+            workers = _worth(left, _processors())
             workers = 0 if workers < 2 else workers
         if timeout is not None:
             workers = max(1, workers)
@@ -109,6 +111,19 @@ def scan_stores(
 def _stop_if(cancel: threading.Event | None) -> None:
     if cancel is not None and cancel.is_set():
         raise ScanCancelledError("the scan was cancelled", remedy="Start it again to go on.")
+
+
+def _worth(paths: Sequence[str], most: int) -> int:
+    """Return how many processes stores are worth, at most so many: large stores take longer."""
+    small = 0.0
+    for path in paths:
+        size = 0
+        with suppress(OSError):  # whatever reads it says what is wrong
+            size = os.stat(path).st_size
+        small += 1 + min(size / _BYTES_LIKE_A_STORE, STORES_PER_WORKER)
+        if small >= most * STORES_PER_WORKER:
+            return most
+    return int(small // STORES_PER_WORKER)
 
 
 def _processors() -> int:

@@ -130,3 +130,14 @@ def test_ctrl_c_ends_an_audit_whatever_its_child_does(several):
     _, said = process.communicate(timeout=120)
     assert process.returncode != 0
     assert "KeyboardInterrupt" in said
+
+
+def test_large_stores_are_worth_a_process_of_their_own(tmp_path):
+    small = [str(tmp_path / f"{i}.h5ad") for i in range(100)]  # not even there
+    assert workers._worth(small, 4) == 1
+    assert workers._worth(small * 10, 4) == 4
+    large = tmp_path / "large.h5ad"
+    with large.open("wb") as file:
+        file.truncate(1 << 33)
+    assert workers._worth([str(large)], 4) == 1
+    assert workers._worth([str(large)] * 3, 4) == 3

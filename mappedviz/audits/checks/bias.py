@@ -9,6 +9,7 @@ import numpy as np
 
 from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.audits.tables.crosstabs import cramers_v
+from mappedviz.audits.tables.shared import n_repeats
 from mappedviz.recipe.weights import FORMULAS
 
 if TYPE_CHECKING:
@@ -229,10 +230,8 @@ def same_cells_twice(e: Evidence) -> Iterator[Found]:
     there = [(store, scan) for store, scan in e.readable if scan.obs_hashes is not None]
     if not there:
         raise NotApplicableError("no store has readable names of cells")
-    import pandas as pd
-
     for store, scan in there:
         assert scan.obs_hashes is not None
-        n = len(scan.obs_hashes) - len(pd.unique(scan.obs_hashes))
+        n = n_repeats(scan.obs_hashes)
         if n:
             yield Found({"store": store, "n": n}, stores=[store], number=n)
