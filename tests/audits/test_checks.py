@@ -25,6 +25,7 @@ def test_a_good_collection_passes_and_nothing_passes_by_not_applying(tmp_path):
     not_asked |= {"split-refused"}
     not_asked |= {
         "identifier-gaps",
+        "primary-data",
         "same-rows",
         "zero-filling",
         "join-refused",

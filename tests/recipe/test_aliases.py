@@ -15,7 +15,7 @@ def test_an_alias_travels(alias):
     recipe = Recipe(layers_keys=["counts", "X"], layer_alias=alias)
     assert Recipe.from_json(recipe.to_json()) == recipe
     assert hash(recipe) == hash(Recipe.from_json(recipe.to_json()))
-    assert eval(repr(recipe), {"Recipe": Recipe}) == recipe  # noqa: S307 - our own text
+    assert eval(repr(recipe), {"Recipe": Recipe}) == recipe
 
 
 def test_candidates_are_a_tuple():

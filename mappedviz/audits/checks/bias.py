@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from mappedviz.audits.evidence import Evidence
     from mappedviz.audits.scan import Scan
+    from mappedviz.audits.tables.labels import LabelTable
+    from mappedviz.recipe.labels import Label
 
 _MOST_PAIRS = 20  # of stores that share cells: the worst come first
 
@@ -218,6 +220,44 @@ def _smaller(e: Evidence, a: str, b: str) -> str:
     rows = e.stores["n_obs"]
     fewer = a if int(rows[a]) < int(rows[b]) else b
     return str(e.stores.loc[fewer, "path"])
+
+
+_PRIMARY = "is_primary_data"  # of the schema of CELLxGENE
+
+
+@check(
+    "primary-data",
+    "warning",
+    "Leave the copies out, unless the collection is made of them on purpose.",
+)
+def primary_data(e: Evidence) -> Iterator[Found]:
+    """{n:,} of {all:,} cells are copies of cells of another data set: is_primary_data is False{only}."""
+    if not e.has(_PRIMARY):
+        raise NotApplicableError(f"no store has an obs column {_PRIMARY!r}")
+    table = e.labels(_PRIMARY)
+    copies = [one for one in table.classes if str(one).casefold() in ("false", "0")]
+    if not copies:
+        return
+    here = np.isin(table.rows[0], [table.classes.index(one) for one in copies])
+    n = int(table.rows[2][here].sum())
+    rest = table.n_rows - n
+    yield Found(
+        {"n": n, "all": table.n_rows, "only": "" if rest else ", and no cell is left without them"},
+        stores=[table.stores[i] for i in np.unique(table.rows[1][here]).tolist()],
+        number=n,
+        severity=None if rest else "info",
+        change=_primary_alone(e, table, copies) if rest else {},
+    )
+
+
+def _primary_alone(e: Evidence, table: LabelTable, copies: list[Label]) -> dict[str, Any]:
+    """The filter that keeps cells that are no copies: also those that do not say so."""
+    kept = [one for one in table.classes if one not in copies]
+    if not int(table.absent.sum() + table.missing.sum()) and _PRIMARY not in e.recipe.obs_filter:
+        return {"obs_filter": {**e.recipe.obs_filter, _PRIMARY: kept}}
+    condition = " and ".join(f"{_PRIMARY} != {one!r}" for one in copies)
+    before = e.recipe.obs_query
+    return {"obs_query": condition if before is None else f"({before}) and {condition}"}
 
 
 @check(

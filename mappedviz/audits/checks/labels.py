@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mappedviz.audits.covariates import MANY_FRACTIONS, as_numbers, covariates
 from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.audits.nearest import some_of
 from mappedviz.collection.plan import column_of
@@ -113,20 +114,36 @@ def label_absent(e: Evidence) -> Iterator[Found]:
     )
 
 
-_MANY = 50  # fractional numbers that are no classes
-
-
 @check("label-type", "error", "Relabel, or choose another column.")
 def label_type(e: Evidence) -> Iterator[Found]:
-    """The label {key!r} is {types}."""
+    """The {what} {key!r} is {types}."""
+    numbers = covariates(e)
+    for key, stores in numbers.items():
+        if key != e.label:
+            yield Found(
+                {
+                    "what": "obs key",
+                    "key": key,
+                    "types": f"float in {len(stores)} stores, and its numbers become classes",
+                },
+                stores=stores,
+                number=len(stores),
+                severity="warning",
+                remedy="Leave it out of encode_labels=: a batch has its numbers then.",
+                change=as_numbers(e.recipe, list(numbers)),
+            )
+    if e.label is None and numbers:
+        return
     key = _labelled(e)
+    if key in e.recipe.obs_keys and key not in e.recipe.encoded_keys:
+        return  # read as numbers
     table = e.labels(key)
     # 1, 1.0 and True are one label, as they are for pandas; 1 and "1" are two.
     text = np.array([isinstance(label, str) for label in table.classes], dtype=bool)
     fractions = np.array(
         [isinstance(label, float) and label % 1 != 0 for label in table.classes], dtype=bool
     )
-    fractions &= fractions.sum() > _MANY
+    fractions &= fractions.sum() > MANY_FRACTIONS
     kinds: dict[str, dict[str, None]] = {}
     for kind, codes in (("text", text), ("float", fractions), ("numbers", ~text & ~fractions)):
         here = np.unique(table.rows[1][codes[table.rows[0]]]).tolist()
@@ -138,10 +155,15 @@ def label_type(e: Evidence) -> Iterator[Found]:
         words = ", ".join(f"{kind} in {len(stores)} stores" for kind, stores in kinds.items())
         common = max(kinds, key=lambda kind: len(kinds[kind]) - 1e9 * (kind == "float"))
         yield Found(
-            {"key": key, "types": words + (", which is no class" if "float" in kinds else "")},
+            {
+                "what": "label",
+                "key": key,
+                "types": words + (", which is no class" if "float" in kinds else ""),
+            },
             stores=[store for kind, some in kinds.items() if kind != common for store in some]
             or list(kinds[common]),
             number=len(kinds),
+            change=as_numbers(e.recipe, list(numbers)) if key in numbers else {},
         )
 
 

@@ -99,6 +99,7 @@ FINDS = {
         {"var_names": ["SYM0", "SYM1"]}),
     "same-cells": ([{}, {}], {}),
     "same-rows": ([{}, {"obs_names": [f"x{i}" for i in range(24)]}], {"deep": True}),
+    "primary-data": ([{"obs": {"is_primary_data": [True, False] * 12}}, {"store": 1}], {}),
     "same-cells-twice": ([{"obs_names": ["a"] * 24}], {}),
     "column-oriented": ([{"kind": "h5ad-csc"}], {}),
     "obs-schema": ([{"obs": {"n": LABELS}}, {"obs": {"n": np.arange(24)}}], {}),

@@ -1,6 +1,7 @@
 """Checks of bias: rare classes, weights, batches, repeats."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mappedviz.audits.checks import bias
@@ -62,3 +63,34 @@ def test_cells_of_one_name_that_differ_are_not_the_same(tmp_path, differ, told):
 def test_values_on_another_scale_say_nothing_about_cells(tmp_path):
     stores = [{"X": counts(3)}, {"X": np.log1p(counts(3))}]
     assert "same-cells" in ids(quiet(made(tmp_path, stores), deep=True))
+
+
+@pytest.mark.parametrize(
+    ("columns", "field"),
+    [
+        ([[True, False] * 12, [True] * 24], "obs_filter"),
+        ([[True, False] * 12, None], "obs_query"),
+        ([pd.array([True, False, None] * 8, dtype="boolean"), [True] * 24], "obs_query"),
+        ([["True", "False"] * 12, ["True"] * 24], "obs_filter"),
+        ([["True", "False"] * 12, None], "obs_query"),
+    ],
+)
+def test_copies_are_left_out_and_cells_that_do_not_say_stay(tmp_path, columns, field):
+    obs = [{} if one is None else {"obs": {"is_primary_data": one}} for one in columns]
+    audit = quiet(made(tmp_path, obs))
+    (finding,) = found(audit, "primary-data")
+    n = sum(str(value) == "False" for one in columns if one is not None for value in one)
+    assert finding.number == n
+    assert getattr(finding.fix, field)
+    assert len(audit.collection(finding.fix)) == 48 - n
+    both = quiet(made(tmp_path, obs), obs_query="origin != 'x' or batch == 'y'")
+    (finding,) = found(both, "primary-data")
+    assert len(both.collection(finding.fix)) == 48 - n
+
+
+def test_a_collection_of_copies_is_worth_knowing(tmp_path):
+    (finding,) = found(
+        quiet(made(tmp_path, [{"obs": {"is_primary_data": [False] * 24}}])), "primary-data"
+    )
+    assert (finding.severity, finding.fix) == ("info", None)
+    assert "no cell is left without them" in finding.message

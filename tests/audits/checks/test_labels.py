@@ -72,3 +72,34 @@ def test_names_that_differ_by_space(tmp_path):
     audit = quiet(made(tmp_path, [{"obs": {"k": ["T cell", "T cell ", "T  cell"] * 8}}]), "k")
     (finding,) = found(audit, "label-spelling")
     assert finding.number == 1
+
+
+def test_measured_numbers_are_no_classes(tmp_path):
+    n = np.arange(120)
+    obs = [
+        {"k": ["T", "B"] * 60, "mito": n / 7, "dose": n % 3 / 2, "cluster": n % 4 * 1.0},
+        {"k": ["T", "B"] * 60, "mito": n, "dose": n % 3 / 2, "cluster": [str(i % 4) for i in n]},
+    ]
+    paths = made(tmp_path, [{"n_obs": 120, "obs": one} for one in obs])
+    keys = ["k", "mito", "dose", "cluster"]
+    audit = quiet(paths, "k", obs_keys=keys, unknown_label={"mito": 1, "k": "?"})
+    (finding,) = found(audit, "label-type")
+    assert (
+        finding.message
+        == "The obs key 'mito' is float in 1 stores, and its numbers become classes."
+    )
+    assert (finding.severity, finding.fix.encode_labels) == ("warning", ("k", "dose", "cluster"))
+    assert finding.fix.unknown_label == {"k": "?"}
+    mended = quiet(None, recipe=finding.fix, label="k")
+    assert found(mended, "label-type") == []
+    batch = mended.collection()[:]
+    assert np.allclose(batch["mito"], np.concatenate([n / 7, n]))
+    named = quiet(paths, "k", obs_keys=keys, encode_labels=["k", "mito"])
+    assert found(named, "label-type") == []
+
+
+def test_a_label_of_measured_numbers_can_be_read_as_numbers(tmp_path):
+    (path,) = made(tmp_path, [{"n_obs": 120, "obs": {"k": np.arange(120) / 7}}])
+    (finding,) = found(quiet([path], "k"), "label-type")
+    assert (finding.severity, finding.fix.encode_labels) == ("error", False)
+    assert found(quiet(None, recipe=finding.fix, label="k"), "label-type") == []
