@@ -34,6 +34,7 @@ class _Entry:
     nbytes: int = 0
     columns: int = 0  # that were measured
     keys: list[bytes] = field(default_factory=list)
+    raw: bool = False  # names of the variables of raw are among them
 
 
 class ScanCache:
@@ -116,6 +117,7 @@ class ScanCache:
         with self._lock():
             if self._entries.get(key) is entry:
                 self._entries.move_to_end(key)
+                self._keep_raw_names(entry)
                 if lacking or entry.columns != entry.scan.n_columns:
                     self._measure(entry)
                     self._tidy()
@@ -129,9 +131,11 @@ class ScanCache:
             key = scan.store.path
             if key in self._entries:
                 self._drop(key)
-            scan.names = {column: self._share(names) for column, names in scan.names.items()}
+            scan.names = self._shared_names(scan.names)
+            scan.raw_names = self._shared_names(scan.raw_names)
             scan.remember()
-            entry = _Entry(scan, keys=[names.key for names in scan.names.values()])
+            every = [*scan.names.values(), *scan.raw_names.values()]
+            entry = _Entry(scan, keys=[names.key for names in every], raw=bool(scan.raw_names))
             self._entries[key] = entry
             self._measure(entry)
             self._tidy()
@@ -141,6 +145,18 @@ class ScanCache:
         """Forget all; what was handed out stays valid."""
         with self._lock():
             self._reset()
+
+    def _keep_raw_names(self, entry: _Entry) -> None:
+        """Share the names of the variables of raw, which were read later than the others."""
+        if entry.raw or not entry.scan.raw_names:
+            return
+        entry.raw = True
+        entry.scan.raw_names = self._shared_names(entry.scan.raw_names)
+        entry.keys += [names.key for names in entry.scan.raw_names.values()]
+        entry.scan.remember()
+
+    def _shared_names(self, every: dict[str | None, Names]) -> dict[str | None, Names]:
+        return {column: self._share(names) for column, names in every.items()}
 
     def _share(self, names: Names) -> Names:
         shared = self._shared.get(names.key)

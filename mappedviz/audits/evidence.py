@@ -164,9 +164,10 @@ class Evidence:
                 remedy="See audit.obs_schema for what there is.",
             )
 
-    def library_sizes(self, key: str = "X") -> pd.DataFrame:
+    def library_sizes(self, key: str | None = None) -> pd.DataFrame:
         """See :func:`~mappedviz.audits.tables.stores.library_sizes`."""
-        return library_sizes(self.scans, key, self.names)
+        asked = self.recipe.layers_keys[0] if key is None else key
+        return library_sizes(self.scans, asked, self.names, self.recipe)
 
     @lazy
     def cells(self) -> CellReader:

@@ -227,7 +227,7 @@ class Audit:
         """
         return self._tables.crosstab(rows, columns, top_n, missing=missing)
 
-    def library_sizes(self, key: str = "X") -> pd.DataFrame:
+    def library_sizes(self, key: str | None = None) -> pd.DataFrame:
         """Depth of sampled rows: DataFrame store, total, genes."""
         return self._tables.library_sizes(key)
 

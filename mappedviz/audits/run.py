@@ -122,6 +122,8 @@ def audit(
     wants = Wants(
         columns=_columns(recipe, [label, batch, group, split, *(expect.obs if expect else ())]),
         matrices=tuple(dict.fromkeys((*recipe.layers_keys, *_expected_matrices(recipe, expect)))),
+        layer_alias=recipe.layer_alias,
+        elsewhere=True,
         obsm=recipe.obsm_keys,
         rows=SAMPLED_ROWS,
         deep=deep,

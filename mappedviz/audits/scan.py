@@ -22,20 +22,27 @@ from mappedviz.audits.samples import (
     hash_texts,
     sample_of,
 )
+from mappedviz.audits.where_counts import where_counts_may_be
+from mappedviz.collection.matrices import RAW, Aliased, facts_of, slot_of
 from mappedviz.collection.sources import KnownStore
 from mappedviz.errors import MappedvizError
 from mappedviz.formats.cache import ChunkCache
 from mappedviz.formats.consistency import contradictions
 from mappedviz.formats.files import FilePool
-from mappedviz.formats.frames import column_facts, read_index
+from mappedviz.formats.frames import column_facts, column_names, read_index
 from mappedviz.formats.nodes import GroupNode
+from mappedviz.recipe.frozen import FrozenDict
 from mappedviz.recipe.names import Names
+from mappedviz.stores.places import raw_part
 from mappedviz.stores.store import Store
 
 if TYPE_CHECKING:
+    from mappedviz.formats.matrices import MatrixFacts
     from mappedviz.gather.matrix import Matrix
+    from mappedviz.recipe.aliases import Aliases
 
 _T = TypeVar("_T")
+_NO_ALIAS: Aliases = FrozenDict()
 _LARGEST_CSC = 20_000_000
 _SOURCES = ("title", "citation", "doi", "dataset", "source", "url", "schema_version", "organism")
 
@@ -53,7 +60,11 @@ class Wants:
     columns
         Obs columns whose rows are kept; of others only counts are.
     matrices
-        Matrices that are sampled.
+        Matrices that are sampled, by their keys in a recipe.
+    layer_alias
+        Which matrix a key is where, as of a recipe.
+    elsewhere
+        Whether other matrices are sampled of a store in which one of these holds no counts.
     obsm
         Elements of obsm that are sampled.
     rows
@@ -66,10 +77,18 @@ class Wants:
 
     columns: frozenset[str] = frozenset()
     matrices: tuple[str, ...] = ("X",)
+    layer_alias: Aliases = _NO_ALIAS
+    elsewhere: bool = False
     obsm: tuple[str, ...] = ()
     rows: int = SAMPLED_ROWS
     obs_names: bool = True
     deep: bool = False
+
+    def slots(self, store: Store) -> tuple[str, ...]:
+        """The matrices that are sampled of a store."""
+        has = store.facts.matrices
+        found = (slot_of(self, key, store.path, has) for key in self.matrices)
+        return tuple(dict.fromkeys(slot for slot in found if slot is not None))
 
 
 @dataclass(eq=False)
@@ -90,12 +109,14 @@ class Scan:
         variable.
     obs
         The obs columns.
+    raw_names
+        As ``names``, of the var of raw, if raw.X was asked for.
     samples
         Samples of matrices.
+    elsewhere
+        Samples of other matrices, where one of these holds no counts, if that was asked for.
     obsm_finite
         Elements of obsm -> whether no sampled value of them is NaN or infinite.
-    raw_genes
-        Digest of the names of the variables of raw, if raw.X was asked for.
     obs_hashes
         uint64 (n_obs,) of the names of the observations.
     row_hashes
@@ -114,10 +135,11 @@ class Scan:
     known: KnownStore | None = None
     error: Exception | None = None
     names: dict[str | None, Names] = field(default_factory=dict)
+    raw_names: dict[str | None, Names] = field(default_factory=dict)
     obs: dict[str, ObsFacts] = field(default_factory=dict)
     samples: dict[str, MatrixSample] = field(default_factory=dict)
+    elsewhere: dict[str, MatrixSample] = field(default_factory=dict)
     obsm_finite: dict[str, bool] = field(default_factory=dict)
-    raw_genes: bytes | None = None
     obs_hashes: Array | None = None
     row_hashes: Array | None = None
     source: tuple[str, ...] = ()
@@ -140,26 +162,45 @@ class Scan:
         """Obs columns that the store answers from memory."""
         return 0 if self.known is None else self.known.n_columns
 
+    def slot(self, recipe: Aliased, key: str) -> str | None:
+        """The matrix that a recipe reads for a key; None if there is none."""
+        if self.store is None:
+            return None
+        return slot_of(recipe, key, self.store.path, self.store.facts.matrices)
+
+    def matrix(self, recipe: Aliased, key: str) -> MatrixFacts | None:
+        """The facts of the matrix that a recipe reads for a key."""
+        return None if self.store is None else facts_of(recipe, key, self.store)
+
+    def sample(self, recipe: Aliased, key: str) -> MatrixSample | None:
+        """The sample of the matrix that a recipe reads for a key; None if there is none."""
+        slot = self.slot(recipe, key)
+        return None if slot is None else self.samples.get(slot)
+
     def remember(self) -> None:
         """Let the store answer from memory what was read of it."""
         if self.known is None:
             return
-        for column, names in self.names.items():
-            self.known.keep_names(column, names)
+        for raw, every in ((False, self.names), (True, self.raw_names)):
+            for column, names in every.items():
+                self.known.keep_names(column, names, raw=raw)
         for key, error in self.broken.items():
             if key == "var_names" or key.startswith("var/"):
                 self.known.keep_names(None if key == "var_names" else key[4:], error)
+            elif _kind(key) == _RAW_VAR:
+                self.known.keep_names(key.removeprefix(_RAW_VAR)[1:] or None, error, raw=True)
             elif key.startswith("obs/"):
                 self.known.keep_column(key[4:], error)
 
     def only(self, wants: Wants, path: str) -> Scan:
         """The scan as it would be if nothing but this had ever been asked for, under this path."""
-        read = wants.matrices if wants.rows else ()
+        slots = wants.matrices if self.store is None else wants.slots(self.store)
+        read = slots if wants.rows else ()
         matrices = (*read, "X") if wants.deep else read
         obsm = wants.obsm if wants.rows else ()
         elements = (*_ELEMENTS, *matrices, *(f"obsm/{key}" for key in obsm))
-        if RAW in wants.matrices:
-            elements = (*elements, "raw/var")
+        if RAW in slots:
+            elements = (*elements, _RAW_VAR)
         if not wants.obs_names:
             elements = tuple(key for key in elements if key != "obs_names")
         rank = {key: i for i, key in enumerate(elements)}
@@ -168,17 +209,19 @@ class Scan:
             self,
             path=path,
             names=dict(self.names),
+            raw_names=dict(self.raw_names) if RAW in slots else {},
             samples={key: self.samples[key] for key in read if key in self.samples},
+            elsewhere={
+                key: self.samples[key] for key in _others(self, wants) if key in self.samples
+            },
             obsm_finite={key: self.obsm_finite[key] for key in obsm if key in self.obsm_finite},
-            raw_genes=self.raw_genes if RAW in wants.matrices else None,
             obs_hashes=self.obs_hashes if wants.obs_names else None,
             row_hashes=self.row_hashes if wants.deep else None,
             broken={key: error for key, error in found if _kind(key) in rank},
         )
 
 
-#: The matrix that has variables of its own.
-RAW = "raw.X"
+_RAW_VAR = "raw/var"
 _ELEMENTS = ("var", "obs", "obs_names", "uns")
 
 
@@ -186,6 +229,8 @@ def _kind(key: str) -> str:
     """The kind of an element that may be broken, or the matrix that it is."""
     if key == "var_names" or key.startswith("var/"):
         return "var"
+    if key.startswith(_RAW_VAR):
+        return _RAW_VAR
     return "obs" if key.startswith("obs/") else key
 
 
@@ -224,16 +269,17 @@ def read_store(path: str, wants: Wants, stop: Callable[[], None] = lambda: None)
             return scan
         known = scan.known = KnownStore(store)
         with store.session() as root:
-            _read_var(scan, store, root)
+            scan.names = _read_var(scan, store, root)
             stop()
             _read_obs(scan, known, root, wants, stop)
             scan.source = _source(scan, root)
             scan.contradictions = tuple(_kept(scan, "uns", partial(contradictions, root)) or ())
-            _read_raw_genes(scan, wants)
+            _read_raw_names(scan, root, wants)
             matrices = _open(scan, store, _to_open(scan, wants))
             _read_obsm(scan, wants, stop)
     # Rows need no open file: HDF5 is free for others meanwhile.
     _read_rows(scan, matrices, wants, stop)
+    _read_elsewhere(scan, wants, stop)
     scan.nbytes = _size(store)
     return scan
 
@@ -243,7 +289,8 @@ def is_complete(scan: Scan, wants: Wants) -> bool:
     return not (
         _to_open(scan, wants)
         or _obsm_to_read(scan, wants)
-        or _lacks_raw_genes(scan, wants)
+        or _elsewhere_to_open(scan, wants)
+        or _lacks_raw_names(scan, wants)
         or (wants.obs_names and _lacks_obs_names(scan))
     )
 
@@ -256,10 +303,11 @@ def complete(scan: Scan, wants: Wants, stop: Callable[[], None]) -> None:
     with store.session() as root:
         if wants.obs_names and _lacks_obs_names(scan):
             _read_obs_names(scan, root)
-        _read_raw_genes(scan, wants)
+        _read_raw_names(scan, root, wants)
         matrices = _open(scan, store, _to_open(scan, wants))
         _read_obsm(scan, wants, stop)
     _read_rows(scan, matrices, wants, stop)
+    _read_elsewhere(scan, wants, stop)
 
 
 def _kept(scan: Scan, key: str, read: Callable[[], _T]) -> _T | None:
@@ -276,26 +324,35 @@ def _kept(scan: Scan, key: str, read: Callable[[], _T]) -> _T | None:
 # --- var and obs ----------------------------------------------------------------------------
 
 
-def _read_var(scan: Scan, store: Store, root: GroupNode) -> None:
-    for column in (None, *_text_columns(store, root)):
-        key = "var_names" if column is None else f"var/{column}"
+def _read_var(
+    scan: Scan, store: Store, root: GroupNode, *, raw: bool = False
+) -> dict[str | None, Names]:
+    """The names of the variables, or of those of raw; damage is noted."""
+    found: dict[str | None, Names] = {}
+    index, frame = (_RAW_VAR, _RAW_VAR) if raw else ("var_names", "var")
+    for column in (None, *_text_columns(root, raw=raw)):
+        key = index if column is None else f"{frame}/{column}"
         try:
-            values = store.read_var_names(column)
+            values = store.read_var_names(column, raw=raw)
         except Exception as error:
-            scan.broken[key] = error.with_traceback(None)
+            scan.broken = {**scan.broken, key: error.with_traceback(None)}
             continue
         named = values[values != ""]  # a column may have gaps
         identifies = len(set(named.tolist())) > 0.9 * len(named) > 0.45 * len(values)
         if column is None or identifies:
-            scan.names[column] = Names.of(values)
+            found[column] = Names.of(values)
+    return found
 
 
-def _text_columns(store: Store, root: GroupNode) -> list[str]:
+def _text_columns(root: GroupNode, *, raw: bool) -> list[str]:
     """Columns of var that may identify a variable: text, not all alike."""
-    var = root["var"]
+    try:
+        var = raw_part(root, _RAW_VAR) if raw else root["var"]
+    except MappedvizError:  # reading its index says what is wrong
+        return []
     uns = _uns(root)
     names = []
-    for name in store.facts.var_columns:
+    for name in column_names(var):
         try:
             facts = column_facts(var, name, uns=uns)
         except Exception:  # noqa: S112 - reading it says what is wrong, if anybody reads it
@@ -344,19 +401,16 @@ def _read_obs_names(scan: Scan, root: GroupNode) -> None:
     scan.obs_hashes = _kept(scan, "obs_names", lambda: hash_texts(read_index(root["obs"])))
 
 
-def _lacks_raw_genes(scan: Scan, wants: Wants) -> bool:
-    if RAW not in wants.matrices or scan.raw_genes is not None or "raw/var" in scan.broken:
+def _lacks_raw_names(scan: Scan, wants: Wants) -> bool:
+    if scan.store is None or scan.raw_names or _RAW_VAR in scan.broken:
         return False
-    return scan.known is not None and RAW in scan.known.store.facts.matrices
+    return RAW in wants.slots(scan.store)
 
 
-def _read_raw_genes(scan: Scan, wants: Wants) -> None:
-    if _lacks_raw_genes(scan, wants):
-        assert scan.known is not None
-        store = scan.known.store
-        scan.raw_genes = _kept(
-            scan, "raw/var", lambda: Names.of(store.read_var_names(raw=True)).key
-        )
+def _read_raw_names(scan: Scan, root: GroupNode, wants: Wants) -> None:
+    if _lacks_raw_names(scan, wants):
+        assert scan.store is not None
+        scan.raw_names = _read_var(scan, scan.store, root, raw=True)
 
 
 # --- rows -----------------------------------------------------------------------------------
@@ -366,11 +420,37 @@ def _to_open(scan: Scan, wants: Wants) -> list[str]:
     """The matrices of which rows are wanted that the scan lacks."""
     if scan.known is None:
         return []
-    keys = {key: None for key in wants.matrices if _lacks_sample(scan, key, wants.rows)}
+    slots = wants.slots(scan.known.store)
+    keys = {key: None for key in slots if _lacks_sample(scan, key, wants.rows)}
     if wants.deep and scan.row_hashes is None and None in scan.names:
         keys["X"] = None
     there = scan.known.store.facts.matrices
     return [key for key in keys if key in there and key not in scan.broken]
+
+
+def _others(scan: Scan, wants: Wants) -> list[str]:
+    """Matrices that were not asked for and may hold counts, where what was asked for holds none."""
+    if scan.store is None or not (wants.elsewhere and wants.rows):
+        return []
+    samples = [scan.sample(wants, key) for key in wants.matrices]
+    if all(sample is not None and sample.scale == "counts" for sample in samples):
+        return []
+    asked = wants.slots(scan.store)
+    return where_counts_may_be(name for name in scan.store.facts.matrices if name not in asked)
+
+
+def _elsewhere_to_open(scan: Scan, wants: Wants) -> list[str]:
+    keys = [key for key in _others(scan, wants) if _lacks_sample(scan, key, wants.rows)]
+    return [key for key in keys if key not in scan.broken]
+
+
+def _read_elsewhere(scan: Scan, wants: Wants, stop: Callable[[], None]) -> None:
+    keys = _elsewhere_to_open(scan, wants)
+    if keys:
+        assert scan.store is not None
+        with scan.store.session():
+            matrices = _open(scan, scan.store, keys)
+        _sample(scan, matrices, wants, stop)
 
 
 def _lacks_sample(scan: Scan, key: str, rows: int) -> bool:
@@ -418,15 +498,23 @@ def _read_obsm(scan: Scan, wants: Wants, stop: Callable[[], None]) -> None:
 def _read_rows(
     scan: Scan, matrices: dict[str, Matrix], wants: Wants, stop: Callable[[], None]
 ) -> None:
+    assert scan.store is not None
+    asked = wants.slots(scan.store)
+    _sample(scan, {key: one for key, one in matrices.items() if key in asked}, wants, stop)
+    if wants.deep and scan.row_hashes is None and "X" in matrices and "X" not in scan.broken:
+        genes = scan.names[None].values
+        scan.row_hashes = _kept(scan, "X", partial(hash_rows, matrices["X"], genes, stop))
+
+
+def _sample(
+    scan: Scan, matrices: dict[str, Matrix], wants: Wants, stop: Callable[[], None]
+) -> None:
     for key, matrix in matrices.items():
-        if key in wants.matrices and _lacks_sample(scan, key, wants.rows):
+        if _lacks_sample(scan, key, wants.rows):
             stop()
             sample = _kept(scan, key, partial(sample_of, matrix, key, wants.rows))
             if sample is not None:
                 scan.samples = {**scan.samples, key: sample}  # threads may be copying the old one
-    if wants.deep and scan.row_hashes is None and "X" in matrices and "X" not in scan.broken:
-        genes = scan.names[None].values
-        scan.row_hashes = _kept(scan, "X", partial(hash_rows, matrices["X"], genes, stop))
 
 
 # --- the store as a whole -------------------------------------------------------------------

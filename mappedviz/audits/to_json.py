@@ -114,9 +114,9 @@ class SavedEvidence:
         """Needs the rows, which are not saved."""
         self._not_saved(f"{rows!r} by {columns!r}")
 
-    def library_sizes(self, key: str = "X") -> pd.DataFrame:
+    def library_sizes(self, key: str | None = None) -> pd.DataFrame:
         """Needs the sampled rows, which are not saved."""
-        self._not_saved(f"the sampled rows of {key!r}")
+        self._not_saved(f"the sampled rows of {key or self.recipe.layers_keys[0]!r}")
 
     @property
     def obs_browser(self) -> pd.DataFrame:

@@ -182,10 +182,11 @@ class _Worker:
         self._fresh = False
         scan: Scan = pickle.loads(packed)  # noqa: S301 - written by our own child
         scan.path = path
-        for column, found in names.items():
+        for (raw, column), found in names.items():
             if isinstance(found, Names):
                 self._names[found.key] = found
-            scan.names[column] = found if isinstance(found, Names) else self._names[found]
+            one = found if isinstance(found, Names) else self._names[found]
+            (scan.raw_names if raw else scan.names)[column] = one
         return scan
 
     def _living(self) -> Child:
@@ -264,22 +265,24 @@ class _Reader:
 
     def __call__(
         self, request: tuple[str, Wants, bool]
-    ) -> tuple[bytes, dict[str | None, Names | bytes]]:
+    ) -> tuple[bytes, dict[tuple[bool, str | None], Names | bytes]]:
         path, wants, fresh = request
         if fresh:
             self._sent.clear()
         scan = read_store(path, wants)
         # Many stores have the same names, which are most of what is read: they travel once.
-        found, scan.names = scan.names, {}
+        found = {(False, column): one for column, one in scan.names.items()}
+        found |= {(True, column): one for column, one in scan.raw_names.items()}
+        scan.names, scan.raw_names = {}, {}
         try:
             packed = pickle.dumps(scan, protocol=5)
         except Exception as error:  # an exception of some library that cannot travel
             scan = Scan(path, error=StoreError(str(scan.error or error), store=path))
             packed, found = pickle.dumps(scan, protocol=5), {}
-        names: dict[str | None, Names | bytes] = {
-            column: one.key if one.key in self._sent else one for column, one in found.items()
-        }
-        self._sent.update(one.key for one in found.values())
+        names: dict[tuple[bool, str | None], Names | bytes] = {}
+        for where, one in found.items():
+            names[where] = one.key if one.key in self._sent else one
+            self._sent.add(one.key)
         return packed, names
 
 

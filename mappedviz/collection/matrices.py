@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Container, Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol
 
 from mappedviz.recipe.recipe import choose_for_store
 
 if TYPE_CHECKING:
     from mappedviz.formats.matrices import MatrixFacts
+    from mappedviz.recipe.aliases import Aliases
     from mappedviz.recipe.recipe import Recipe
     from mappedviz.stores.store import Store
 
@@ -16,7 +17,16 @@ if TYPE_CHECKING:
 RAW = "raw.X"
 
 
-def slot_of(recipe: Recipe, key: str, path: str, matrices: Container[str]) -> str | None:
+class Aliased(Protocol):
+    """Says which matrix a key is where, as a recipe does."""
+
+    @property
+    def layer_alias(self) -> Aliases:
+        """As of a recipe."""
+        ...
+
+
+def slot_of(recipe: Aliased, key: str, path: str, matrices: Container[str]) -> str | None:
     """Return the matrix of a store that is read for a key; None if the store has none.
 
     Parameters
@@ -46,7 +56,7 @@ def slot_of(recipe: Recipe, key: str, path: str, matrices: Container[str]) -> st
 
 
 def slot_and_facts(
-    recipe: Recipe, key: str, store: Store
+    recipe: Aliased, key: str, store: Store
 ) -> tuple[str, MatrixFacts] | tuple[None, None]:
     """Return the matrix of a store that is read for a key, and its facts."""
     matrices = store.facts.matrices
@@ -54,7 +64,7 @@ def slot_and_facts(
     return (None, None) if slot is None else (slot, matrices[slot])
 
 
-def facts_of(recipe: Recipe, key: str, store: Store) -> MatrixFacts | None:
+def facts_of(recipe: Aliased, key: str, store: Store) -> MatrixFacts | None:
     """Return the facts of the matrix of a store that is read for a key."""
     return slot_and_facts(recipe, key, store)[1]
 
@@ -64,16 +74,23 @@ def is_joined(recipe: Recipe, key: str) -> bool:
     return recipe.join is not None and (key != RAW or key in recipe.layer_alias)
 
 
-def frames_of(recipe: Recipe, store: Store) -> tuple[bool, bool]:
-    """Return whether matrices over var, and over raw.var, are joined of a store.
+def frames_of(recipe: Recipe, store: Store, keys: Iterable[str] | None = None) -> tuple[bool, ...]:
+    """Return over which variables matrices of a store are read: False for var, True for raw.var, or both.
 
-    A store of which nothing is joined takes part with its var.
+    A store of which nothing is read takes part with its var.
+
+    Parameters
+    ----------
+    recipe
+        Says ``layers_keys`` and ``layer_alias``.
+    store
+        The store.
+    keys
+        The keys that count; default: all but a raw.X that has no alias, which is never joined.
     """
     if not recipe.layer_alias:
-        return True, False
-    slots = {
-        slot_of(recipe, key, store.path, store.facts.matrices)
-        for key in recipe.layers_keys
-        if is_joined(recipe, key)
-    } - {None}
-    return slots != {RAW}, RAW in slots
+        return (False,)
+    if keys is None:
+        keys = [key for key in recipe.layers_keys if key != RAW or key in recipe.layer_alias]
+    slots = {slot_of(recipe, key, store.path, store.facts.matrices) for key in keys} - {None}
+    return tuple(sorted({slot == RAW for slot in slots})) or (False,)

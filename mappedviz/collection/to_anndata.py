@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mappedviz._types import Array
-from mappedviz.collection.matrices import RAW, facts_of, slot_of
+from mappedviz.collection.matrices import RAW, facts_of, frames_of
 from mappedviz.collection.observations import as_column, names_of
 from mappedviz.collection.reader import Reader
 from mappedviz.collection.sources import GivenStore
@@ -142,17 +142,11 @@ def _variables(plan: Plan, used: Sequence[Store], keys: Sequence[str]) -> Array:
         (
             (store, _names_by_recipe(plan.recipe, store, raw=raw))
             for store in used
-            for raw in _frames(plan.recipe, store, keys)
+            for raw in frames_of(plan.recipe, store, keys)
         ),
         key="join=None",
         remedy='Join them with join="inner" or join="outer", or take rows of stores that agree.',
     )
-
-
-def _frames(recipe: Recipe, store: Store, keys: Sequence[str]) -> tuple[bool, ...]:
-    """Whether matrices are over raw.var; False and True if some are and some are not."""
-    slots = {slot_of(recipe, key, store.path, store.facts.matrices) for key in keys} - {None}
-    return tuple(sorted({slot == RAW for slot in slots})) or (False,)
 
 
 def _names_by_recipe(recipe: Recipe, store: Store, *, raw: bool) -> Array:

@@ -32,7 +32,8 @@ class NameLists:
 
         -1 where nothing is joined over them.
         """
-        var, raw = frames_of(self.recipe, source.store)
+        frames = frames_of(self.recipe, source.store)
+        var, raw = False in frames, True in frames
         return self._add(source, raw=False) if var else -1, self._add(
             source, raw=True
         ) if raw else -1

@@ -144,7 +144,10 @@ class HandoffView(View):
 
     def _layers_chosen(self, value: Any) -> None:
         ids = model.ids_of(model.elements(self.audit, self.session.recipe)[0])
-        self.session.edit(layers_keys=ids.values(value))
+        keys = ids.values(value)
+        alias = self.session.recipe.layer_alias  # of what is not read, the recipe says nothing
+        kept = {key: one for key, one in alias.items() if key in keys}
+        self.session.edit(layers_keys=keys, layer_alias=kept)
 
     def _obsm_chosen(self, value: Any) -> None:
         ids = model.ids_of(model.elements(self.audit, self.session.recipe)[1])

@@ -14,7 +14,17 @@ from mappedviz.errors import RecipeError
 from mappedviz.testing import coded_anndata
 from tests.stores import BROKEN, STORE_KINDS
 
-ODD = ["good", "fewer genes", "other genes", "versions", "no label", "numbers", "repeated genes"]
+ODD = ["good", "fewer genes", "other genes", "versions", "no label", "numbers", "repeated genes",
+       "counts in raw", "counts in a layer", "repeated in raw", "no X"]  # fmt: skip
+ALIASES = [
+    ["counts", "raw.X", "X"],
+    ["X"],
+    ["raw.X"],
+    ["nowhere"],
+    {"counts-in-raw": "raw.X", "good": "X"},
+    {"good.h5ad": "count"},
+    {"nobody": "X"},
+]
 
 KEYS = st.sampled_from(["cell_type", "batch", "origin", "nowhere", "score", "ghost"])
 
@@ -40,6 +50,18 @@ def zoo(tmp_path_factory):
             adata.obs["cell_type"] = np.arange(9) / 2
         elif name == "repeated genes":
             adata.var_names = ["gene0", *genes[:-1]]
+        elif name == "counts in raw":
+            adata.raw = adata
+            adata = adata[:, 2:8].copy()
+        elif name == "counts in a layer":
+            adata.layers["counts"] = adata.X
+            adata.raw = adata[:, 4:].copy()
+        elif name == "repeated in raw":
+            adata.raw = adata
+            adata.raw.var.index = ["gene0", *genes[:-1]]
+        elif name == "no X":
+            adata.X = None
+            adata.layers["counts"] = np.ones(adata.shape, np.float32)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # anndata says that names repeat
             paths[name] = STORE_KINDS["h5ad"](adata, folder / name.replace(" ", "-"))
@@ -82,6 +104,11 @@ def requests(draw):
         request["relabel"] = {"cell_type": draw(st.sampled_from([names, {store: names}]))}
     if draw(st.integers(0, 4)) == 0:
         request["layers_keys"] = draw(st.sampled_from(["nowhere", "raw.X", "X"]))
+    elif draw(st.booleans()):
+        layers = draw(st.sampled_from([["counts"], ["counts", "X"], ["raw.X"], ["X", "raw.X"]]))
+        request["layers_keys"] = layers
+        aliased = draw(st.sampled_from(layers))
+        request["layer_alias"] = {aliased: draw(st.sampled_from(ALIASES))}
     if draw(st.integers(0, 5)) == 0 and keys:
         request["encoders"] = {keys[0]: {"T cell": 0}}
         request["unseen"] = draw(st.sampled_from(["error", "ignore"]))
@@ -93,6 +120,10 @@ def requests(draw):
     if draw(st.integers(0, 5)) == 0:
         chosen = [*chosen, "no such pattern*.h5ad"]
     return chosen, request
+
+
+#: Rows as they are in the stores: all genes, all rows.
+_NATIVE = {"join": None, "min_stores": None, "var_names": None, "obs_filter": {}, "part": None}
 
 
 @given(requests())
@@ -121,6 +152,18 @@ def test_fatal_if_and_only_if_the_engine_refuses(zoo, asked):
     else:
         again = audit.collection()
         assert (again.shape, again.path_list) == (collection.shape, collection.path_list)
+        if collection.n_vars is not None:
+            measured = audit.var_measured
+            assert measured.index.tolist() == collection.var_joint.tolist()
+            np.testing.assert_array_equal(measured.to_numpy().T, collection.var_measured)
+            if recipe.min_stores is None and recipe.var_names is None:
+                assert collection.n_vars == getattr(audit.coverage, recipe.join)
+        # The sampled rows are those of a batch; damaged values are read by none of them.
+        for key in collection.layers_keys if set(names) <= set(ODD) else ():
+            depths = audit.library_sizes(key)["total"].sum()
+            rows = MappedCollection.from_recipe(recipe.replace(**_NATIVE)).read_rows(slice(None))
+            read = sum(float(np.nansum(row)) for row in rows[key])
+            assert depths == pytest.approx(read)
         for key in collection.obs_keys:
             a, b = again.get_merged_labels(key), collection.get_merged_labels(key)
             assert pd.Series(a).equals(pd.Series(b))

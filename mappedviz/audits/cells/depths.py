@@ -111,9 +111,9 @@ def cell_stats_of(
     cache = ChunkCache(64 << 20, FilePool())
 
     def read(one: StoreCells) -> tuple[Array, Array, str, int | None, str]:
-        matrix = open_rows(one, key, cache)
+        matrix = open_rows(one, recipe, key, cache)
         rows = one.draw(n, seed)
-        scale = scale_of(one, key, matrix)
+        scale = scale_of(one, recipe, key, matrix)
         mask, note = mito_genes(list(name_lists(one, recipe, key)))
         undo = undo_of(scale)
         if mask is not None and mask.any() and undo is None:

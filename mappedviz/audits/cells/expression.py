@@ -129,14 +129,14 @@ def expression_of(
         at = columns_of(gene, joined_names(one, recipe, key), recipe)
         if not len(at):
             return None
-        matrix = open_rows(one, key, cache)
+        matrix = open_rows(one, recipe, key, cache)
         rows = one.draw(n, seed)
         column = np.full(matrix.facts.shape[1], -1)
         column[at] = 0
         out = np.empty((len(rows), 1), dtype=np.float64)
         gather_dense([Part(matrix, rows, np.arange(len(rows)), ColumnMap(column))], out)
         one.store.check_unchanged()
-        return rows, out[:, 0], scale_of(one, key, matrix)
+        return rows, out[:, 0], scale_of(one, recipe, key, matrix)
 
     found, notes = read_each(stores, read, progress)
     notes = [note or (LACKS if one is None else "") for one, note in zip(found, notes, strict=True)]

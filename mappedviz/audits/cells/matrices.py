@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mappedviz._types import Array
 from mappedviz.audits.samples import SAMPLED_ROWS, sample_of
-from mappedviz.audits.scan import RAW
+from mappedviz.collection.matrices import RAW, slot_and_facts
 from mappedviz.collection.variables import identifier_of
 from mappedviz.errors import ElementError
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _LARGEST_CSC = 20_000_000
 
 
-def open_rows(one: StoreCells, key: str, cache: ChunkCache) -> Matrix:
-    """The matrix of a store, to read rows of.
+def open_rows(one: StoreCells, recipe: Recipe, key: str, cache: ChunkCache) -> Matrix:
+    """The matrix of a store that a recipe reads for a key, to read rows of.
 
     Raises
     ------
@@ -30,20 +30,20 @@ def open_rows(one: StoreCells, key: str, cache: ChunkCache) -> Matrix:
     ElementError
         It is stored by columns, and so large that all of it would have to be read.
     """
-    facts = one.store.facts.matrices.get(key)
+    slot, facts = slot_and_facts(recipe, key, one.store)
     if facts is not None and facts.kind == "csc" and (facts.nnz or 0) > _LARGEST_CSC:
         raise ElementError(
             "is stored by columns (CSC), so that rows cannot be drawn",
             store=one.store.path,
-            key=key,
+            key=slot,
             remedy="Store it as CSR.",
         )
-    return one.store.open_matrix(key, cache)
+    return one.store.open_matrix(key if slot is None else slot, cache)
 
 
-def scale_of(one: StoreCells, key: str, matrix: Matrix) -> str:
+def scale_of(one: StoreCells, recipe: Recipe, key: str, matrix: Matrix) -> str:
     """The scale of the values, as the audit judged it, or judged now."""
-    sample = one.scan.samples.get(key)
+    sample = one.scan.sample(recipe, key)
     if sample is None:
         if 0 in matrix.facts.shape:
             return "empty"
@@ -52,19 +52,17 @@ def scale_of(one: StoreCells, key: str, matrix: Matrix) -> str:
 
 
 def joined_names(one: StoreCells, recipe: Recipe, key: str) -> Array:
-    """Names of the genes of a matrix by which the recipe joins; of raw.X its index."""
-    if key == RAW:
-        return one.store.read_var_names(raw=True)
-    column = identifier_of(recipe, one.store.path)
-    if column in one.scan.names:
-        return one.scan.names[column].values
-    assert one.scan.known is not None
-    return one.scan.known.var_names(column).values
+    """Names of the genes of a matrix by which the recipe joins; of raw.X without an alias its index."""
+    return next(name_lists(one, recipe, key))
 
 
 def name_lists(one: StoreCells, recipe: Recipe, key: str) -> Iterator[Array]:
     """All lists of names that the genes of a matrix have, those of the recipe first."""
-    yield joined_names(one, recipe, key)
-    if key != RAW:
-        column = identifier_of(recipe, one.store.path)
-        yield from (names.values for name, names in one.scan.names.items() if name != column)
+    raw = one.scan.slot(recipe, key) == RAW
+    as_they_are = key == RAW and key not in recipe.layer_alias
+    column = None if as_they_are else identifier_of(recipe, one.store.path)
+    every = one.scan.raw_names if raw else one.scan.names
+    assert one.scan.known is not None
+    names = every[column] if column in every else one.scan.known.var_names(column, raw=raw)
+    yield names.values
+    yield from (names.values for name, names in every.items() if name != column)

@@ -8,6 +8,7 @@ To add one, write a function in one of these modules and decorate it with
 from mappedviz.audits.checks import (
     batch,
     bias,
+    counts,
     files,
     genes,
     labels,
@@ -23,6 +24,7 @@ __all__ = [
     "CHECKS",
     "batch",
     "bias",
+    "counts",
     "files",
     "genes",
     "labels",

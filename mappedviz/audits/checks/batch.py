@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mappedviz.audits.findings import Found, NotApplicableError, check
-from mappedviz.audits.scan import RAW
+from mappedviz.collection.matrices import RAW, frames_of, is_joined
 
 if TYPE_CHECKING:
     from mappedviz.audits.evidence import Evidence
@@ -30,9 +30,9 @@ def _matrices(e: Evidence) -> Iterator[tuple[str, str, np.dtype[Any], MatrixSamp
         if scan.store is None:
             continue
         for key in e.recipe.layers_keys:
-            facts = scan.store.facts.matrices.get(key)
+            facts = scan.matrix(e.recipe, key)
             if facts is not None:
-                yield store, key, facts.dtype, scan.samples.get(key), scan
+                yield store, key, facts.dtype, scan.sample(e.recipe, key), scan
         for key in e.recipe.obsm_keys:
             element = scan.store.facts.obsm.get(key)
             if element is not None:
@@ -179,8 +179,8 @@ def _widths(e: Evidence) -> dict[str, dict[int, list[str]]]:
         facts = scan.store.facts
         shapes = {f"obsm[{key!r}]": facts.obsm.get(key) for key in e.recipe.obsm_keys}
         for key in e.recipe.layers_keys:
-            if key == RAW or e.recipe.join is None:
-                shapes[key] = facts.matrices.get(key)  # type: ignore[assignment]
+            if not is_joined(e.recipe, key):
+                shapes[key] = scan.matrix(e.recipe, key)  # type: ignore[assignment]
         for key, one in shapes.items():
             if one is not None and len(one.shape) > 1:
                 found.setdefault(key, {}).setdefault(int(one.shape[1]), []).append(store)
@@ -205,6 +205,7 @@ def batch_lists(e: Evidence) -> Iterator[Found]:
         common = max(stores, key=lambda width: len(stores[width]))
         others = [store for width, some in stores.items() if width != common for store in some]
         paths = [str(e.stores.loc[store, "path"]) for store in others]
+        drop = {"drop": paths} if len(others) < len(stores[common]) else {}
         yield Found(
             {
                 "key": key,
@@ -213,8 +214,15 @@ def batch_lists(e: Evidence) -> Iterator[Found]:
             },
             stores=others,
             number=len(stores),
-            change={"drop": paths} if len(others) < len(stores[common]) else {},
+            change=(_raw_joined(e) if key == RAW else {}) or drop,
         )
+
+
+def _raw_joined(e: Evidence) -> dict[str, Any]:
+    """The change that joins raw.X; none if the recipe joins nothing, or joins it already."""
+    if e.recipe.join is None or RAW in e.recipe.layer_alias:
+        return {}
+    return {"layer_alias": {**e.recipe.layer_alias, RAW: (RAW,)}}
 
 
 @check("gene-order", "error", "Join the genes with join='inner' or join='outer'.")
@@ -226,9 +234,11 @@ def gene_order(e: Evidence) -> Iterator[Found]:
         raise NotApplicableError("the genes are joined")
     lists: dict[int, dict[bytes, list[str]]] = {}
     for store, scan in e.used:
-        names = scan.names.get(None)
-        if names is not None:
-            lists.setdefault(len(names), {}).setdefault(names.key, []).append(store)
+        assert scan.store is not None
+        for raw in frames_of(e.recipe, scan.store):
+            names = (scan.raw_names if raw else scan.names).get(None)
+            if names is not None:
+                lists.setdefault(len(names), {}).setdefault(names.key, []).append(store)
     if len(lists) != 1:  # batch-lists says so
         raise NotApplicableError("the stores have different numbers of genes")
     for width, stores in lists.items():
@@ -241,28 +251,30 @@ def gene_order(e: Evidence) -> Iterator[Found]:
             )
 
 
-@check("raw-genes", "error", "Read X or a layer, which are joined, or leave the others out.")
+@check(
+    "raw-genes", "error", "Join it with layer_alias={'raw.X': ['raw.X']}, or leave the others out."
+)
 def raw_genes(e: Evidence) -> Iterator[Found]:
     """raw.X is not joined, and the {n} stores with {width:,} genes in raw have different ones, or another
     order: a column of a batch is not one gene.
     """
-    if RAW not in e.recipe.layers_keys:
-        raise NotApplicableError("raw.X is not read")
+    if RAW not in e.recipe.layers_keys or RAW in e.recipe.layer_alias:
+        raise NotApplicableError("raw.X is not read as it is")
     lists: dict[int, dict[bytes, list[str]]] = {}
     for store, scan in e.used:
-        if scan.store is not None and scan.raw_genes is not None:
-            width = scan.store.facts.matrices[RAW].shape[1]
-            lists.setdefault(width, {}).setdefault(scan.raw_genes, []).append(store)
+        names = scan.raw_names.get(None)
+        if names is not None:
+            lists.setdefault(len(names), {}).setdefault(names.key, []).append(store)
     if len(lists) != 1:  # batch-lists says so
         raise NotApplicableError("the stores have different numbers of genes in raw")
     for width, stores in lists.items():
         if len(stores) > 1 and width:
             common = max(stores, key=lambda key: len(stores[key]))
             others = [store for key, some in stores.items() if key != common for store in some]
-            paths = [str(e.stores.loc[store, "path"]) for store in others]
             yield Found(
                 {"n": sum(map(len, stores.values())), "width": width},
                 stores=others,
                 number=len(stores),
-                change={"drop": paths},
+                change=_raw_joined(e)
+                or {"drop": [str(e.stores.loc[one, "path"]) for one in others]},
             )

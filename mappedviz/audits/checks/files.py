@@ -93,17 +93,15 @@ def contradiction(e: Evidence) -> Iterator[Found]:
 def layout(e: Evidence) -> Iterator[Found]:
     """{store} reads {speed:,.0f} cells a second at random ({key}: {what}, chunks of {chunks})."""
     found = [
-        (store, key, scan)
+        (store, key, facts, sample.seconds)
         for store, scan in e.readable
         for key in e.recipe.layers_keys
-        if key in scan.samples
+        if (facts := scan.matrix(e.recipe, key)) and (sample := scan.sample(e.recipe, key))
     ]
     if not found:
         raise NotApplicableError("no rows could be sampled")
-    for store, key, scan in found:
-        assert scan.store is not None
-        facts = scan.store.facts.matrices[key]
-        speed = 1 / max(scan.samples[key].seconds, 1e-9)
+    for store, key, facts, seconds in found:
+        speed = 1 / max(seconds, 1e-9)
         # A small store is decoded once and stays in memory.
         small = facts.shape[0] * facts.shape[1] * facts.density * facts.dtype.itemsize < 64 << 20
         if not small and (speed < e.thresholds.least_cells_per_second or facts.kind == "csc"):
@@ -129,9 +127,7 @@ def column_oriented(e: Evidence) -> Iterator[Found]:
         stores = [
             store
             for store, scan in e.readable
-            if scan.store is not None
-            and key in scan.store.facts.matrices
-            and scan.store.facts.matrices[key].kind == "csc"
+            if (facts := scan.matrix(e.recipe, key)) is not None and facts.kind == "csc"
         ]
         if stores:
             yield Found({"key": key, "n": len(stores), "all": len(e.readable)}, stores, len(stores))

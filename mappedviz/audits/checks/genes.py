@@ -11,8 +11,10 @@ import numpy as np
 from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.audits.nearest import some_of
 from mappedviz.audits.tables.organisms import organisms
+from mappedviz.audits.tables.var_names import read_names
+from mappedviz.collection.matrices import frames_of
 from mappedviz.collection.variables import identifier_of
-from mappedviz.errors import JoinError, MappedvizError
+from mappedviz.errors import JoinError
 
 if TYPE_CHECKING:
     from mappedviz._types import Severity
@@ -83,15 +85,15 @@ def identifier_gaps(e: Evidence) -> Iterator[Found]:
         column = identifier_of(recipe, scan.known.path)
         if column is None:
             continue
-        try:
-            names = scan.known.var_names(column).values
-        except MappedvizError:  # which is a finding of its own
-            continue
-        gaps = int((names == "").sum())
-        if gaps:
-            found = {"n": gaps, "all": len(names), "store": store, "column": column}
-            none: Severity | None = "error" if gaps == len(names) else None
-            yield Found(found, stores=[store], number=gaps, severity=none)
+        for raw in frames_of(recipe, scan.known.store):
+            names = read_names(scan, column, raw=raw)
+            if names is None:  # which is a finding of its own
+                continue
+            gaps = int((names.values == "").sum())
+            if gaps:
+                found = {"n": gaps, "all": len(names), "store": store, "column": column}
+                none: Severity | None = "error" if gaps == len(names) else None
+                yield Found(found, stores=[store], number=gaps, severity=none)
 
 
 @check("gene-versions", "warning", "Drop the versions with strip_version=True.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.audits.nearest import did_you_mean
 from mappedviz.audits.tables.labels import label_table
+from mappedviz.collection.matrices import RAW
 from mappedviz.recipe.recipe import choose_for_store
 from mappedviz.recipe.relabels import ALL
 
@@ -55,6 +56,7 @@ def _unmatched(e: Evidence) -> Iterator[tuple[str, list[Label], list[Label]]]:
     yield from _unknown_labels(e)
     for key, renamed in recipe.obs_alias.items():
         yield from _aliases(e, key, renamed)
+    yield from _matrices(e)
 
 
 def _renamed(
@@ -109,6 +111,25 @@ def _aliases(
             yield where, [column], has
 
 
+def _matrices(e: Evidence) -> Iterator[tuple[str, list[Label], list[Label]]]:
+    """Matrices of ``layer_alias`` that are not there; X and raw.X are candidates for any collection."""
+    stores = [scan.store for _, scan in e.used if scan.store is not None]
+    every: list[Label] = list(dict.fromkeys(name for one in stores for name in one.facts.matrices))
+    for key, alias in e.recipe.layer_alias.items():
+        where = f"layer_alias[{key!r}]"
+        if not isinstance(alias, Mapping):
+            yield where, _without([name for name in alias if name not in ("X", RAW)], every), every
+            continue
+        for store in stores:
+            slot = choose_for_store(alias, store.path, None)
+            has: list[Label] = list(store.facts.matrices)
+            if slot is not None and slot not in has:
+                yield where, [slot], has
+
+
+_KINDS = {"obs_alias": "obs column", "layer_alias": "matrix", "relabel": "obs column"}
+
+
 @check(
     "recipe-matches-nothing",
     "warning",
@@ -117,19 +138,25 @@ def _aliases(
 def recipe_matches_nothing(e: Evidence) -> Iterator[Found]:
     """{where} names {names}, which no {what} matches."""
     recipe = e.recipe
-    named = [recipe.obs_filter, recipe.relabel, recipe.encoders, recipe.obs_alias]
+    named = [
+        recipe.obs_filter,
+        recipe.relabel,
+        recipe.encoders,
+        recipe.obs_alias,
+        recipe.layer_alias,
+    ]
     if not any(named) and recipe.unknown_label is None:
         raise NotApplicableError("the recipe names no labels")
     if not e.used:
         raise NotApplicableError("no store can be read")
     for where, names, known in _unmatched(e):
         if names:
-            column = where.startswith("obs_alias") or where == "relabel"
+            labels = where.startswith("relabel[")
             yield Found(
                 {
                     "where": where,
                     "names": did_you_mean(names, known),
-                    "what": "obs column" if column else "cell",
+                    "what": "cell" if labels else _KINDS.get(where.partition("[")[0], "cell"),
                 },
                 stores=e.coverage.stores,
                 number=len(names),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mappedviz.audits.counts_fix import counts_fix
 from mappedviz.audits.findings import Found, NotApplicableError, check
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _samples(e: Evidence) -> dict[str, dict[str, MatrixSample]]:
     found: dict[str, dict[str, MatrixSample]] = {}
     for store, scan in e.readable:
         for key in e.recipe.layers_keys:
-            sample = scan.samples.get(key)
+            sample = scan.sample(e.recipe, key)
             if sample is not None and sample.scale != "empty":
                 found.setdefault(key, {})[store] = sample
     if not found:
@@ -69,6 +70,7 @@ def value_scale(e: Evidence) -> Iterator[Found]:
         if len(known) > 1 or ("unknown" in families and known & {"counts", "scaled"}):
             common = max(families, key=lambda scale: len(families[scale]))
             text = [f"{_WORDS[scale]} in {len(some)}" for scale, some in scales.items()]
+            change = counts_fix(e, key)
             yield Found(
                 {
                     "key": key,
@@ -79,6 +81,10 @@ def value_scale(e: Evidence) -> Iterator[Found]:
                     store for scale, some in families.items() if scale != common for store in some
                 ],
                 number=len(families),
+                remedy="All stores have counts: the fix reads them under one name, with layer_alias=."
+                if change
+                else None,
+                change=change,
             )
 
 
@@ -166,8 +172,9 @@ def value_finite(e: Evidence) -> Iterator[Found]:
     found: dict[str, dict[str, bool]] = {}
     for store, scan in e.readable:
         for key in e.recipe.layers_keys:
-            if key in scan.samples and scan.samples[key].scale != "empty":
-                found.setdefault(key, {})[store] = scan.samples[key].finite
+            sample = scan.sample(e.recipe, key)
+            if sample is not None and sample.scale != "empty":
+                found.setdefault(key, {})[store] = sample.finite
         for key, finite in scan.obsm_finite.items():
             found.setdefault(f"obsm[{key!r}]", {})[store] = finite
     if not found:
@@ -194,7 +201,7 @@ def value_types(e: Evidence) -> Iterator[Found]:
     found: dict[str, dict[str, list[str]]] = {}
     for store, scan in e.readable:
         for key in e.recipe.layers_keys:
-            facts = scan.store.facts.matrices.get(key) if scan.store else None
+            facts = scan.matrix(e.recipe, key)
             if facts is not None:
                 found.setdefault(key, {}).setdefault(str(facts.dtype), []).append(store)
     if not found:
@@ -216,16 +223,17 @@ def matrix_absent(e: Evidence) -> Iterator[Found]:
     """{n} of {all} stores have no {key!r}: their {rows:,} cells are NaN in a batch, and so is the loss."""
     if not e.used:
         raise NotApplicableError("no store can be read")
-    wanted = [(key, "matrices") for key in e.recipe.layers_keys]
-    wanted += [(key, "obsm") for key in e.recipe.obsm_keys]
+    wanted = [(key, False) for key in e.recipe.layers_keys]
+    wanted += [(key, True) for key in e.recipe.obsm_keys]
     with_rows = [
         (name, scan, n) for (name, scan), n in zip(e.used, e.rows.counts, strict=True) if n
     ]
-    for key, where in wanted:
+    for key, obsm in wanted:
         lacking = [
             (name, scan, n)
             for name, scan, n in with_rows
-            if scan.store is not None and key not in getattr(scan.store.facts, where)
+            if scan.store is not None
+            and (key not in scan.store.facts.obsm if obsm else scan.slot(e.recipe, key) is None)
         ]
         if lacking:
             yield Found(
@@ -266,8 +274,9 @@ def value_zero(e: Evidence) -> Iterator[Found]:
     every: dict[str, dict[str, MatrixSample]] = {}
     for store, scan in e.readable:
         for key in e.recipe.layers_keys:
-            if key in scan.samples:
-                every.setdefault(key, {})[store] = scan.samples[key]
+            sample = scan.sample(e.recipe, key)
+            if sample is not None:
+                every.setdefault(key, {})[store] = sample
     if not every:
         raise NotApplicableError("no rows could be sampled")
     for key, samples in every.items():
@@ -297,8 +306,10 @@ def stored_oddly(e: Evidence) -> Iterator[Found]:
     """
     found: dict[str, dict[str, MatrixSample]] = {}
     for store, scan in e.readable:
-        for key, sample in scan.samples.items():
-            found.setdefault(key, {})[store] = sample
+        for key in e.recipe.layers_keys:
+            sample = scan.sample(e.recipe, key)
+            if sample is not None:
+                found.setdefault(key, {})[store] = sample
     if not found:
         raise NotApplicableError("no rows could be sampled")
     for key, samples in found.items():

@@ -13,12 +13,12 @@ from mappedviz.audits.tables.frames import plain_text
 from mappedviz.audits.tables.gene_sets import LackingSets, best_to_leave_out, histogram_of
 from mappedviz.audits.tables.identifiers import id_kind
 from mappedviz.audits.tables.stores import display_names
+from mappedviz.audits.tables.var_names import names_by_column
 from mappedviz.audits.tables.what_if import Harmonised, no_what_if, what_if_table
 from mappedviz.audits.vocabulary import Vocabulary
 from mappedviz.collection.variables import identifier_of
 from mappedviz.errors import RecipeError
 from mappedviz.recipe.joins import strip_versions
-from mappedviz.recipe.names import Names
 from mappedviz.recipe.recipe import Recipe
 from mappedviz.text.display import pattern_words
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from mappedviz.audits.scan import Scan
     from mappedviz.audits.tables.what_if import StoreNames
+    from mappedviz.recipe.names import Names
 
 _MOST_PATTERNS = 1_000
 
@@ -449,13 +450,12 @@ def coverage_of(
     stores: list[StoreNames] = []
     for name, scan in zip(names, scans, strict=True):
         column = identifier_of(recipe, scan.path if scan.store is None else scan.store.path)
-        found = _names_of(scan, column)
-        if found is not None:
+        every_column = names_by_column(scan, recipe, column)
+        if every_column is not None:
             kept.append(name)
             paths.append(scan.path)
-            joined.append(_named(found, column))
-            every_column = {**scan.names, column: found}
-            stores.append({name: _named(one, name) for name, one in every_column.items()})
+            joined.append(every_column[column])
+            stores.append(every_column)
     every = {found.key: found for some in stores for found in some.values()}
     harmonised = Harmonised(vocabulary, every.values())
     kinds = {key: id_kind(found.values) for key, found in every.items()}
@@ -473,22 +473,3 @@ def coverage_of(
         ],
         what_if=what_if_table(paths, stores, harmonised, kinds),
     )
-
-
-def _named(names: Names, column: str | None) -> Names:
-    """The names without those that a column does not have."""
-    if column is None or "" not in names.values.tolist():
-        return names
-    return Names.of(names.values[names.values != ""])
-
-
-def _names_of(scan: Scan, column: str | None) -> Names | None:
-    """The names by which a store is joined, before versions are stripped; None if unreadable."""
-    if scan.known is None:
-        return None
-    if column in scan.names:
-        return scan.names[column]
-    try:
-        return scan.known.var_names(column)
-    except Exception:  # the plan says what is wrong
-        return None

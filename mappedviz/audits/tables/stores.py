@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mappedviz.audits.tables.frames import plain_text
+from mappedviz.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,7 +194,10 @@ def obs_schema(scans: Sequence[Scan], names: Sequence[str] | None = None) -> pd.
 
 
 def library_sizes(
-    scans: Sequence[Scan], key: str = "X", names: Sequence[str] | None = None
+    scans: Sequence[Scan],
+    key: str = "X",
+    names: Sequence[str] | None = None,
+    recipe: Recipe | None = None,
 ) -> pd.DataFrame:
     """Depth of sampled rows: DataFrame store, total, genes, one row per sampled row.
 
@@ -202,11 +206,9 @@ def library_sizes(
     import pandas as pd
 
     names = display_names([scan.path for scan in scans]) if names is None else names
-    found = [
-        (name, scan.samples[key])
-        for name, scan in zip(names, scans, strict=True)
-        if key in scan.samples
-    ]
+    reads = recipe or Recipe()
+    sampled = ((name, scan.sample(reads, key)) for name, scan in zip(names, scans, strict=True))
+    found = [(name, sample) for name, sample in sampled if sample is not None]
     stores = np.array([name for name, _ in found], dtype=object)
     table = pd.DataFrame(
         {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from mappedviz.collection.matrices import slot_and_facts
 from mappedviz.report.values import (
     ORANGE,
     REPR_ROWS,
@@ -20,6 +21,8 @@ from mappedviz.text.display import cut, listed, names, shown, visible
 
 if TYPE_CHECKING:
     from mappedviz.collection.mapped_collection import MappedCollection
+    from mappedviz.recipe.recipe import Recipe
+    from mappedviz.stores.store import Store
 
 
 def collection_content(ds: MappedCollection) -> Content:
@@ -32,7 +35,7 @@ def collection_content(ds: MappedCollection) -> Content:
             Cell(name, title=cut(visible(store.path), 100)),
             number_cell(n_obs, top_obs),
             number_cell(n_vars, top_vars, ORANGE),
-            Cell(_layer_words(store, ds.layers_keys)),
+            Cell(_layer_words(store, ds.recipe)),
             Cell(store.kind),
         ]
         for name, store, (n_obs, n_vars) in zip(several, ds.stores, shapes, strict=False)
@@ -61,12 +64,13 @@ def collection_content(ds: MappedCollection) -> Content:
     )
 
 
-def _layer_words(store: Any, keys: Iterable[str]) -> str:
+def _layer_words(store: Store, recipe: Recipe) -> str:
     found = []
-    for key in list(keys)[:3]:
-        facts = store.facts.matrices.get(key)
+    for key in recipe.layers_keys[:3]:
+        slot, facts = slot_and_facts(recipe, key, store)
         words = "absent" if facts is None else f"{facts.kind} {facts.dtype} {facts.codec}"
-        found.append(f"{shown(key, 24)}: {words}")
+        where = "" if slot is None or slot == key else f" ({shown(slot, 24)})"
+        found.append(f"{shown(key, 24)}{where}: {words}")
     return "; ".join(found)
 
 

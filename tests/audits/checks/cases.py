@@ -47,6 +47,11 @@ FINDS = {
     "label-spelling": ([{"obs": {"ct": ["NK", "NK cells"] * 12}}], {"label": "ct"}),
     "label-vocabulary": ([{"obs": {"ct": ["A"] * 24}}, {"obs": {"ct": ["B"] * 24}}], {"label": "ct"}),
     "value-scale": ([{"X": counts(3)}, {"X": norm()}], {}),
+    "counts-elsewhere": (
+        [{"X": counts(3), "genes": symbols()},
+         {"X": norm(), "layers": {"umis": counts(2)}, "genes": symbols()},
+         {"X": norm(), "raw": raw(symbols()[::-1]), "genes": symbols()}],
+        {}),
     "value-logarithms": ([{"X": np.log1p(counts(3))}, {"X": norm()}], {}),
     "value-mixed": ([{"X": np.concatenate([counts(3, 12), norm(n=12)])}, {}], {}),
     "value-zero": ([{"X": 0 * counts(3)}, {"X": counts(3)}], {}),

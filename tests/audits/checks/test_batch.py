@@ -116,7 +116,9 @@ def test_genes_of_raw(tmp_path):
     audit = quiet(made(other, stores(names, names[::-1], names)), layers_keys="raw.X")
     (finding,) = found(audit, "raw-genes")
     assert "the 3 stores with 12 genes in raw have different ones" in finding.message
-    assert [len(finding.stores), len(finding.fix.paths)] == [1, 2]
+    assert [len(finding.stores), len(finding.fix.paths)] == [1, 3]
+    assert finding.fix.layer_alias == {"raw.X": ("raw.X",)}
+    assert not found(quiet(None, recipe=finding.fix), "raw-genes")
     assert "raw-genes" not in ids(quiet(made(same, stores(names, names)), layers_keys="raw.X"))
     assert "raw-genes" not in ids(quiet(made(other, stores(names, names[::-1]))))
 
