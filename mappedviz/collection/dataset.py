@@ -16,6 +16,7 @@ from mappedviz.collection.matrices import facts_of
 from mappedviz.collection.row_batch import teach_default_collate
 from mappedviz.collection.row_index import as_rows
 from mappedviz.collection.shared_reader import SharedReader
+from mappedviz.collection.variables import unmapped_names
 from mappedviz.errors import ClosedError
 
 if TYPE_CHECKING:
@@ -187,6 +188,15 @@ class PlanDataset:
         the variables that both have; in an outer join, those that any of them has.
         """
         return None if self._plan.join is None else self._plan.join.measured()
+
+    @property
+    def var_unmapped(self) -> pd.DataFrame:
+        """The names that ``var_map`` leaves out of the join, read when asked for.
+
+        One row per name: ``name``, ``why`` (``"ambiguous"`` or ``"unknown"``), ``candidates`` (Ensembl
+        identifiers of the genes that it may mean, separated by ``"|"``), ``n_stores`` that have it.
+        """
+        return unmapped_names(self.recipe, self.stores)
 
     @property
     def var_list(self) -> list[pd.Index]:

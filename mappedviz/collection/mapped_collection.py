@@ -79,6 +79,16 @@ class MappedCollection(PlanDataset):
         ``"gene_ids"``, or a dict store -> column or None.
     strip_version
         Drop the version of Ensembl identifiers before joining.
+    var_map
+        Map names of genes before joining: ``"symbol->ensembl"``, ``"ensembl->symbol"``,
+        ``"symbol->symbol"`` (earlier symbols become today's) or ``"ensembl->ensembl"``, by the packaged table of
+        the species that the names are of; ``"human: symbol->ensembl"`` by one table; ``{"map": …,
+        "table": "zebrafish.csv"}`` by a table of yours. Versions of identifiers are dropped. A name that
+        means several genes, or is not known where the kind of names changes, is left out of the join: see
+        :attr:`var_unmapped`. The recipe names the release of the table; with another one it is refused.
+    var_alias
+        ``{name: new name}`` of single variables, after all of the above; a name that is given here, also
+        as ``{"tdTomato": "tdTomato"}``, is not asked of `var_map`.
     duplicates
         Where a store repeats a variable name: ``"error"``, read the ``"first"`` one, or the
         ``"sum"`` of all. Sums are made in a type that holds them, before they become `dtype`.
@@ -172,6 +182,8 @@ class MappedCollection(PlanDataset):
         obs_query: str | None = None,
         var_key: str | Mapping[str, str | None] | None = None,
         strip_version: bool = False,
+        var_map: str | Mapping[str, Any] | None = None,
+        var_alias: Mapping[str, str] | None = None,
         duplicates: Literal["error", "first", "sum"] = "error",
         min_stores: int | None = None,
         var_names: Iterable[str] | None = None,
@@ -197,6 +209,8 @@ class MappedCollection(PlanDataset):
             "obs_query": obs_query,
             "var_key": var_key,
             "strip_version": strip_version,
+            "var_map": var_map,
+            "var_alias": var_alias,
             "duplicates": duplicates,
             "min_stores": min_stores,
             "var_names": var_names,

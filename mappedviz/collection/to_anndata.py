@@ -151,7 +151,8 @@ def _variables(plan: Plan, used: Sequence[Store], keys: Sequence[str]) -> Array:
 
 def _names_by_recipe(recipe: Recipe, store: Store, *, raw: bool) -> Array:
     column = identifier_of(recipe, store.path)
-    return harmonised(recipe, GivenStore(store).var_names(column, raw=raw)).values
+    names = GivenStore(store).var_names(column, raw=raw)
+    return harmonised(recipe, names, store.path).values
 
 
 def _variables_of_raw(used: Sequence[Store]) -> Array:

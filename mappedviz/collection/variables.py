@@ -6,14 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from mappedviz.collection.harmonise import Harmoniser, of_maps, unmapped
 from mappedviz.collection.matrices import frames_of
-from mappedviz.recipe.joins import VarJoin, VarNames, strip_versions
+from mappedviz.collection.sources import GivenStore
+from mappedviz.errors import JoinError
+from mappedviz.recipe.joins import VarJoin, VarNames
+from mappedviz.recipe.names import Names
 from mappedviz.recipe.recipe import choose_for_store
 
 if TYPE_CHECKING:
-    from mappedviz.collection.sources import GivenStore
-    from mappedviz.recipe.names import Names
+    import pandas as pd
+
     from mappedviz.recipe.recipe import Recipe
+    from mappedviz.stores.store import Store
 
 
 class NameLists:
@@ -21,6 +28,7 @@ class NameLists:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
+        self._harmonise = Harmoniser(recipe)
         self.lists: list[VarNames] = []
         # By the names that are joined, and as they are in the store; an empty name of a column
         # is none, that of an index is one.
@@ -40,10 +48,10 @@ class NameLists:
 
     def _add(self, source: GivenStore, *, raw: bool) -> int:
         column = identifier_of(self.recipe, source.path)
-        gaps = column is not None
+        gaps = column is not None or self.recipe.var_map is not None
         names = source.var_names(column, raw=raw)
         if (names.key, gaps) not in self._position_of:
-            joined = harmonised(self.recipe, names)
+            joined = self._harmonise(names, source.path)
             if (joined.key, gaps) not in self._position:
                 self._position[joined.key, gaps] = len(self.lists)
                 frame = "raw.var" if raw else "var"
@@ -59,9 +67,23 @@ def identifier_of(recipe: Recipe, path: str) -> str | None:
     return choose_for_store(key, path, None) if isinstance(key, Mapping) else key
 
 
-def harmonised(recipe: Recipe, names: Names) -> Names:
-    """Names as they are joined, without versions if the recipe says so."""
-    return names.of(strip_versions(names.values)) if recipe.strip_version else names
+def harmonised(recipe: Recipe, names: Names, store: str | None = None) -> Names:
+    """Names as they are joined; see :class:`~mappedviz.collection.harmonise.Harmoniser`."""
+    return Harmoniser(recipe)(names, store)
+
+
+def unmapped_names(recipe: Recipe, stores: Sequence[Store]) -> pd.DataFrame:
+    """The names that ``var_map`` leaves out of the join; see :func:`~mappedviz.collection.harmonise.unmapped`."""
+    return unmapped(recipe, ((store.path, _every_name(recipe, store)) for store in stores))
+
+
+def _every_name(recipe: Recipe, store: Store) -> Names:
+    """The names of the variables of a store, and of its raw, if they are joined."""
+    column = identifier_of(recipe, store.path)
+    lists = [
+        GivenStore(store).var_names(column, raw=raw).values for raw in frames_of(recipe, store)
+    ]
+    return Names.of(np.concatenate([*lists, np.empty(0, dtype=object)]))
 
 
 def join_variables(
@@ -86,4 +108,7 @@ def join_variables(
     else:
         how = VarJoin.inner if recipe.join == "inner" else VarJoin.outer
     list_of, raw_of = [var for var, _ in lists_of], [raw for _, raw in lists_of]
-    return how(lists, list_of, duplicates=recipe.duplicates, raw_of=raw_of)
+    try:
+        return how(lists, list_of, duplicates=recipe.duplicates, raw_of=raw_of)
+    except JoinError as error:
+        raise of_maps(error, recipe) from None

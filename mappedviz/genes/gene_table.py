@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,21 +141,27 @@ class GeneTable:
         """
         check_map(how)
         kept = names if isinstance(names, np.ndarray) else np.array(list(names), dtype=object)
+        return self.map_known(kept, self.places(kept), how)
+
+    def map_known(self, names: Array, places: Array, how: str) -> MappedNames:
+        """As :meth:`map`, of names whose places in the table are known."""
         source, target = how.split("->")
-        identifier = _are_identifiers(kept)
-        at = np.flatnonzero(identifier if source == "ensembl" else ~identifier)
-        values = kept.astype(object)  # a copy
-        codes = np.full(len(kept), SAME, dtype=np.int8)
-        found, codes_found = self._lookup(how).find(kept[at])
-        if source == target:  # a name that is not known is of the wanted kind already
-            stays = codes_found == UNKNOWN
-            found[stays], codes_found[stays] = kept[at][stays], SAME
-        values[at], codes[at] = found, codes_found
-        return MappedNames(values, codes)
+        targets, codes = self._answers(how)
+        values, found = targets[places], codes[places]
+        for i in np.flatnonzero(places < 0).tolist():
+            kind = "ensembl" if _IDENTIFIER.fullmatch(names[i]) else "symbol"
+            stays = kind == target or kind != source  # of the wanted kind, or not what is mapped
+            values[i], found[i] = (names[i], SAME) if stays else ("", UNKNOWN)
+        return MappedNames(values, found)
+
+    def places(self, names: Array) -> Array:
+        """The places of names and identifiers in the table, -1 for those that are not there: int64 (n,)."""
+        found = map(self._place_of.get, names.tolist(), repeat(-1))
+        return np.fromiter(found, np.int64, len(names))
 
     def knows(self, names: Array) -> Array:
         """Boolean (n,): which names are identifiers, symbols, earlier names or synonyms of the table."""
-        known: Array = self._ensembl.has(names) | self._symbols.has(names)
+        known: Array = self.places(names) >= 0
         return known
 
     def candidates(self, names: Iterable[str]) -> dict[str, list[str]]:
@@ -173,23 +180,36 @@ class GeneTable:
         return symbols_to_genes(self.frame)
 
     @lazy
-    def _ensembl(self) -> Lookup:
-        return symbols_to_ensembl(self.frame, self._genes)
+    def _place_of(self) -> dict[str, int]:
+        """The place of each name, and of each identifier behind the names."""
+        names = [*self._genes.names.tolist(), *self.frame["ensembl"].tolist()]
+        return {name: place for place, name in enumerate(names)}
 
     @lazy
-    def _symbols(self) -> Lookup:
-        return ensembl_to_symbols(self.frame, self._genes)
+    def _known_answers(self) -> dict[str, tuple[Array, Array]]:
+        return {}
 
-    @lazy
-    def _identifiers(self) -> Lookup:
-        return ensembl_to_ensembl(self.frame, self._ensembl)
-
-    def _lookup(self, how: str) -> Lookup:
-        if how == "symbol->symbol":
-            return symbols_to_symbols(self._genes)
-        if how == "symbol->ensembl":
-            return self._ensembl
-        return self._symbols if how == "ensembl->symbol" else self._identifiers
+    def _answers(self, how: str) -> tuple[Array, Array]:
+        """What the name at each place becomes, and how it was found."""
+        if how not in self._known_answers:
+            names = self._genes.names.to_numpy(dtype=object)
+            ids = self.frame["ensembl"].to_numpy(dtype=object)
+            stay = Lookup(self._genes.names, names, np.full(len(names), SAME, np.int8))
+            of_names, of_ids = stay, (ids, np.full(len(ids), SAME, np.int8))
+            if how == "symbol->ensembl":
+                of_names = symbols_to_ensembl(self.frame, self._genes)
+            elif how == "symbol->symbol":
+                of_names = symbols_to_symbols(self._genes)
+            elif how == "ensembl->symbol":
+                of_ids = ensembl_to_symbols(self.frame, self._genes)
+            else:
+                ensembl = symbols_to_ensembl(self.frame, self._genes)
+                of_ids = ensembl_to_ensembl(self.frame, ensembl)
+            self._known_answers[how] = (
+                np.concatenate([of_names.targets, of_ids[0]]),
+                np.concatenate([of_names.how, of_ids[1]]),
+            )
+        return self._known_answers[how]
 
 
 def check_map(how: str) -> None:
@@ -204,13 +224,6 @@ def left_out(codes: Array) -> Array:
     """Boolean: which names are left out, by how they were found."""
     out: Array = (codes == AMBIGUOUS) | (codes == UNKNOWN)
     return out
-
-
-def _are_identifiers(names: Array) -> Array:
-    match = _IDENTIFIER.fullmatch
-    return np.array(
-        [one.startswith("ENS") and match(one) is not None for one in names.tolist()], dtype=bool
-    )
 
 
 def digest_of(path: PathLike) -> str:

@@ -40,22 +40,14 @@ class Lookup:
 
     def find(self, names: Array) -> tuple[Array, Array]:
         """Targets of names, "" where there is none, and how each was found."""
-        at = self._at(names)
+        import pandas as pd
+
+        at = self.names.get_indexer(pd.Index(names, dtype=object))
         there = at >= 0
         targets = np.full(len(at), "", dtype=object)
         how = np.full(len(at), UNKNOWN, dtype=np.int8)
         targets[there], how[there] = self.targets[at[there]], self.how[at[there]]
         return targets, how
-
-    def has(self, names: Array) -> Array:
-        """Boolean (n,): which of the names are here."""
-        here: Array = self._at(names) >= 0
-        return here
-
-    def _at(self, names: Array) -> Array:
-        import pandas as pd
-
-        return self.names.get_indexer(pd.Index(names, dtype=object))
 
 
 def symbols_to_genes(frame: pd.DataFrame) -> Lookup:
@@ -125,14 +117,12 @@ def symbols_to_ensembl(frame: pd.DataFrame, genes: Lookup) -> Lookup:
     return Lookup(genes.names, targets, how)
 
 
-def ensembl_to_symbols(frame: pd.DataFrame, genes: Lookup) -> Lookup:
-    """Return the symbol of each Ensembl identifier.
+def ensembl_to_symbols(frame: pd.DataFrame, genes: Lookup) -> tuple[Array, Array]:
+    """Return the symbol of the identifier in each row, "" if there is none, and how it was found.
 
     An identifier of earlier releases has the symbol that its last name means today, or that name where
     it means no gene of today.
     """
-    import pandas as pd
-
     targets = frame["symbol"].to_numpy(dtype=object).copy()
     how = np.where(targets == "", UNKNOWN, CURRENT).astype(np.int8)
     former = np.flatnonzero(~frame["current"].to_numpy())
@@ -142,21 +132,18 @@ def ensembl_to_symbols(frame: pd.DataFrame, genes: Lookup) -> Lookup:
     named = official & ~np.isin(today.astype(str), frame["ensembl"].to_numpy().astype(str))
     targets[former[named]] = today[named]
     how[former] = np.where(targets[former] == "", UNKNOWN, FORMER)
-    return Lookup(pd.Index(frame["ensembl"].to_numpy(dtype=object)), targets, how)
+    return targets, how
 
 
-def ensembl_to_ensembl(frame: pd.DataFrame, ensembl: Lookup) -> Lookup:
-    """Return the identifier of today that has the name of each identifier of earlier releases."""
-    import pandas as pd
-
-    former = frame[~frame["current"]]
-    targets, how = ensembl.find(former["symbol"].to_numpy(dtype=object))
-    found = np.isin(how, [CURRENT, RETIRED])  # by an official name
-    return Lookup(
-        pd.Index(former["ensembl"].to_numpy(dtype=object)[found]),
-        targets[found],
-        np.full(int(found.sum()), RETIRED, dtype=np.int8),
-    )
+def ensembl_to_ensembl(frame: pd.DataFrame, ensembl: Lookup) -> tuple[Array, Array]:
+    """Return the identifier of today for that in each row: that of the same official name; else itself."""
+    targets = frame["ensembl"].to_numpy(dtype=object).copy()
+    how = np.full(len(targets), SAME, dtype=np.int8)
+    former = np.flatnonzero(~frame["current"].to_numpy())
+    today, codes = ensembl.find(frame["symbol"].to_numpy(dtype=object)[former])
+    found = np.isin(codes, [CURRENT, RETIRED])
+    targets[former[found]], how[former[found]] = today[found], RETIRED
+    return targets, how
 
 
 def candidates(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, list[str]]:

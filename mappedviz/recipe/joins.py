@@ -139,7 +139,8 @@ def strip_versions(names: Array) -> Array:
     """
     match = _VERSIONED.fullmatch
     return np.array(
-        [found[1] if (found := match(name)) else name for name in names.tolist()], dtype=object
+        [found[1] if "." in name and (found := match(name)) else name for name in names.tolist()],
+        dtype=object,
     )
 
 

@@ -40,6 +40,7 @@ from mappedviz.recipe.frozen import FrozenDict
 from mappedviz.recipe.labels import Encoder, Label, as_label, number_of_json
 from mappedviz.recipe.query import Query
 from mappedviz.recipe.relabels import Renames, plain_renames, relabel_of, renames_in
+from mappedviz.recipe.var_maps import moved, var_alias_of, var_map_of
 from mappedviz.recipe.weights import Scheme, scheme_of
 from mappedviz.text.files import write_text
 
@@ -150,6 +151,8 @@ class Recipe:
     obs_query: str | None = None
     var_key: str | FrozenDict[str | None] | None = None
     strip_version: bool = False
+    var_map: FrozenDict[str] | None = None
+    var_alias: FrozenDict[str] = _NOTHING
     duplicates: Duplicates = "error"
     min_stores: int | None = None
     var_names: tuple[str, ...] | None = None
@@ -191,6 +194,8 @@ class Recipe:
         if self.obs_query is not None:
             Query(self.obs_query)  # refuses what is no condition
         put(self, "var_key", var_key_of(self.var_key))
+        put(self, "var_map", var_map_of(self.var_map))
+        put(self, "var_alias", var_alias_of(self.var_alias))
         put(self, "layer_alias", layer_alias_of(self.layer_alias, self.layers_keys))
         put(self, "obs_alias", obs_alias_of(self.obs_alias))
         put(self, "relabel", relabel_of(self.relabel))
@@ -529,16 +534,18 @@ class Recipe:
     def save(self, path: PathLike) -> Path:
         """Write the JSON to a file; an existing file stays whole until the new one is.
 
-        Relative paths of stores are written as they are seen from the folder of the file, so that
-        the file and the stores can be moved together; absolute ones stay absolute.
+        Relative paths of stores, and of a table of genes, are written as they are seen from the folder
+        of the file, so that the file and the stores can be moved together; absolute ones stay absolute.
         """
         folder = Path(os.path.abspath(path)).parent
-        seen = [
-            one if Path(one).is_absolute() else Path(os.path.relpath(one, folder)).as_posix()
-            for one in self.paths
-        ]
-        content = json.loads(self.replace(paths=seen).to_json())
-        if not all(Path(one).is_absolute() for one in seen):
+
+        def from_there(one: str) -> str:
+            return Path(os.path.relpath(one, folder)).as_posix()
+
+        seen = [one if Path(one).is_absolute() else from_there(one) for one in self.paths]
+        var_map = moved(self.var_map, from_there)
+        content = json.loads(self.replace(paths=seen, var_map=var_map).to_json())
+        if not all(Path(one).is_absolute() for one in seen) or var_map != self.var_map:
             content["paths_from"] = "file"
         return write_text(path, json.dumps(content, indent=1) + "\n")
 
@@ -566,11 +573,10 @@ class Recipe:
         recipe = cls.from_json(text)
         known = json.loads(text).get("paths_from") == "file"
         folder = Path(os.path.abspath(path)).parent if root is None else Path(root)
-        return recipe.replace(
-            paths=[
-                one
-                if Path(one).is_absolute() or (root is None and not known and found(one))
-                else seen_from_here(folder / one)
-                for one in recipe.paths
-            ]
-        )
+
+        def from_here(one: str) -> str:
+            stays = Path(one).is_absolute() or (root is None and not known and found(one))
+            return one if stays else seen_from_here(folder / one)
+
+        var_map = moved(recipe.var_map, from_here)
+        return recipe.replace(paths=[from_here(one) for one in recipe.paths], var_map=var_map)

@@ -15,7 +15,10 @@ from mappedviz.testing import coded_anndata
 from tests.stores import BROKEN, STORE_KINDS
 
 ODD = ["good", "fewer genes", "other genes", "versions", "no label", "numbers", "repeated genes",
-       "counts in raw", "counts in a layer", "repeated in raw", "no X"]  # fmt: skip
+       "counts in raw", "counts in a layer", "repeated in raw", "no X", "symbols", "mouse"]  # fmt: skip
+#: Twelve symbols, of which "versions" has some identifiers.
+SYMBOLS = ["TP53", "SEPT2", "CD4", "CD8A", "CD3E", "MS4A1", "NKG7", "LYZ", "GNLY", "Y_RNA",
+           "SEPTIN2", "nonsense"]  # fmt: skip
 ALIASES = [
     ["counts", "raw.X", "X"],
     ["X"],
@@ -42,8 +45,13 @@ def zoo(tmp_path_factory):
         elif name == "other genes":
             adata.var_names = [f"other{k}" for k in range(12)]
         elif name == "versions":
-            adata.var_names = [f"ENSG{k:011d}.{i}" for k in range(12)]
+            some = [f"ENSG{k:011d}.{i}" for k in range(9)]
+            adata.var_names = [*some, "ENSG00000141510.3", "ENSG00000168385.2", "ENSG00000010610"]
             adata.var["symbol"] = genes
+        elif name == "symbols":
+            adata.var_names = SYMBOLS
+        elif name == "mouse":
+            adata.var_names = [symbol.title() for symbol in SYMBOLS]
         elif name == "no label":
             del adata.obs["cell_type"]
         elif name == "numbers":
@@ -90,6 +98,18 @@ def requests(draw):
         request["var_key"] = draw(st.sampled_from(["symbol", {"versions": "symbol"}, {"x": None}]))
     if draw(st.integers(0, 3)) == 0:
         request["strip_version"] = True
+    if draw(st.integers(0, 3)) == 0:
+        maps = [
+            "symbol->ensembl",
+            "human: symbol->symbol",
+            "ensembl->symbol",
+            "mouse: ensembl->symbol",
+        ]
+        other = {"map": "symbol->symbol", "table": "human", "release": "none"}
+        request["var_map"] = draw(st.sampled_from([*maps, other]))
+    if draw(st.integers(0, 3)) == 0:
+        some = [{"gene1": "mine"}, {"gene1": "gene2"}, {"SEPT2": "SEPTIN2"}, {"nowhere": "mine"}]
+        request["var_alias"] = draw(st.sampled_from(some))
     if draw(st.integers(0, 4)) == 0:
         request["obs_filter"] = draw(
             st.sampled_from([{"cell_type": "T cell"}, {"nowhere": "x"}, {"batch": "batch 0"}])

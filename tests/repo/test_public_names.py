@@ -55,13 +55,13 @@ MEMBERS = {
         get_merged_categories get_merged_labels indices layers_keys n_obs n_obs_list n_vars obs obs_keys
         obs_names obsm_keys original_shapes part_of path_list read_rows read_window recipe shape split
         storage_idx stored_plainly stores subset to_anndata torch_worker_init_fn var_indices
-        var_joint var_list var_measured
+        var_joint var_list var_measured var_unmapped
     """,
     "Recipe": """
         code_of dtype duplicates encode_labels encoded_keys encoders filter_keys from_json holdout join
         layer_alias layers_keys load min_stores obs_alias obs_filter obs_keys obs_query obsm_keys on_error part part_names
         relabel renames_of replace save split_by split_fraction split_keys split_parts split_rule split_seed
-        stratify strip_version to_json unknown_label unknown_label_of unseen var_key var_names
+        stratify strip_version to_json unknown_label unknown_label_of unseen var_alias var_key var_map var_names
         weights_keys weights_scaler weights_scheme within
     """,
     "Audit": """

@@ -18,6 +18,7 @@ from mappedviz.audits.cells.drawn import (
 )
 from mappedviz.audits.cells.matrices import joined_names, name_lists, open_rows, scale_of
 from mappedviz.audits.nearest import suggestion
+from mappedviz.collection.variables import harmonised
 from mappedviz.errors import MissingKeyError
 from mappedviz.formats.cache import ChunkCache
 from mappedviz.formats.files import FilePool
@@ -25,6 +26,7 @@ from mappedviz.gather.request import Part
 from mappedviz.gather.rows import gather_dense
 from mappedviz.recipe.column_map import ColumnMap
 from mappedviz.recipe.joins import strip_versions
+from mappedviz.recipe.names import Names
 from mappedviz.text.display import listed
 
 if TYPE_CHECKING:
@@ -100,8 +102,12 @@ def columns_of(gene: str, names: Array, recipe: Recipe) -> Array:
     [1, 3]
     >>> columns_of("ENSG00000141510", names, Recipe(strip_version=True)).tolist()
     [0]
+    >>> columns_of("ENSG00000141510", names, Recipe(var_map="symbol->ensembl")).tolist()
+    [0]
     """
-    if recipe.strip_version:
+    if recipe.var_map is not None or recipe.var_alias:
+        found = np.flatnonzero(harmonised(recipe, Names.of(names)).values == gene)
+    elif recipe.strip_version:
         near = [i for i, name in enumerate(names.tolist()) if name.startswith(gene)]
         same = strip_versions(names[near]) == gene
         found = np.array(near, dtype=np.int64)[same] if near else np.empty(0, np.int64)
