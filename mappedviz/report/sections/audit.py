@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from mappedviz.audits.result import Audit
     from mappedviz.audits.tables.labels import LabelTable
     from mappedviz.audits.tables.weights import WeightTable
+    from mappedviz.recipe.recipe import Recipe
+
+_LONGEST_CODE = 2_000
+_LONGEST_RECIPE = 20_000
 
 
 def audit_content(
@@ -38,7 +42,8 @@ def audit_content(
     views
         False for the findings alone.
     """
-    findings = [_finding_text(finding, list(audit.stores.index)) for finding in audit.findings]
+    every = set(audit.stores.index)
+    findings = [_finding_text(one, i, every) for i, one in enumerate(audit.findings)]
     is_page = most != REPR_ROWS
     few = 500 if is_page else 30
     return Content(
@@ -49,7 +54,7 @@ def audit_content(
         more_findings=findings[few:],
         not_applicable=[_not_applicable_text(one) for one in audit.not_applicable],
         sections=sections_of(audit, most, figures) if views else (),
-        code=repr(audit.recipe),
+        code=recipe_code(audit.recipe),
         facts=page_facts(audit) if is_page else (),
         steps=next_steps(audit) if is_page else (),
     )
@@ -108,18 +113,30 @@ def summary_line(audit: Audit, *, counts: bool = True) -> str:
     return " · ".join(parts)
 
 
-def _finding_text(finding: Finding, every: list[str]) -> FindingText:
+def recipe_code(recipe: Recipe) -> str:
+    """Return a recipe as code; what is longer than anybody reads is cut, and says where all of it is."""
+    text = repr(recipe)
+    if len(text) <= _LONGEST_RECIPE:
+        return text
+    return f"{text[:_LONGEST_RECIPE]} …\n# cut: it has {len(recipe.paths):,} paths; print(audit.recipe) shows all"
+
+
+def _finding_text(finding: Finding, place: int, every: set[str]) -> FindingText:
     stores, message = list(finding.stores or ()), cut(str(finding.message), 600)
     # "5 of 5 stores …", or a message that names them all, says it.
-    if (set(stores) == set(every) and len(every) > 1) or all(name in message for name in stores):
+    if (set(stores) == every and len(every) > 1) or all(name in message for name in stores):
         stores = []
+    code = str(finding.code or "")
     return FindingText(
         finding.id,
         finding.severity,
         message,
         listed(stores, most=4) if stores else "",
         str(finding.remedy or ""),
-        str(finding.code or ""),
+        # A fix that names a thousand paths is said in a line that does the same.
+        code
+        if len(code) <= _LONGEST_CODE
+        else f"recipe = audit.recipe_with(audit.findings[{place}])",
     )
 
 

@@ -21,7 +21,7 @@ from mappedviz.report.values import (
     number_cell,
     text_cell,
 )
-from mappedviz.text.display import is_missing, names, quantity
+from mappedviz.text.display import differing, is_missing, quantity
 
 if TYPE_CHECKING:
     from mappedviz.audits.tables.genes import Coverage
@@ -41,7 +41,7 @@ def genes_section(coverage: Coverage, most: int, figures: Figures) -> Section:
         gains = pd.to_numeric(frame["gain_without"], errors="coerce").fillna(-1).to_numpy()
         some = frame.iloc[np.sort(np.argsort(-gains, kind="stable")[:most])]
     rows = []
-    for name, store in zip(names(some.index, 48), some.to_dict("records"), strict=True):
+    for name, store in zip(differing(list(some.index), 48), some.to_dict("records"), strict=True):
         gain = store["gain_without"]
         without = quantity(store["inner_without"])
         if not is_missing(gain) and gain > 0:

@@ -24,7 +24,16 @@ from mappedviz.report.values import (
     text_cell,
 )
 from mappedviz.text.colours import OKABE_ITO
-from mappedviz.text.display import Words, is_missing, listed, names, quantity, share, shown
+from mappedviz.text.display import (
+    Words,
+    differing,
+    is_missing,
+    listed,
+    names,
+    quantity,
+    share,
+    shown,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +52,7 @@ def labels_section(labels: LabelTable, most: int, figures: Figures) -> Section:
     # With as many stores as colours the last colour is a store's, else that of all others.
     own = order if len(order) <= len(OKABE_ITO) else order[: len(OKABE_ITO) - 1]
     own = np.sort(own)  # in the order of the table: the same colours as in every other view
-    stores = names([labels.stores[i] for i in own], 40)
+    stores = differing([labels.stores[i] for i in own], 40)
     sums = [float(counts.sum()) for name, counts in bars if not isinstance(name, Words)]
     top = max(sums, default=0.0) or 1.0
 

@@ -21,6 +21,7 @@ from mappedviz.report.values import (
 )
 from mappedviz.text.display import (
     cut,
+    differing,
     is_missing,
     listed,
     names,
@@ -41,7 +42,7 @@ def shapes_section(stores: pd.DataFrame, most: int, figures: Figures) -> Section
     tops = {name: highest(stores[name]) for name in ("n_obs", "n_vars", "nbytes")}
     rows = []
     for name, path, store in zip(
-        names(some.index, 48), some["path"], some.to_dict("records"), strict=True
+        differing(list(some.index), 48), some["path"], some.to_dict("records"), strict=True
     ):
         rows.append(
             [
@@ -104,7 +105,7 @@ def depth_section(depths: pd.DataFrame, most: int, figures: Figures) -> Section 
             number_cell(row["genes"], top),
             number_cell(row["rows"]),
         ]
-        for name, row in zip(names(some.index, 48), some.to_dict("records"), strict=True)
+        for name, row in zip(differing(list(some.index), 48), some.to_dict("records"), strict=True)
     ]
     return Section(
         "depth",

@@ -8,7 +8,7 @@ from mappedviz.audits.tables.genes import Coverage
 from mappedviz.report.figures import figures_of
 from mappedviz.report.html import audit_html
 from tests.hostile import depths, stores_table
-from tests.report.pages import STORES, Reader, an_audit
+from tests.report.pages import STORES, Reader, a_finding, an_audit
 
 
 def test_tables_have_the_numbers_of_the_audit():
@@ -57,3 +57,21 @@ def test_no_store_can_be_read():
     assert "1 store" in text
     assert "findings: none" in text
     assert "Columns of obs" not in text
+
+
+def test_a_fix_of_a_thousand_paths_is_one_line():
+    paths = ", ".join(f"'/a/long/folder/store_{i}.h5ad'" for i in range(1000))
+    long = a_finding(code=f"recipe = recipe.replace(paths=({paths},))")
+    html = audit_html(an_audit(findings=[a_finding(), *[long] * 30]))
+    assert "recipe = audit.recipe_with(audit.findings[30])" in Reader(html).text
+    assert len(html.encode()) < 150_000
+
+
+def test_a_recipe_of_a_thousand_paths_says_where_all_of_it_is():
+    audit = an_audit()
+    audit.recipe = audit.recipe.replace(
+        paths=[f"/a/long/folder/store_{i}.h5ad" for i in range(5000)]
+    )
+    html = audit_html(audit)
+    assert len(html.encode()) < 150_000
+    assert "it has 5,000 paths; print(audit.recipe) shows all" in html
