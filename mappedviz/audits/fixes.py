@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from mappedviz.audits.findings import Finding, change_of, changed
 from mappedviz.errors import RecipeError
 
 if TYPE_CHECKING:
     from mappedviz.recipe.recipe import Recipe
+
+# Fields that a change may touch without anything being left out.
+_HARMLESS = frozenset(
+    (
+        "obs_alias",
+        "relabel",
+        "strip_version",
+        "duplicates",
+        "var_names",
+        "dtype",
+        "split_by",
+        "stratify",
+        "split_seed",
+    )
+)
 
 
 def verdict_of(findings: Sequence[Finding]) -> str:
@@ -95,6 +110,65 @@ def recipe_with(
         rest = {name: value for name, value in change.items() if name != "drop"}
         recipe = changed(recipe, rest, paths)
     return changed(recipe, {"drop": list(drop)}, paths) if drop else recipe
+
+
+def safe_fixes(findings: Sequence[Finding], recipe: Recipe, paths: Sequence[str]) -> list[Finding]:
+    """Return the findings that are no mere information and have one fix, which loses nothing.
+
+    Parameters
+    ----------
+    findings
+        All findings about the recipe.
+    recipe
+        The recipe that was audited.
+    paths
+        Of all its stores.
+    """
+    whole = recipe.replace(paths=paths)
+    return [
+        one
+        for one in findings
+        if one.fix is not None
+        and one.severity != "info"
+        and not one.alternative
+        and loses_nothing(recipe, one.change or change_of(whole, one.fix))
+    ]
+
+
+def loses_nothing(recipe: Recipe, change: Mapping[str, Any]) -> bool:
+    """Return True if a change leaves out no store, cell, gene or label, and loses no value.
+
+    Names are given (to columns, labels and listed genes), genes of one name are one, a type of
+    numbers becomes wider, and a split gets groups, strata or another seed. What genes are joined
+    by and which join is made are decisions: a gene may have no value in the other column.
+
+    Examples
+    --------
+    >>> from mappedviz.recipe.recipe import Recipe
+    >>> recipe = Recipe(paths=["a.h5ad"])
+    >>> loses_nothing(recipe, {"relabel": {"k": {"T-cell": "T cell"}}})
+    True
+    >>> loses_nothing(recipe, {"relabel": {"k": {"unknown": None}}})
+    False
+    >>> loses_nothing(recipe, {"drop": ["a.h5ad"]}), loses_nothing(recipe, {"join": "outer"})
+    (False, False)
+    """
+    if not change or not set(change) <= _HARMLESS:
+        return False
+    if "dtype" in change and recipe.dtype is None:
+        return False  # what is stored in a wider type is rounded
+    if change.get("duplicates") == "first":
+        return False
+    names = change.get("var_names", {})
+    return isinstance(names, Mapping) and not (_drops(names) or _drops(change.get("relabel", {})))
+
+
+def _drops(names: Any) -> bool:
+    """True if new names leave something out: None stands in place of one, at any depth."""
+    news = names.values() if isinstance(names, Mapping) else [new for _, new in names]
+    return any(
+        new is None or (isinstance(new, (Mapping, list, tuple)) and _drops(new)) for new in news
+    )
 
 
 def _things(n: int, what: str) -> str:

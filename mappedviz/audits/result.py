@@ -12,7 +12,7 @@ from mappedviz.audits.checking import checked
 from mappedviz.audits.evidence import Evidence
 from mappedviz.audits.expectations import Expectations, holding
 from mappedviz.audits.findings import Finding, NotApplicable, by_severity
-from mappedviz.audits.fixes import recipe_with, verdict_of
+from mappedviz.audits.fixes import recipe_with, safe_fixes, verdict_of
 from mappedviz.audits.judge import sources_among
 from mappedviz.audits.tables.weights import compare_schemes
 from mappedviz.audits.to_json import SavedEvidence, tables_to_dict
@@ -365,6 +365,26 @@ class Audit:
             A finding has no fix, or there is none of this id.
         """
         return recipe_with(fixes, self.findings, self.recipe, self._tables.paths)
+
+    def safe_fixes(self) -> list[Finding]:
+        """The findings whose fixes leave out no store, cell, gene or label, and lose no value.
+
+        That is: other names for columns, labels and listed genes; the sum of genes that are
+        repeated, and identifiers without versions; a wider type of numbers; groups, strata or
+        another seed for a split. Not among them are other joins, other identifiers of genes,
+        labels that become missing, fixes that are one of several ways, and what a finding that is
+        mere information suggests.
+
+        Examples
+        --------
+        >>> import mappedviz as mv
+        >>> audit = mv.audit(mv.datasets.demo(), label="celltype")
+        >>> [finding.id for finding in audit.safe_fixes()]
+        ['label-absent']
+        >>> audit.recipe_with(audit.safe_fixes()).paths == audit.recipe.paths
+        True
+        """
+        return safe_fixes(self.findings, self.recipe, self._tables.paths)
 
     def recipe_without(self, stores: Iterable[str]) -> Recipe:
         """The recipe without some of the stores.

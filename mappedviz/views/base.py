@@ -15,6 +15,7 @@ from mappedviz.report.sections.audit import sections_of
 from mappedviz.report.values import Content
 from mappedviz.text.display import csv_cell, shown
 from mappedviz.views import nodes
+from mappedviz.views.models.history import change_words
 from mappedviz.views.models.tables import Arrangement
 from mappedviz.views.page import Page
 from mappedviz.views.state import Session, Source
@@ -212,6 +213,12 @@ class View(Page):
         if self.above is not None:
             self.above.refresh()
 
+    def toast(self, text: str, mood: str = "plain") -> None:
+        """Show a line that passes, here and in what this is a part of."""
+        super().toast(text, mood)
+        if self.above is not None:
+            self.above.toast(text, mood)
+
     def notify_change(self, change: Any) -> None:
         """Draw what depends on a trait again."""
         super().notify_change(change)
@@ -320,7 +327,10 @@ class View(Page):
         elif event == "value" and name in self.controls:
             setattr(self, name, value)
         elif event == "press" and name in self.actions:
+            before = self.session.recipe
             getattr(self, name)()
+            if self.session.recipe != before:
+                self.toast(f"Done: {change_words(before, self.session.recipe)}", "ok")
         elif event in ("sort", "page"):
             self.arrange(name, **{event: value})
         elif event == "open":

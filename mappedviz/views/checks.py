@@ -35,6 +35,8 @@ class ChecksView(View):
     ----------
     selected
         Position of the selected finding, -1 for none.
+    reviewing
+        Whether all safe fixes are shown together, with what they change.
 
     Examples
     --------
@@ -51,13 +53,14 @@ class ChecksView(View):
     title = "Checks"
     decides = "Decide what is put right before training."
     sections: ClassVar = ()
-    actions: ClassVar = ("apply", "apply_all", "show_me")
+    actions: ClassVar = ("apply", "apply_all", "apply_safe", "review", "show_me")
     events: ClassVar = {
         ("grid", "selected"): "_group_clicked",
         ("members", "selected"): "_member_clicked",
     }
 
     selected = traitlets.Int(-1)
+    reviewing = traitlets.Bool(False)
 
     def _start(self) -> None:
         #: Opens another tab, where there is one.
@@ -71,6 +74,7 @@ class ChecksView(View):
             looking=self._work.running,
             linked=self.go is not None,
             selected=self.selected,
+            reviewing=self.reviewing,
             groups=self.arranged("grid"),
             members=self.arranged("members"),
         )
@@ -80,16 +84,20 @@ class ChecksView(View):
         # The finding that was selected is another one now, or solved.
         with self.setting():
             self.selected = -1
+            self.reviewing = False
         self._work.cancel()
         self._outcome = None
         super()._audit_changed(change)
 
     def _look_ahead(self) -> None:
-        """See what the fix of the selected finding would change, on a thread."""
+        """See what the fix of the selected finding, or all safe ones, would change, on a thread."""
         audit, finding = self.audit, self.finding
-        if finding is None or finding.fix is None:
+        if self.reviewing:
+            fix = audit.recipe_with(audit.safe_fixes())
+        elif finding is not None and finding.fix is not None:
+            fix = audit.recipe_with(finding)
+        else:
             return
-        fix = audit.recipe_with(finding)
 
         def look(report: Report, cancel: threading.Event) -> Outcome:
             return outcome_of(audit, self.session.audit_of(fix, report, cancel))
@@ -106,11 +114,22 @@ class ChecksView(View):
 
     @traitlets.observe("selected")
     @handler
-    def _selected(self, _: Any) -> None:
+    def _selected(self, change: Any) -> None:
         self._work.cancel()
         self._outcome = None
+        if change["new"] >= 0:
+            self.reviewing = False
         if self.session.audit is not None and self.finding is not None:
             self.session.stores = self.finding.stores
+
+    @traitlets.observe("reviewing")
+    @handler
+    def _reviewed(self, change: Any) -> None:
+        self._work.cancel()
+        self._outcome = None
+        if change["new"]:
+            self.selected = -1
+            self._look_ahead()
 
     def _group_clicked(self, value: Any) -> None:
         audit = self.audit
@@ -126,8 +145,8 @@ class ChecksView(View):
             self._look_ahead()
 
     def _code(self, name: str = "") -> str:
-        if name == "change" and self.finding is not None:
-            return self.finding.code
+        if name == "change":
+            return model.code_of_change(self.audit, self.selected)
         return super()._code(name)
 
     def _first(self, some: list[int]) -> int:
@@ -163,14 +182,30 @@ class ChecksView(View):
             It has no fix.
         """
         if self.finding is not None:
-            self.session.recipe = self.audit.recipe_with(self.finding)
+            self._apply([self.finding])
 
     def apply_all(self) -> None:
         """Change the recipe as all findings of the selected one's check say that can be put right."""
         audit = self.audit
         some = model.fixable(audit, model.group_of(audit, self.selected))
         if some:
-            self.session.recipe = audit.recipe_with(some)
+            self._apply(some)
+
+    def review(self) -> None:
+        """Show what all safe fixes together change, before they are made."""
+        self.reviewing = not self.reviewing
+
+    def apply_safe(self) -> None:
+        """Change the recipe as all fixes say that lose nothing, as one step.
+
+        See :meth:`mappedviz.Audit.safe_fixes`: no store, cell, gene or label is left out.
+        """
+        some = self.audit.safe_fixes()
+        if some:
+            self._apply(some)
+
+    def _apply(self, some: list[Finding]) -> None:
+        self.session.recipe = self.audit.recipe_with(some)
 
     def show_me(self) -> None:
         """Open the tab that shows what the selected finding is about."""

@@ -211,7 +211,7 @@ class HandoffView(View):
     def save(self) -> None:
         """Write the recipe as JSON to the file that is named."""
         path = self.session.recipe.save(Path(self._file).expanduser())
-        self.session.tell(f"Saved {path}.")
+        self.toast(f"Saved {path}.", "ok")
 
     # --- trying it out ---------------------------------------------------------------------
 

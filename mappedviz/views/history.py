@@ -9,6 +9,7 @@ import traitlets
 from mappedviz.errors import MappedvizError
 from mappedviz.report.html import fragment
 from mappedviz.report.values import Content
+from mappedviz.text.display import listed, shown
 from mappedviz.views.base import View
 from mappedviz.views.models import history as model
 from mappedviz.views.outcome import cells_of, genes_of
@@ -149,6 +150,7 @@ class HistoryView(View):
         recipe = self._one() or self.session.recipe
         self.session.named = {**self.session.named, name: recipe}
         self._name = ""
+        self.toast(f"Kept as {shown(name, 40)}.", "ok")
 
     def forget(self) -> None:
         """Forget the selected name; the recipe stays a step of the session, if it is one."""
@@ -160,6 +162,8 @@ class HistoryView(View):
         self.session.named = {
             name: recipe for name, recipe in self.session.named.items() if name not in gone
         }
+        if gone:
+            self.toast(f"Forgot {listed(sorted(gone), most=4)}.", "ok")
         self.selected = ()
 
     def table(self) -> pd.DataFrame:

@@ -17,6 +17,7 @@ import traitlets
 from mappedviz.errors import MappedvizError
 from mappedviz.text.display import shown
 from mappedviz.views import front
+from mappedviz.views.models.history import change_words
 from mappedviz.views.models.stores import without_paths
 from mappedviz.views.nodes import Node, status
 from mappedviz.views.saved import Saved
@@ -216,7 +217,12 @@ class Page(anywidget.AnyWidget):
             "status.again": session.refresh,
         }
         if name in known:
+            before = session.recipe
             known[name]()
+            if session.recipe != before:
+                back = name == "status.undo"
+                old, new = (session.recipe, before) if back else (before, session.recipe)
+                self.toast(f"{'Undone' if back else 'Done again'}: {change_words(old, new)}")
 
     def _dispatch(self, name: str, event: str, value: Any) -> None:
         """Do what an event of a node does."""
@@ -230,6 +236,19 @@ class Page(anywidget.AnyWidget):
             else {"data": base64.b64encode(content).decode("ascii")}
         )
         self.send({"clip": {"id": name, "kind": kind, **what}})
+
+    def toast(self, text: str, mood: str = "plain") -> None:
+        """Show a line that passes, where the page is displayed; the verdict stays what it is.
+
+        Parameters
+        ----------
+        text
+            What was done.
+        mood
+            ``"plain"``, ``"ok"``, ``"warning"`` or ``"error"``.
+        """
+        if self._sent is not None and self.comm is not None and not self.closed:
+            self.send({"toast": {"text": shown(text, 300), "mood": mood}})
 
     # --- showing ----------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import pytest
 
 import mappedviz as mv
-from tests.views.looks import DEMO, cells, node, settled, write
+from tests.views.looks import DEMO, browser, cells, node, settled, write
 
 
 def test_findings_and_their_fixes(ui):
@@ -91,3 +91,60 @@ def test_all_fixes_of_a_check_at_once(ui):
     ui.checks.event("apply_all", "press")
     assert ui.recipe.paths == paths[2:]
     assert ui.wait()
+
+
+@pytest.fixture
+def spelled(tmp_path):
+    """Two stores: one has another name for the label, and spells it in another way; one gene is repeated."""
+    genes = ["g1", "g2", "g2", "g3"]
+    one = write(tmp_path, "one", {"k": ["T cell"] * 4 + ["B cell"] * 2}, genes=genes)
+    two = write(tmp_path, "two", {"k": ["T-cell"] * 3 + ["B cell"] * 3}, genes=genes)
+    (tmp_path / "bad.h5ad").write_bytes(b"no store")
+    ui = mv.explore([one, two, str(tmp_path / "bad.h5ad")], label="k", workers=0)
+    assert ui.wait()
+    ui.tab = "checks"
+    yield ui
+    ui.close()
+
+
+@pytest.mark.filterwarnings("ignore:Variable names are not unique")
+def test_all_safe_fixes_at_once(spelled):
+    """They are shown with what they change together, and are one step; no store is left out."""
+    ui, before = spelled, spelled.recipe
+    safe = {one.id for one in ui.audit.safe_fixes()}
+    assert safe == {"duplicate-genes", "label-spelling"}
+    sent = browser(ui)
+    assert node(ui, "review")["text"] == "Review 2 safe fixes"
+    ui.event("checks.review", "press")
+    assert ui.checks._work.wait(60)
+    assert node(ui, "apply_safe")["text"] == "Apply all 2"
+    assert len(node(ui, "members")["rows"]) == 2
+    assert "duplicates='sum'" in node(ui, "change")["text"]
+    assert node(ui, "after")["text"].startswith("With this change: ")
+    sent.clear()
+    ui.event("checks.apply_safe", "press")
+    (toast,) = (message["toast"]["text"] for message in sent if "toast" in message)
+    assert "duplicates" in toast
+    assert "relabel" in toast
+    assert ui.wait()
+    assert ui.recipe.paths == before.paths
+    assert ui.recipe.duplicates == "sum"
+    assert not ui.audit.safe_fixes()
+    assert not ui.checks.reviewing
+    assert node(ui, "review") == {}
+    ui.event("status.undo", "press")
+    assert ui.recipe == before
+    assert any(m.get("toast", {}).get("text", "").startswith("Undone: ") for m in sent)
+
+
+@pytest.mark.filterwarnings("ignore:Variable names are not unique")
+def test_a_finding_ends_the_review(spelled):
+    spelled.checks.review()
+    assert spelled.checks.reviewing
+    spelled.checks.select("unreadable-store")
+    assert not spelled.checks.reviewing
+    assert node(spelled, "apply_safe") == {}
+    spelled.checks.review()
+    assert spelled.checks.selected == -1
+    spelled.checks.review()
+    assert node(spelled, "detail") == {}

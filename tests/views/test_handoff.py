@@ -7,7 +7,7 @@ import pytest
 import traitlets
 
 from mappedviz import Recipe
-from tests.views.looks import node, settled
+from tests.views.looks import browser, node, settled
 
 
 def test_code_makes_the_same_loader(ui):
@@ -23,8 +23,10 @@ def test_code_makes_the_same_loader(ui):
 
 def test_the_script_loads_the_recipe(ui, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    sent = browser(ui)
     ui.handoff.event("save", "press")
-    assert "Saved" in ui.session.status
+    assert next(one for one in sent if "toast" in one)["toast"]["text"].startswith("Saved ")
+    assert ui.flat()["status"]["text"] == ui.session.status  # the verdict stays
     assert Recipe.load("recipe.json") == ui.recipe
     ui.handoff.script = "script"
     code = ui.handoff.code().replace("range(10)", "range(1)")

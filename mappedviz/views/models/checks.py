@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mappedviz.audits.findings import CHECKS
+from mappedviz.audits.findings import CHECKS, code_of
 from mappedviz.text.display import listed, shown
 from mappedviz.views import nodes, pictures
 from mappedviz.views.models.memory import of_audit
@@ -60,6 +60,8 @@ class State:
         What its fix would change; whether that is being found out.
     linked
         Whether there are other tabs.
+    reviewing
+        Whether all safe fixes are shown together.
     groups, members
         Order and page of both tables.
     """
@@ -68,6 +70,7 @@ class State:
     outcome: Outcome | None = None
     looking: bool = False
     linked: bool = False
+    reviewing: bool = False
     groups: Arrangement = UNSORTED
     members: Arrangement = UNSORTED
 
@@ -116,8 +119,10 @@ def body(audit: Audit, state: State) -> list[Node]:
         f"{things(n, 'check')} found nothing; {other:,} could not be made here, "
         "which is not a pass."
     )
-    made = [_groups(audit, state)] if audit.findings else []
-    if 0 <= state.selected < len(audit.findings):
+    made = [*_safe(audit, state), _groups(audit, state)] if audit.findings else []
+    if state.reviewing and audit.safe_fixes():
+        made.append(_review(audit, state))
+    elif 0 <= state.selected < len(audit.findings):
         made.append(_detail(audit, state))
     return [*made, nodes.note("passed", said, "hint")]
 
@@ -161,6 +166,72 @@ def _groups(audit: Audit, state: State) -> Node:
         selected=chosen,
         selectable="one",
     )
+
+
+def _safe(audit: Audit, state: State) -> list[Node]:
+    """The button for all fixes that lose nothing."""
+    n = len(audit.safe_fixes())
+    if not n:
+        return []
+    text = (
+        "Hide the safe fixes"
+        if state.reviewing
+        else f"Review {things(n, 'safe fix', 'safe fixes')}"
+    )
+    said = (
+        "leave out no store, cell, gene or label"
+        if n > 1
+        else ("leaves out no store, cell, gene or label")
+    )
+    button = nodes.button("review", text, "see what they change together", icon="check")
+    return [
+        nodes.row(
+            "safe",
+            [button, nodes.note("safe_said", f"It {said}." if n == 1 else f"They {said}.", "hint")],
+        )
+    ]
+
+
+def _review(audit: Audit, state: State) -> Node:
+    """All safe fixes, and what they change together."""
+    some = audit.safe_fixes()
+    lines = [
+        {
+            "id": f"f{i}",
+            "cells": [
+                {"text": _SIGNS[one.severity], "mood": _MOODS[one.severity]},
+                {
+                    "text": shown(without_paths(audit, one.message, one.stores), 200),
+                    "title": shown(one.id, 60),
+                },
+            ],
+        }
+        for i, one in enumerate(some)
+    ]
+    columns: list[Node] = [_COLUMNS[0], _COLUMNS[2]]
+    apply = nodes.button(
+        "apply_safe",
+        "Apply it" if len(some) == 1 else f"Apply all {len(some):,}",
+        "change the recipe so, as one step that can be undone",
+        icon="check",
+        mood_="primary",
+    )
+    inner = [
+        *_ahead(state),
+        nodes.row("fixing", [apply]),
+        pictures.table("members", "Put right by them", columns, lines, copies=()),
+        nodes.code("change", code_of_change(audit, -1), title="The change of the recipe"),
+    ]
+    return nodes.panel(
+        "detail", inner, title=things(len(some), "safe fix", "safe fixes"), aside=True
+    )
+
+
+def code_of_change(audit: Audit, selected: int) -> str:
+    """Return the change of the recipe as code: of a finding, or of all safe fixes."""
+    if 0 <= selected < len(audit.findings):
+        return audit.findings[selected].code
+    return code_of(audit.recipe, audit.recipe_with(audit.safe_fixes()))
 
 
 def _fix_word(audit: Audit, some: Sequence[int]) -> str:
