@@ -268,8 +268,11 @@ def changed(recipe: Recipe, change: Mapping[str, Any], paths: Sequence[str]) -> 
     Recipe(paths=('b.h5ad',), relabel={'k': {'x': 'y', 'z': 'y'}})
     """
     new: dict[str, Any] = {}
-    dropped = {os.path.abspath(path) for path in change.get("drop", ())}
-    kept = tuple(path for path in paths if os.path.abspath(path) not in dropped)
+    dropped = set(change.get("drop", ()))
+    kept = tuple(path for path in paths if path not in dropped)
+    if len(paths) - len(kept) < len(dropped):  # a path may be written in another way
+        every = {os.path.abspath(path) for path in dropped}
+        kept = tuple(path for path in kept if os.path.abspath(path) not in every)
     if dropped and kept:
         recipe = without_stores(recipe, change["drop"], kept)
     for name, value in change.items():
@@ -288,7 +291,7 @@ def changed(recipe: Recipe, change: Mapping[str, Any], paths: Sequence[str]) -> 
             new[name] = {**recipe.var_key, **value}
         else:
             new[name] = value
-    return recipe.replace(**new)
+    return recipe.replace(**new) if new else recipe
 
 
 def change_of(old: Recipe, new: Recipe) -> dict[str, Any]:

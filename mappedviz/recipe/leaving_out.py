@@ -30,8 +30,11 @@ def without_stores(recipe: Recipe, dropped: Sequence[str], kept: Sequence[str]) 
     >>> without_stores(recipe, ["a.h5ad"], ["b.h5ad"])
     Recipe(paths=('b.h5ad',), var_key={'b': None})
     """
-    gone = _names(dropped) - _names(kept)
     changes: dict[str, Any] = {"paths": tuple(kept)}
+    said = [recipe.var_key, *(one for name in _BY_KEY for one in getattr(recipe, name).values())]
+    if not any(isinstance(one, Mapping) for one in said):
+        return recipe.replace(**changes)
+    gone = _names(dropped) - _names(kept)
     if isinstance(recipe.var_key, Mapping):
         changes["var_key"] = _rest(recipe.var_key, gone) or None
     for name in _BY_KEY:

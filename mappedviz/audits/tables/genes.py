@@ -11,7 +11,7 @@ import numpy as np
 from mappedviz._types import Array, lazy
 from mappedviz.audits.tables.frames import plain_text
 from mappedviz.audits.tables.gene_sets import LackingSets, best_to_leave_out, histogram_of
-from mappedviz.audits.tables.identifiers import id_kind
+from mappedviz.audits.tables.identifiers import id_kind, kind_of
 from mappedviz.audits.tables.stores import display_names
 from mappedviz.audits.tables.var_names import names_by_column
 from mappedviz.audits.tables.what_if import Harmonised, no_what_if, what_if_table
@@ -392,17 +392,14 @@ def _patterns(
     # which store was read first.
     order = np.lexsort((*(-word[first] for word in reversed(words)), -counts))[:_MOST_PATTERNS]
     example = first[order]
-    of: dict[int, list[int]] = {}
-    for store, i in enumerate(list_of.tolist()):
-        of.setdefault(i, []).append(store)
-    members: list[list[int]] = [[] for _ in order]
+    has = np.zeros((len(order), len(unique)), dtype=bool)
     mark = np.zeros(n, dtype=bool)
     for i, codes in enumerate(unique):
         mark[:] = False
         mark[codes] = True
-        for k in np.flatnonzero(mark[example]).tolist():
-            members[k] += of.get(i, [])
-    tuples = [tuple(stores[s] for s in sorted(some)) for some in members]
+        has[:, i] = mark[example]
+    every = np.array([*stores, None], dtype=object)[:-1]
+    tuples = [tuple(every[some[list_of]].tolist()) for some in has]
     table = pd.DataFrame(
         {
             "pattern": pd.Series(tuples, dtype=object),
@@ -458,7 +455,7 @@ def coverage_of(
             stores.append(every_column)
     every = {found.key: found for some in stores for found in some.values()}
     harmonised = Harmonised(vocabulary, every.values())
-    kinds = {key: id_kind(found.values) for key, found in every.items()}
+    kinds = {key: kind_of(found) for key, found in every.items()}
     distinct = {found.key: found for found in joined}
     position = {key: i for i, key in enumerate(distinct)}
     strip = recipe.strip_version

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from mappedviz._types import Array
+
+if TYPE_CHECKING:
+    from mappedviz.recipe.names import Names
+
+T = TypeVar("T")
 
 # The first kind that fits; as one pattern, because tens of thousands of names are matched.
 _KINDS = {
@@ -47,6 +53,30 @@ def id_kind(names: Sequence[str] | Array) -> str:
         kind = "other" if match is None else str(match.lastgroup)
         votes[kind] = votes.get(kind, 0) + 1
     return max(votes, key=lambda kind: votes[kind]).replace("_", ".")
+
+
+_MOST_KEPT = 4_096
+_kinds: dict[bytes, str] = {}
+_species: dict[bytes, str | None] = {}
+
+
+def kind_of(names: Names) -> str:
+    """Return :func:`id_kind` of a list that has a key: it is looked at once in a session."""
+    return _once(_kinds, names, id_kind)
+
+
+def species_of_list(names: Names) -> str | None:
+    """Return :func:`species_of` of a list that has a key: it is looked at once in a session."""
+    return _once(_species, names, species_of)
+
+
+def _once(kept: dict[bytes, T], names: Names, look: Callable[[Array], T]) -> T:
+    if names.key in kept:
+        return kept[names.key]
+    if len(kept) >= _MOST_KEPT:
+        kept.clear()  # of lists that are gone, most likely
+    found = kept[names.key] = look(names.values)
+    return found
 
 
 _SPECIES = {

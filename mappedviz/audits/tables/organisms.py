@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from mappedviz.audits.tables.identifiers import species_of
+from mappedviz.audits.tables.identifiers import species_of_list
 
 if TYPE_CHECKING:
     from mappedviz.audits.scan import Scan
@@ -42,17 +42,13 @@ def organisms(stores: Iterable[tuple[str, Scan]]) -> dict[str, set[str]]:
     {'a': {'human'}}
     """
     found: dict[str, set[str]] = {}
-    known: dict[bytes, str | None] = {}  # many stores share one list of names
     for name, scan in stores:
         facts = next((scan.obs[key] for key in _COLUMNS if key in scan.obs), None)
         if facts is not None and facts.labels is not None and facts.counts is not None:
             some = zip(facts.labels, facts.counts.tolist(), strict=True)
             found[name] = {plain_species(str(label)) for label, n in some if n}
         else:
-            for names in scan.names.values():
-                if names.key not in known:
-                    known[names.key] = species_of(names.values)
-            named = next((one for n in scan.names.values() if (one := known[n.key])), None)
+            named = next(filter(None, map(species_of_list, scan.names.values())), None)
             if named is not None:
                 found[name] = {named}
     return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mappedviz.audits.samples import hash_texts
-from mappedviz.audits.tables.identifiers import id_kind
+from mappedviz.audits.tables.identifiers import kind_of
 
 if TYPE_CHECKING:
     from mappedviz._types import Array
@@ -29,7 +29,7 @@ def transposed_stores(scans: Sequence[tuple[str, Scan]]) -> dict[str, list[str]]
     genes: dict[bytes, Array] = {}  # many stores share one list
     for _, scan in scans:
         for names in scan.names.values():
-            if names.key not in genes and id_kind(names.values) not in _NUMBERS:
+            if names.key not in genes and kind_of(names) not in _NUMBERS:
                 genes[names.key] = names.values
     if not genes:
         return {}
