@@ -10,6 +10,7 @@ from mappedviz.audits.cache import ScanCache, forget_scans
 from mappedviz.audits.cells.depths import CellStats
 from mappedviz.audits.cells.embeddings import Embedding
 from mappedviz.audits.cells.expression import Expression
+from mappedviz.audits.diff import AuditDiff, Change
 from mappedviz.audits.expectations import (
     Expectations,
     ExpectedColumn,
@@ -30,7 +31,9 @@ from mappedviz.audits.workers import scan_stores
 
 __all__ = [
     "Audit",
+    "AuditDiff",
     "CellStats",
+    "Change",
     "Coverage",
     "Embedding",
     "Expectations",

@@ -11,6 +11,7 @@ import numpy as np
 from mappedviz._types import Array, lazy
 from mappedviz.audits.cells.drawn import STORE, StoreCells
 from mappedviz.audits.cells.reader import CellReader
+from mappedviz.audits.digests import Digests, GeneDigests, StoreDigests
 from mappedviz.audits.judge import judge
 from mappedviz.audits.tables.crosstabs import crosstab
 from mappedviz.audits.tables.genes import Coverage, coverage_of
@@ -114,6 +115,18 @@ class Evidence:
         """See :class:`~mappedviz.audits.tables.genes.Coverage`."""
         scans, names = [scan for _, scan in self.used], [name for name, _ in self.used]
         return coverage_of(scans, self.recipe, names, self._vocabulary)
+
+    @lazy
+    def digests(self) -> Digests:
+        """Digests of the names of genes and cells."""
+        stores = {name: StoreDigests.of(scan) for name, scan in self.readable}
+        return Digests(stores, GeneDigests.of(self.coverage))
+
+    @property
+    def label_keys(self) -> list[str]:
+        """Keys whose labels an audit in JSON has."""
+        keys = (self.label, self.batch, self.group, *self.recipe.obs_keys)
+        return [key for key in dict.fromkeys(keys) if key is not None]
 
     @lazy
     def var_measured(self) -> pd.DataFrame:

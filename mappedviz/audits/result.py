@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from mappedviz._types import PathLike
 from mappedviz.audits.checking import checked
+from mappedviz.audits.diff import AuditDiff, compared
+from mappedviz.audits.diff.compare import Audited
 from mappedviz.audits.evidence import Evidence
 from mappedviz.audits.expectations import Expectations, holding
 from mappedviz.audits.findings import Finding, NotApplicable, by_severity
@@ -38,7 +40,8 @@ if TYPE_CHECKING:
     from mappedviz.stores.store import Store
 
 Tables: TypeAlias = Evidence | SavedEvidence
-SCHEMA = 1
+SCHEMA = 2
+_READABLE = (1, SCHEMA)  # 1 has no digests of names
 
 
 class Audit:
@@ -471,6 +474,27 @@ class Audit:
             )
         return self._tables
 
+    def diff(self, other: Audit) -> AuditDiff:
+        """Return what changed from this audit to another: stores, cells, genes, labels, findings.
+
+        Either may have been read from JSON. Names of genes and cells are compared by digests.
+
+        Parameters
+        ----------
+        other
+            The later audit.
+
+        Examples
+        --------
+        >>> import mappedviz as mv
+        >>> before = mv.audit("notebooks/data/*.h5ad", label="cell_type", progress=False)
+        >>> after = mv.audit(None, recipe=before.recipe.replace(join="outer"), progress=False)
+        >>> print(before.diff(after).of("recipe")[0].words)
+        join: 'inner' → 'outer'
+        """
+        sides = [Audited(one._tables, one.findings, one.verdict) for one in (self, other)]
+        return compared(*sides)
+
     # --- the collection ---------------------------------------------------------------
 
     @property
@@ -550,7 +574,7 @@ class Audit:
         """
         try:
             content = json.loads(text, object_hook=number_of_json)
-            if content["schema"] != SCHEMA:
+            if content["schema"] not in _READABLE:
                 raise ValueError(f"schema {content['schema']}")
             recipe = Recipe.from_json(json.dumps(json_value(content["recipe"])))
             return cls(

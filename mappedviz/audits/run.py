@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mappedviz._types import PathLike
@@ -121,7 +121,7 @@ def audit(
     wanted = expand_paths(recipe.paths, failed)
     wants = Wants(
         columns=_columns(recipe, [label, batch, group, split, *(expect.obs if expect else ())]),
-        matrices=tuple(dict.fromkeys((*recipe.layers_keys, *_expected_matrices(recipe, expect)))),
+        matrices=tuple(dict.fromkeys((*recipe.layers_keys, *(expect.matrices if expect else ())))),
         layer_alias=recipe.layer_alias,
         elsewhere=True,
         obsm=recipe.obsm_keys,
@@ -163,13 +163,6 @@ def _timeout(asked: float | None, workers: int | None, deep: bool) -> float | No
     if asked is not None:
         return None if math.isinf(asked) else asked
     return None if deep or workers == 0 else STORE_SECONDS
-
-
-def _expected_matrices(recipe: Recipe, expect: Expectations | None) -> Iterator[str]:
-    """The matrices that may be read for what is expected, those that the recipe does not read included."""
-    for key in expect.matrices if expect is not None else ():
-        alias = recipe.layer_alias.get(key, (key,))
-        yield from alias.values() if isinstance(alias, dict) else alias
 
 
 def _recipe(

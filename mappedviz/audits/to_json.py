@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from mappedviz.audits.digests import Digests
 from mappedviz.audits.tables.frames import plain_text
 from mappedviz.audits.tables.genes import Coverage
 from mappedviz.audits.tables.labels import LabelTable
@@ -30,10 +31,7 @@ def tables_to_dict(tables: Evidence | SavedEvidence) -> dict[str, Any]:
     if isinstance(tables, SavedEvidence):
         return dict(tables.content)
     keys = {"label": tables.label, "batch": tables.batch, "group": tables.group}
-    labels = {}
-    for key in dict.fromkeys([*keys.values(), *tables.recipe.obs_keys]):
-        if key is not None:
-            labels[key] = _labels_to_dict(tables.labels(key))
+    labels = {key: _labels_to_dict(tables.labels(key)) for key in tables.label_keys}
     coverage = tables.coverage
     return {
         **keys,
@@ -50,6 +48,7 @@ def tables_to_dict(tables: Evidence | SavedEvidence) -> dict[str, Any]:
             "what_if": _frame_to_dict(coverage.what_if),
         },
         "labels": labels,
+        "digests": tables.digests.to_dict(),
         "obs_schema": _frame_to_dict(tables.obs_schema),
     }
 
@@ -76,7 +75,14 @@ class SavedEvidence:
         self.stores = _stores_from(content["stores"])
         self.coverage = _coverage_from(content["coverage"])
         self.obs_schema = _schema_from(content["obs_schema"])
+        digests = content.get("digests")  # earlier versions wrote none
+        self.digests = None if digests is None else Digests.from_dict(digests)
         self._labels = {key: _labels_from(key, one) for key, one in content["labels"].items()}
+
+    @property
+    def label_keys(self) -> list[str]:
+        """Keys whose labels are there."""
+        return list(self._labels)
 
     def labels(self, key: str | None = None) -> LabelTable:
         """As :meth:`Evidence.labels`, for the keys of the audit."""

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from mappedviz.cli.audit import add_audit
+from mappedviz.cli.diff import add_diff
 from mappedviz.cli.expect import add_expect
 from mappedviz.cli.lab import add_lab
 from mappedviz.cli.options import FOUND, INTERRUPTED, OK, USAGE, paths_as_paths
@@ -83,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"mappedviz {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    for add in (add_audit, add_expect, add_recipe, add_lab):
+    for add in (add_audit, add_diff, add_expect, add_recipe, add_lab):
         add(commands)
     return parser
 

@@ -6,14 +6,32 @@ section is a function in `sections`, and its look is a macro or block in `templa
 
 from __future__ import annotations
 
+from mappedviz.audits.diff import AuditDiff
 from mappedviz.audits.result import Audit
 from mappedviz.collection.mapped_collection import MappedCollection
 from mappedviz.collection.row_batch import RowBatch
-from mappedviz.report.html import audit_html, batch_html, collection_html, page_html, write_html
+from mappedviz.report.html import (
+    audit_html,
+    batch_html,
+    collection_html,
+    diff_html,
+    page_html,
+    write_diff,
+    write_html,
+)
 from mappedviz.text.rendering import Renderer, register
 
-__all__ = ["audit_html", "batch_html", "collection_html", "page_html", "write_html"]
+__all__ = [
+    "audit_html",
+    "batch_html",
+    "collection_html",
+    "diff_html",
+    "page_html",
+    "write_diff",
+    "write_html",
+]
 
 register(Audit, Renderer(audit_html, write_html))
+register(AuditDiff, Renderer(diff_html, write_diff))
 register(MappedCollection, Renderer(collection_html))
 register(RowBatch, Renderer(batch_html))

@@ -20,6 +20,7 @@ from mappedviz.report.figures import figures_of
 from mappedviz.report.sections.audit import audit_content
 from mappedviz.report.sections.batch import batch_content
 from mappedviz.report.sections.collection import collection_content
+from mappedviz.report.sections.diff import diff_content
 from mappedviz.report.values import PAGE_ROWS, Content, Figures
 from mappedviz.text.display import visible
 from mappedviz.text.files import write_text
@@ -27,6 +28,7 @@ from mappedviz.text.files import write_text
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from mappedviz.audits.diff import AuditDiff
     from mappedviz.audits.result import Audit
     from mappedviz.collection.mapped_collection import MappedCollection
     from mappedviz.collection.row_batch import RowBatch
@@ -164,6 +166,45 @@ def write_html(audit: Audit, path: PathLike, *, figures: Figures | None = None) 
         before is still there.
     """
     return write_text(path, page_html(audit, figures, title="Audit of a collection"))
+
+
+def diff_html(diff: AuditDiff) -> str:
+    """Return a difference of two audits for a notebook: one table per thing that changed.
+
+    Parameters
+    ----------
+    diff
+        The difference to show.
+
+    Returns
+    -------
+    str
+        HTML under the same rules as :func:`audit_html`.
+    """
+    return fragment(diff_content(diff))
+
+
+def write_diff(diff: AuditDiff, path: PathLike) -> Path:
+    """Write a difference as one page; an existing file stays whole until the new one is.
+
+    Parameters
+    ----------
+    diff
+        The difference to show.
+    path
+        The file to write.
+
+    Returns
+    -------
+    Path
+        The path of the file.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written; what was there before is still there.
+    """
+    return write_text(path, page(diff_content(diff, PAGE_ROWS), "Difference of two audits"))
 
 
 def collection_html(ds: MappedCollection) -> str:

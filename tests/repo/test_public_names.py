@@ -13,7 +13,7 @@ PUBLIC = {
         explore open_store to_device
     """,
     "mappedviz.audits": """
-        Audit CellStats Coverage Embedding Expectations ExpectedColumn ExpectedGenes ExpectedMatrix
+        Audit AuditDiff CellStats Change Coverage Embedding Expectations ExpectedColumn ExpectedGenes ExpectedMatrix
         ExpectedStores Expression Finding Found LabelTable Thresholds WeightTable audit check
         compare_schemes
         forget_scans obs_schema scan_stores stores_table
@@ -39,7 +39,7 @@ PUBLIC = {
         SCHEMA Encoder FrozenDict Join Labels Recipe RowMap VarJoin choose_for_store class_weights
         row_weights split_groups split_rows store_names
     """,
-    "mappedviz.report": "write_html",
+    "mappedviz.report": "write_diff write_html",
     "mappedviz.stores": "Store StoreFacts expand_paths open_store open_stores",
     "mappedviz.testing": """
         StoreContract assert_same_values coded_anndata coded_matrix coded_obs decode dense encode
@@ -65,7 +65,7 @@ MEMBERS = {
         weights_keys weights_scaler weights_scheme within
     """,
     "Audit": """
-        batch cell_stats check collection coverage crosstab embedding expectations expression fatal from_json group label
+        batch cell_stats check collection coverage crosstab diff embedding expectations expression fatal from_json group label
         labels library_sizes obs_browser obs_schema opened_stores recipe recipe_with recipe_without
         sample_sheet schemes split stores to_html
         to_json var_measured verdict weights

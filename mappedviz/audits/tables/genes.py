@@ -216,6 +216,16 @@ class Coverage:
             )
         return self._names
 
+    @property
+    def in_all(self) -> Array:
+        """Variables of :attr:`names` that all stores have: bool (outer,)."""
+        of = np.empty(0, np.intp) if self._list_of is None else self._list_of
+        times = np.bincount(of, minlength=len(self._lists))
+        counts = np.zeros(len(self.names), dtype=np.int64)
+        for codes, n in zip(self._lists, times.tolist(), strict=True):
+            counts[codes] += n
+        return np.asarray(counts == len(self.stores))
+
     def leave_out(self, most: int = 5) -> pd.DataFrame:
         """Return the stores that win most genes for the inner join when left out together.
 
