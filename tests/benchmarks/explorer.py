@@ -1,166 +1,94 @@
-"""How long the Explorer takes to answer, in a real browser: prints a table; asserts nothing.
+"""The bars of the Explorer: prints a table; asserts nothing.
 
-Run it with ``python -m tests.benchmarks.explorer``; it needs Chromium (``scripts/chromium.sh``). From
-a click or a change of a trait to what it changes on the page: the quickest, the median and the
-slowest of several.
+Run it with ``python -m tests.benchmarks.explorer``; it needs Chromium (``scripts/chromium.sh``). Rows "in Lab"
+are from a click or a changed trait to what it changes on the page of a real JupyterLab; the others ask Python
+for what it would send. ``--only python`` or ``--only browser`` measures a part. "Before" is what the Explorer
+of stock ipywidgets needed.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
-import statistics
+import subprocess
+import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
-from playwright.sync_api import Page, expect
-
-from tests.browser.jupyter import Jupyter, Notebook, Server, browser
-from tests.browser.test_explorer import OPEN, click, tab, write_many
+from tests.browser.many import write_stores
 
 ROOT = Path(__file__).resolve().parents[2]
-N_STORES = 4000
-CHANGES = 8
-UPDATES = 15
-AIMS = {
-    "cancel while 4,000 stores are read": "300 ms",
-    "25 classes × 8 stores, control to bars": "120 ms",
-    "25 classes × 8 stores, control to matplotlib's figure": "350 ms",
-    "25 classes × 8 stores, trait to bars": "120 ms",
-    "a press on a tab": "150 ms",
-}
+FEW = str(ROOT / "notebooks" / "data")
 
 
-def cancelling(jupyter: Jupyter, folder: Path) -> list[float]:
-    """Milliseconds from "Cancel" to the line that says so."""
-    write_many(folder)
-    for i in range(8, N_STORES):
-        os.link(folder / f"{i % 8}.h5ad", folder / f"{i}.h5ad")
-    notebook = jupyter.lab(
-        f"import mappedviz as mv\nui = mv.explore({str(folder)!r}, label='k', workers=0)\nui"
-    )
-    page = notebook.page
-    notebook.run_all()
-    times = []
-    for _ in range(3):
-        page.get_by_text(f"of {N_STORES:,} stores").first.wait_for()
-        times.append(
-            page.evaluate(
-                """async () => {
-                    const shown = (text) => [...document.querySelectorAll(".mv-verdict")].some(
-                        (label) => label.textContent.includes(text));
-                    const buttons = [...document.querySelectorAll("button")];
-                    const began = performance.now();
-                    buttons.find((b) => b.textContent.trim() === "Cancel" && b.offsetParent).click();
-                    while (!shown("Cancelled")) await new Promise((done) => setTimeout(done, 5));
-                    return performance.now() - began;
-                }"""
-            )
-        )
-        click(page, "Read again")
-    click(page, "Cancel")
-    return times
+class Measured(NamedTuple):
+    """One figure: what it is of, what it may be, what it is, and details."""
+
+    what: str
+    bar: str
+    value: float
+    unit: str = "ms"
+    limit: float | None = None
+    note: str = ""
+    before: str = ""
+
+    def row(self) -> str:
+        """Return a row of the table."""
+        amount = f"{self.value:,.0f} {self.unit}".strip()
+        if self.unit == "s":
+            amount = f"{self.value:.2f} s"
+        if self.unit == "kB":
+            amount = f"{self.value:,.1f} kB"
+        met = "" if self.limit is None else ("yes" if self.value <= self.limit else "**no**")
+        details = f" ({self.note})" if self.note else ""
+        return f"| {self.what} | {self.bar} | {amount}{details} | {met} | {self.before or '–'} |"
 
 
-def changing(jupyter: Jupyter, folder: Path) -> list[list[float]]:
-    """Milliseconds from the control "show" to other bars, from a trait to bars, of a tab, to a figure."""
-    write_many(folder)
-    notebook = jupyter.lab(OPEN.format(paths=str(folder), label="k"))
-    page = notebook.page
-    notebook.run_all()
-    tab(page, "Labels")
-    expect(page.locator(".mv-bar-row")).to_have_count(25)
-    bars = _changes(page, """() => document.querySelectorAll(".mv-bar-row").length""")
-    traits, tabs = updating(notebook), opening(page)
-    tab(page, "Labels")
-    notebook.execute("ui.renderer = 'mpl'")
-    expect(page.locator(".jp-OutputArea-output img").locator("visible=true")).to_be_visible()
-    figures = _changes(
-        page,
-        """() => [...document.querySelectorAll(".jp-OutputArea-output img")]
-            .find((one) => one.offsetParent)?.src""",
-    )
-    return [bars, figures, traits, tabs]
+HEAD = "| what | bar | measured | met | before |\n|---|---|---|---|---|"
 
 
-def opening(page: Page) -> list[float]:
-    """Milliseconds from a press on a tab to what is in it, after each was open once."""
-    names = ("Stores", "Genes", "Labels", "Weights", "Checks", "Hand-off")
-    script = """async (name) => {
-        const tab = [...document.querySelectorAll("[role=tab]")]
-            .find((one) => one.textContent.startsWith(name));
-        const began = performance.now();
-        tab.click();
-        while (tab.getAttribute("aria-selected") !== "true")
-            await new Promise((done) => setTimeout(done, 2));
-        await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-        return performance.now() - began;
-    }"""
-    return [page.evaluate(script, name) for name in names * 3][len(names) :]
+def collections(place: Path) -> dict[int, str]:
+    """Collections of 5, 60 and 1,000 stores, by their number."""
+    found = {5: FEW}
+    for n in (60, 1000):
+        folder = place / f"stores-{n}"
+        if not folder.is_dir():
+            folder.mkdir(parents=True)
+            write_stores(folder, n)
+        found[n] = str(folder)
+    return found
 
 
-def _changes(page: Page, look: str) -> list[float]:
-    """Milliseconds from a change of "show" to another answer of a look at the page."""
-    return [
-        page.evaluate(
-            f"""async (wanted) => {{
-                const look = {look};
-                const box = document.querySelector("[data-node='categories.top_n'] input");
-                const before = look(), began = performance.now();
-                box.value = String(wanted);
-                box.dispatchEvent(new Event("change", {{bubbles: true}}));
-                while (look() === before) await new Promise((done) => setTimeout(done, 2));
-                return performance.now() - began;
-            }}""",
-            (10, 25)[i % 2],
-        )
-        for i in range(CHANGES)
-    ]
-
-
-def updating(notebook: Notebook) -> list[float]:
-    """Milliseconds from setting the trait in Python to the bars, laid out."""
-    # The clocks are one clock: the kernel runs on this machine.
-    notebook.page.evaluate(
-        """() => {
-            window.drawn = [];
-            const now = () => performance.timeOrigin + performance.now();
-            new MutationObserver(() => {
-                document.querySelector(".mv-bars").offsetHeight;  // laid out
-                window.drawn.push(now());
-            }).observe(document.querySelector(".mv-bars"), { childList: true });
-        }"""
-    )
-    told = notebook.execute(
-        "import json, time\nset_at = []\n"
-        f"for i in range({UPDATES}):\n"
-        "    time.sleep(0.3); set_at.append(time.time() * 1000); ui.categories.top_n = 24 + i % 2\n"
-        "print(json.dumps(set_at))"
-    )
-    notebook.page.wait_for_function(f"window.drawn.length >= {UPDATES}")
-    drawn = notebook.page.evaluate("window.drawn")
-    return [done - start for start, done in zip(json.loads(told), drawn, strict=False)]
+def in_a_process(part: str, place: Path) -> Iterable[Measured]:
+    """What a part measures in a process of its own."""
+    command = [sys.executable, "-m", f"tests.benchmarks.{part}", str(place)]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env)
+    if run.returncode:
+        raise RuntimeError(run.stderr[-4000:])
+    return [Measured(*one) for one in json.loads(run.stdout.splitlines()[-1])]
 
 
 def main() -> None:
     """Print the table."""
-    with tempfile.TemporaryDirectory() as temporary, browser() as context:
-        place = Path(temporary)
-        for name in ("server", "many", "few"):
-            (place / name).mkdir()
-        server = Server(place / "server", ROOT)
-        jupyter = Jupyter(server, context, place / "pictures", "benchmark")
-        try:
-            server.wait()
-            cancelled = cancelling(jupyter, place / "many")
-            measured = [cancelled, *changing(jupyter, place / "few")]
-            print("| what | quickest | median | slowest | aim |\n|---|---|---|---|---|")
-            for (what, aim), times in zip(AIMS.items(), measured, strict=True):
-                low, middle, high = min(times), statistics.median(times), max(times)
-                print(f"| {what} | {low:.0f} ms | {middle:.0f} ms | {high:.0f} ms | {aim} |")
-        finally:
-            jupyter.close()
-            server.stop()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, help="where the stores lie, and are written if not")
+    parser.add_argument("--only", choices=("python", "browser"), help="measure a part only")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        place = options.data or Path(temporary)
+        collections(place)
+        print(HEAD, flush=True)
+        for part in ("python", "browser"):
+            if options.only in (None, part):
+                for one in in_a_process(f"explorer_{part}", place):
+                    print(one.row(), flush=True)
+        print(
+            f"\nLoad of the machine at the end: {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors."
+        )
 
 
 if __name__ == "__main__":
