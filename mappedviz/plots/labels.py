@@ -18,6 +18,7 @@ from mappedviz.plots.drawing import (
     finish,
     legend,
     name_rows,
+    segments_of_bars,
     start,
     store_style,
 )
@@ -85,7 +86,7 @@ def plot_categories(
         style: dict[str, Any] = {"facecolor": look.nothing, "edgecolor": look.paper}
         segments.append((others.sum(axis=1), style, f"other ({others.shape[1]:,} stores)"))
     for values, style, _ in segments:
-        ax.barh(np.arange(len(bars)), values / scale, left=left, height=0.72, linewidth=0, **style)
+        segments_of_bars(ax, values / scale, left, style)
         left += values / scale
     rows = [name for name, _ in bars]
     ends = left if shares else _cut_others(ax, rows, sums, look)
