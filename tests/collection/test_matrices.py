@@ -325,3 +325,22 @@ def test_a_column_of_var_that_raw_lacks_names_raw(three):
     paths, _ = three
     with pytest.raises(MissingKeyError, match=r"c\.h5ad.*raw\.var has no column 'id'"):
         MappedCollection(paths[2:], layers_keys="c", layer_alias={"c": ["raw.X"]}, var_key="id")
+
+
+def test_rows_in_memory_without_a_join_are_over_the_variables_of_what_is_read(three):
+    paths, _ = three
+    request = {"layers_keys": "k", "layer_alias": {"k": ["raw.X", "X"]}, "join": None}
+    adata = MappedCollection(paths[2:], **request).to_anndata()
+    assert adata.var_names.tolist() == ["w", "x", "y", "z"]
+    assert adata.layers["k"].shape == (4, 4)
+    both = MappedCollection(paths[2:], **{**request, "layers_keys": ["k", "X"]})
+    with pytest.raises(JoinError, match="has 4 variables that are not the 2"):
+        both.to_anndata()
+
+
+def test_the_representation_says_which_matrix_is_read(three):
+    paths, _ = three
+    alias = {"counts": ["counts", "raw.X", "X"]}
+    shown = MappedCollection(paths, layers_keys="counts", layer_alias=alias)._repr_html_()
+    assert "counts (raw.X): dense float32" in shown
+    assert "counts (X): dense float32" in shown

@@ -66,6 +66,20 @@ def test_controls_of_the_hand_off(ui):
     settled(ui)
 
 
+def test_a_matrix_under_another_name_is_shown_and_can_be_left(ui):
+    view = ui.handoff
+    ui.session.edit(layers_keys="counts", layer_alias={"counts": ["raw.X", "X"]})
+    options = {one["id"]: one["text"] for one in node(view, "layers_keys")["options"]}
+    assert options["counts"] == "counts (from raw.X, X)"
+    assert node(view, "layers_keys")["value"] == ["counts"]
+    scope = {}
+    exec(view.code(), scope)
+    assert "counts" in next(iter(scope["loader"]))
+    view.event("layers_keys", "value", ["X"])
+    assert (ui.recipe.layers_keys, dict(ui.recipe.layer_alias)) == (("X",), {})
+    settled(ui)
+
+
 @pytest.mark.parametrize("validate", [False, True])
 def test_the_code_for_scvi_prepares_the_cells(ui, monkeypatch, validate):
     """Without scvi-tools: what it would be given."""

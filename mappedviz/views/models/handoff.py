@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mappedviz.text.display import names, quantity, share, shown
+from mappedviz.text.display import listed, names, quantity, share, shown
 from mappedviz.views import nodes, pictures
 from mappedviz.views.models.tables import count, part, things
 from mappedviz.views.series import Ids
@@ -127,9 +127,16 @@ def _reading(audit: Audit, state: State) -> list[Node]:
     ):
         if known:
             named = ids_of(known)
-            options = [(named.of(key), shown(key, 40)) for key in known]
+            alias = recipe.layer_alias if name == "layers_keys" else {}
+            options = [(named.of(key), _words(key, alias.get(key))) for key in known]
             made.append(nodes.checks(name, label, named.known(chosen), options))
     return made
+
+
+def _words(key: str, alias: tuple[str, ...] | Mapping[str, str] | None) -> str:
+    """A key, and which matrices it stands for."""
+    slots = list(dict.fromkeys(alias.values() if isinstance(alias, Mapping) else alias or ()))
+    return shown(key, 40) + (f" (from {listed(slots, most=4)})" if slots else "")
 
 
 def _batching(state: State) -> list[Node]:

@@ -1,5 +1,6 @@
 """Values of one gene against what the collection reads."""
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
@@ -57,3 +58,22 @@ def test_names_that_repeat_are_what_the_recipe_makes_of_them(tmp_path, duplicate
     x = counts(1)
     expected = x[:, 0] if duplicates == "first" else x[:, :2].sum(axis=1)
     assert audit.expression("A").table["value"].tolist() == expected.tolist()
+
+
+def test_a_matrix_under_another_name_has_its_own_genes(tmp_path):
+    raw = ad.AnnData(counts(2), var=pd.DataFrame(index=symbols()[::-1]))
+    stores = [
+        {"X": counts(1), "genes": symbols()},
+        {"X": counts(3), "genes": ensembl(), "raw": raw},
+    ]
+    audit = quiet(
+        made(tmp_path, stores), layers_keys="k", layer_alias={"k": ["raw.X", "X"]}, join="outer"
+    )
+    found = audit.expression("SYM2")
+    assert found.table["value"].tolist() == [*counts(1)[:, 2], *counts(2)[:, 9]]
+    assert found.stores["scale"].tolist() == ["counts", "counts"]
+    totals = audit.cell_stats().table["total"]
+    assert totals.tolist() == [*counts(1).sum(axis=1), *counts(2).sum(axis=1)]
+    assert audit.library_sizes()["total"].tolist() == totals.tolist()
+    assert audit.coverage.find("SYM2").to_numpy().all()
+    assert not audit.coverage.find(ensembl()[0]).to_numpy().any()
