@@ -206,7 +206,10 @@ class Evidence:
             for key in self.recipe.filter_keys
         }
         stores = [scan.store for _, scan in self.used if scan.store is not None]
-        return rows.select(filter_masks(self.recipe, columns, stores))
+        try:
+            return rows.select(filter_masks(self.recipe, columns, stores))
+        except RecipeError:  # the engine refuses the condition; tables are of what else is kept
+            return rows.select(filter_masks(self.recipe.replace(obs_query=None), columns, stores))
 
     def _column(self, scan: Scan, key: str) -> Column | None:
         try:

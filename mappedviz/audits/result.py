@@ -16,6 +16,7 @@ from mappedviz.audits.expectations import Expectations, holding
 from mappedviz.audits.findings import Finding, NotApplicable, by_severity
 from mappedviz.audits.fixes import recipe_with, safe_fixes, verdict_of
 from mappedviz.audits.judge import sources_among
+from mappedviz.audits.tables.kinds import kinds_table
 from mappedviz.audits.tables.weights import compare_schemes
 from mappedviz.audits.to_json import SavedEvidence, tables_to_dict
 from mappedviz.collection.mapped_collection import MappedCollection
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from mappedviz.audits.tables.genes import Coverage
     from mappedviz.audits.tables.labels import LabelTable
     from mappedviz.audits.tables.weights import WeightTable
+    from mappedviz.ontology.rolling import Level
     from mappedviz.recipe.weights import Scheme
     from mappedviz.stores.store import Store
 
@@ -180,6 +182,33 @@ class Audit:
             An obs key; default: the label of the audit.
         """
         return self._tables.labels(key)
+
+    def kinds(self, key: str | None = None, level: Level | None = None) -> pd.DataFrame:
+        """Kinds of cells that labels may mean, by the Cell Ontology: see :func:`mappedviz.ontology.suggest`.
+
+        Parameters
+        ----------
+        key
+            An obs key; default: the label of the audit.
+        level
+            Roll the terms up to a level: see :func:`mappedviz.ontology.roll_up`.
+
+        Returns
+        -------
+        DataFrame
+            One row per label and term, the most frequent label first: ``label``, ``n`` cells, ``n_stores``,
+            ``id``, ``name``, ``how``, ``score``; ``becomes`` and ``candidates``, the name that fits and all that
+            fit. Nothing is renamed by it.
+
+        Examples
+        --------
+        >>> import mappedviz as mv
+        >>> audit = mv.audit("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad", label="cell_type")
+        >>> audit.kinds(level=["T cell"])[["label", "n", "name", "becomes"]].to_numpy().tolist()
+        [['CD4_T', 250, 'CD4-positive, alpha-beta T cell', 'T cell'],
+         ['CD8_T', 250, 'CD8-positive, alpha-beta T cell', 'T cell']]
+        """
+        return kinds_table(self.labels(key), level)
 
     def weights(
         self,

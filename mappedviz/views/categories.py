@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import traitlets
 
 from mappedviz.audits.findings import changed
+from mappedviz.errors import MappedvizError
 from mappedviz.recipe.recipe import store_names
 from mappedviz.recipe.relabels import with_renames
 from mappedviz.views.base import View, csv_of, handler
 from mappedviz.views.models import categories as model
-from mappedviz.views.models import label_bars, spellings
+from mappedviz.views.models import conditions, kinds, label_bars, spellings
 from mappedviz.views.models.label_state import State
 from mappedviz.views.state import Several
 
@@ -77,6 +78,8 @@ class CategoriesView(View):
         "rename_selected",
         "forget_names",
         "merge_ticked",
+        "tick_sure",
+        "take_kinds",
         "use_suggestion",
         "use_column",
     )
@@ -92,6 +95,10 @@ class CategoriesView(View):
         ("mapping_file", "value"): "_file_opened",
         ("bars", "selected"): "_bars_selected",
         ("grid", "selected"): "_groups_ticked",
+        ("kinds_grid", "selected"): "_kinds_ticked",
+        ("level", "value"): "_level_chosen",
+        ("terms", "value"): "_terms_typed",
+        ("query", "value"): "_query_typed",
     }
     drawn: ClassVar = ("bars",)
 
@@ -110,6 +117,10 @@ class CategoriesView(View):
         self._column = ""  # chosen in place of the key
         self._across, self._against = "", ""  # the rows and the columns of the matrix
         self._target: Any = None  # the spelling that a group becomes
+        self._level, self._terms = "", ""  # what kinds of cells are rolled up to
+        self._kinds: tuple[kinds.Choice, ...] = ()  # labels and terms that are ticked
+        self._query: str | None = None  # a condition that was typed and refused, and why
+        self._query_error = ""
 
     def _state(self) -> State:
         session = self.session
@@ -130,6 +141,12 @@ class CategoriesView(View):
             across=self._across,
             against=self._against if self._against != (self._across or self.key) else "",
             target=self._target,
+            level=self._level,
+            terms=self._terms,
+            kinds=self._kinds,
+            kinds_order=self.arranged("kinds_grid"),
+            query=self._query,
+            query_error=self._query_error,
             opened=self._opened,
             arrangement=self.arranged("grid"),
             mapping=self.arranged("mapping"),
@@ -151,7 +168,7 @@ class CategoriesView(View):
     def _key_changed(self, change: Any) -> None:
         if change["new"]:
             self.session.choose_label(change["new"])
-            self.ticked = ()
+            self.ticked, self._kinds = (), ()
         self.follow()
 
     @traitlets.observe("shares", "logarithmic")
@@ -206,7 +223,40 @@ class CategoriesView(View):
         self._target = None
         self.ticked = tuple(spellings.group_ids(self.labels()).values(value))
 
+    def _level_chosen(self, value: Any) -> None:
+        if value not in kinds.LEVELS:
+            raise ValueError(f"{value!r} is no level")
+        self._level = value
+
+    def _terms_typed(self, value: Any) -> None:
+        self._terms = str(value)
+
+    def _kinds_ticked(self, value: Any) -> None:
+        self._kinds = tuple(kinds.choice_ids(self.kinds()).values(value))
+
+    def _query_typed(self, value: Any) -> None:
+        text = str(value)
+        try:
+            self.session.edit(obs_query=conditions.checked(self.audit, text))
+        except MappedvizError as error:
+            self._query, self._query_error = text, str(error)
+            return
+        self._query, self._query_error = None, ""
+
     # --- decisions -------------------------------------------------------------------------
+
+    def tick_sure(self) -> None:
+        """Tick the labels that are recognised without leaving anything out, as one term each."""
+        self._kinds = tuple(kinds.sure(self.kinds()))
+
+    def take_kinds(self) -> None:
+        """Read the ticked labels as terms of the Cell Ontology: a ``relabel`` of the recipe."""
+        names = kinds.new_names(self.kinds(), self._kinds, kinds.level_of(self._state()))
+        if not names:
+            self.session.tell("Tick labels that have one term each.", "error")
+            return
+        self.relabel(names)
+        self._kinds = ()
 
     def merge_ticked(self) -> None:
         """Read the ticked spellings as the most frequent of each group: a ``relabel`` of the recipe."""
@@ -337,6 +387,10 @@ class CategoriesView(View):
         """Spellings that may mean the same: DataFrame group, label, n, stores."""
         return self.labels().variants
 
+    def kinds(self) -> pd.DataFrame:
+        """Terms of the Cell Ontology that the labels may mean: see :meth:`mappedviz.Audit.kinds`."""
+        return kinds.table_of(self.audit, self.key, kinds.level_of(self._state()))
+
     def table(self) -> pd.DataFrame:
         """Cells per class and store, in the order that is shown: DataFrame of int."""
         return self.labels().top(self.top_n, by=self.sort, search=self.search)[0]
@@ -350,11 +404,17 @@ class CategoriesView(View):
     def _csv(self, name: str = "") -> str:
         if name == "mapping":
             return self.mapping_csv()
+        if name == "kinds_grid":
+            return csv_of(self.kinds())
         if name == "matrix":
             return csv_of(label_bars.matrix_frame(self.audit, self._state()))
         return super()._csv(name)
 
     def _code(self, name: str = "") -> str:
+        if name == "kinds_grid":
+            level = kinds.level_of(self._state())
+            more = "" if level is None else f", level={level!r}"
+            return self.audit_code(f"audit.kinds({self.key!r}{more})")
         if name != "matrix":
             return self.code()
         rows, columns = label_bars.keys_of(self._state())

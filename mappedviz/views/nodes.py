@@ -443,16 +443,18 @@ def text_field(
     *,
     placeholder: str = "",
     area: bool = False,
+    late: bool = False,
     title: str = "",
     disabled: bool = False,
 ) -> Node:
-    """Return a field for text; `area` gives it several lines."""
+    """Return a field for text; `area` gives it several lines, `late` waits until it is left, or Enter."""
     some = node(
         "text",
         name,
         label=text(label, name),
         placeholder=placeholder,
         area=area,
+        late=late,
         title=title,
         disabled=disabled,
     )

@@ -49,7 +49,7 @@ def _numbers(audit: Audit) -> dict[str, int]:
 
 def cells_of(audit: Audit) -> int:
     """Return the number of cells that the recipe selects, as far as its label tells."""
-    if audit.label is not None and audit.recipe.obs_filter:
+    if audit.label is not None and audit.recipe.filter_keys:
         return audit.labels(audit.label).n_rows
     return int(audit.stores["n_obs"].sum())
 

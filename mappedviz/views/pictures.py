@@ -203,6 +203,7 @@ def table(
     note: str = "",
     selected: Sequence[str] = (),
     selectable: str = "none",
+    boxes: bool = False,
     copies: Sequence[str] = ("csv", "code"),
 ) -> Node:
     """Return a table, which was sorted, filtered and cut into pages before.
@@ -221,6 +222,8 @@ def table(
         The page that is shown, from 0; how many there are; how many rows.
     note
         A line below.
+    boxes
+        Rows are ticked, and show a box.
     selected, selectable, copies
         As for :func:`bars`.
     """
@@ -249,6 +252,7 @@ def table(
             pages=pages if pages > 1 else None,
             total=total or None,
             note=note,
+            boxes=boxes,
         ),
         "columns": heads,
         "rows": lines,

@@ -87,3 +87,10 @@ def test_genes_that_each_store_has(tmp_path, request_):
 def test_no_genes_are_joined(tmp_path):
     assert quiet(made(tmp_path, [{}]), join=None).var_measured.shape == (0, 1)
     assert quiet([tmp_path / "absent.h5ad"]).var_measured.shape == (0, 0)
+
+
+def test_tables_are_there_where_a_condition_is_refused(tmp_path):
+    (path,) = made(tmp_path, [{"obs": {"ct": ["T", "B"] * 12, "n": list(range(24))}}])
+    audit = quiet([path], "ct", obs_query="n > 'a'", obs_filter={"ct": ["T"]})
+    assert audit.fatal
+    assert audit.labels().total.to_dict() == {"T": 12}

@@ -65,7 +65,7 @@ MEMBERS = {
         weights_keys weights_scaler weights_scheme within
     """,
     "Audit": """
-        batch cell_stats check collection coverage crosstab diff embedding expectations expression fatal from_json group label
+        batch cell_stats check collection coverage crosstab diff embedding expectations expression fatal from_json group kinds label
         labels library_sizes obs_browser obs_schema opened_stores recipe recipe_with recipe_without
         sample_sheet schemes split stores to_html
         to_json var_measured verdict weights

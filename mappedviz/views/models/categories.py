@@ -8,6 +8,8 @@ import numpy as np
 
 from mappedviz.text.display import listed, quantity, shown
 from mappedviz.views import nodes
+from mappedviz.views.models.conditions import condition
+from mappedviz.views.models.kinds import kinds
 from mappedviz.views.models.label_bars import bars, matrix
 from mappedviz.views.models.memory import of_audit
 from mappedviz.views.models.spellings import renamed, variants
@@ -51,7 +53,9 @@ def body(audit: Audit, state: State) -> list[Node]:
         *_absent(audit, labels, state),
         bars(audit, labels, state),
         nodes.row("deciding", _deciding(state)),
+        condition(audit, labels, state),
         *variants(labels, state),
+        kinds(audit, state),
         *renamed(labels, state),
         _crossed(audit, state),
     ]

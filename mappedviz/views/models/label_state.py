@@ -30,6 +30,14 @@ class State:
         Keys of the rows ("" for the label) and of the columns ("" for the store) of the matrix.
     target
         The spelling that the ticked group becomes; None for the most frequent one.
+    level, terms
+        What kinds of cells are rolled up to, and the terms that are typed for it.
+    kinds
+        Labels and terms that are ticked.
+    kinds_order
+        Order and page of their table.
+    query, query_error
+        A condition that was typed and refused, and why.
     opened
         Ids of what is open.
     arrangement, mapping
@@ -52,6 +60,12 @@ class State:
     across: str = ""
     against: str = ""
     target: Any = None
+    level: str = ""
+    terms: str = ""
+    kinds: tuple[Any, ...] = ()
+    kinds_order: Arrangement = UNSORTED
+    query: str | None = None
+    query_error: str = ""
     opened: frozenset[str] = frozenset()
     arrangement: Arrangement = UNSORTED
     mapping: Arrangement = UNSORTED

@@ -92,6 +92,7 @@ def variants(labels: LabelTable, state: State) -> list[Node]:
         **page.node,
         selected=named.known(state.ticked),
         selectable="many",
+        boxes=True,
         copies=(),
     )
     merge = nodes.button(

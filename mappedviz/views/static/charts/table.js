@@ -1,6 +1,6 @@
 // table: columns [{id, label, align, bar, title, sticky}], rows [{id, cells: [{text, bar, title,
-// mood, colour}], mood}], sort, selected, selectable, page (from 0), pages, total, note. Sorted,
-// filtered and paged in Python: events `sort` and `page`.
+// mood, colour}], mood}], sort, selected, selectable, boxes (rows are ticked), page (from 0), pages,
+// total, note. Sorted, filtered and paged in Python: events `sort` and `page`.
 import { chooser, onlySelection } from "../chooser.js";
 import { MOST, button, focused, make, place, set, show, words, write } from "../dom.js";
 import { enable } from "../controls/field.js";
@@ -60,6 +60,7 @@ export const tableKind = (ui, id) => {
   const update = (props, changed) => {
     if (onlySelection(changed)) return rowsOf.mark();
     head(props);
+    el.classList.toggle("mv-boxes", Boolean(props.boxes));
     const given = props.columns ?? [], rows = (props.rows ?? []).slice(0, MOST);
     // The first column stays in sight, whether Python says so or not.
     const columns = given.map((column, i) => ({ ...column, sticky: column.sticky || (i === 0 && !given.some((one) => one.sticky)) }));

@@ -1,5 +1,5 @@
-// text: label, value, placeholder, area (bool: several lines), search (bool). Event `value` after
-// typing rests, on Enter (Ctrl+Enter in an area) and when the field is left.
+// text: label, value, placeholder, area (bool: several lines), search (bool), late (bool). Event `value`
+// after typing rests (not if `late`), on Enter (Ctrl+Enter in an area) and when the field is left.
 import { make, set } from "../dom.js";
 import { field, typing } from "./field.js";
 
@@ -8,7 +8,8 @@ export const textKind = (ui, id) => {
   const input = area ? make("textarea", { class: "mv-input mv-area", rows: 5, spellcheck: "false" })
     : make("input", { type: "text", class: "mv-input", autocomplete: "off", spellcheck: "false" });
   const { el, head } = field("text", input);
-  const sync = typing(input, (value) => ui.send(id, "value", value), area ? null : 150);
+  const rests = area || ui.props(id).late ? null : 150;
+  const sync = typing(input, (value) => ui.send(id, "value", value), rests);
   const update = (props) => {
     head(props);
     set(input, { placeholder: props.placeholder || null });
