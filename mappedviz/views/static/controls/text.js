@@ -6,7 +6,7 @@ import { field, typing } from "./field.js";
 export const textKind = (ui, id) => {
   const area = Boolean(ui.props(id).area);
   const input = area ? make("textarea", { class: "mv-input mv-area", rows: 5, spellcheck: "false" })
-    : make("input", { type: "text", class: "mv-input", autocomplete: "off", spellcheck: "false" });
+    : make("input", { type: "text", class: ui.props(id).late ? "mv-input mv-late" : "mv-input", autocomplete: "off", spellcheck: "false" });
   const { el, head } = field("text", input);
   const rests = area || ui.props(id).late ? null : 150;
   const sync = typing(input, (value) => ui.send(id, "value", value), rests);
