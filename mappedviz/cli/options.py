@@ -43,6 +43,11 @@ def command_on_stores(commands: Any, name: str, does: str, epilog: str) -> argpa
         "--group", metavar="KEY", help="column of obs that must not be split, such as donor"
     )
     command.add_argument(
+        "--obs-query",
+        metavar="TEXT",
+        help="only cells that meet this condition on obs: \"n_genes > 200 and tissue != 'blood'\"",
+    )
+    command.add_argument(
         "--recipe",
         metavar="FILE",
         help="start from this recipe; its paths are used if none are given",
@@ -83,6 +88,8 @@ def audit_of(options: argparse.Namespace, **more: Any) -> Audit:
     paths = options.paths or (list(recipe.paths) if recipe else [])
     if not paths:
         raise no_store()
+    if options.obs_query is not None:
+        more["obs_query"] = options.obs_query  # in place of the recipe's
     return audit(
         paths,
         label=options.label,

@@ -29,11 +29,14 @@ def filter_masks(
     masks = [np.ones(store.facts.n_obs, dtype=bool) for store in stores]
     for key, wanted in recipe.obs_filter.items():
         accepted = set(wanted)
+        of_stores = isinstance(recipe.relabel.get(key), Mapping)
+        renames = recipe.renames_of(key)
         for mask, column, store in zip(masks, columns[key], stores, strict=True):
             if column is None:
                 mask[:] = False
                 continue
-            renames = recipe.renames_of(key, store.path)
+            if of_stores:
+                renames = recipe.renames_of(key, store.path)
             codes, categories = column.factorized()
             labels = [
                 renames.get(label, label)

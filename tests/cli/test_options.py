@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mappedviz import MappedCollection, Recipe
 from mappedviz.cli import command as cli
 
 
@@ -25,3 +26,25 @@ def test_a_folder_whose_name_starts_with_a_dash(made, tmp_path, monkeypatch):
     (tmp_path / "-data").mkdir()
     cli.main(["audit", "-data"])
     assert made.paths == ["./-data"]
+
+
+@pytest.mark.parametrize("command", ["audit", "recipe"])
+def test_a_condition_on_obs(made, tmp_path, command):
+    cli.main([command, "a.h5ad", "--obs-query", "n > 2 and k == 'T'"])
+    assert made.options["obs_query"] == "n > 2 and k == 'T'"
+    cli.main([command, "a.h5ad"])
+    assert "obs_query" not in made.options
+
+
+def test_a_condition_on_obs_keeps_cells(demo_data, tmp_path, capsys):
+    store = str(demo_data / "10x_pbmc68k_reduced.h5ad")
+    out = tmp_path / "recipe.json"
+    options = ["--label", "bulk_labels", "--obs-query", "bulk_labels == 'CD19+ B'", "-q"]
+    assert cli.main(["recipe", store, *options, "-o", str(out)]) == 0
+    recipe = Recipe.load(out)
+    assert len(MappedCollection.from_recipe(recipe)) == 95
+    other = ["--recipe", str(out), "--obs-query", "n_genes > 'x'", "-q"]
+    assert cli.main(["audit", *other]) == cli.FOUND
+    assert "does not fit the values" in capsys.readouterr().out
+    assert cli.main(["audit", store, "--obs-query", "import os", "-q"]) == cli.USAGE
+    assert "obs_query: 'import os' is no expression" in capsys.readouterr().err

@@ -384,7 +384,7 @@ def label_table(
     """
     recipe = recipe or Recipe()
     names = display_names([scan.path for scan in scans]) if names is None else names
-    kept, parts, renames = [], [], []
+    kept, parts, paths = [], [], []
     for i, (name, scan) in enumerate(zip(names, scans, strict=True)):
         if scan.store is None:
             continue
@@ -392,5 +392,7 @@ def label_table(
         if part is not None:
             kept.append(name)
             parts.append(part)
-            renames.append(recipe.renames_of(key, scan.store.path))
-    return LabelTable.of(key, kept, parts, renames)
+            paths.append(scan.store.path)
+    if isinstance(recipe.relabel.get(key), Mapping):
+        return LabelTable.of(key, kept, parts, [recipe.renames_of(key, path) for path in paths])
+    return LabelTable.of(key, kept, parts, recipe.renames_of(key))
