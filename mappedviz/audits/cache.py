@@ -196,7 +196,7 @@ def _memory_of(scan: Scan) -> int:
     """Bytes that a scan takes, roughly, names of variables apart."""
     arrays = [scan.obs_hashes, scan.row_hashes]
     for sample in scan.samples.values():
-        arrays += [sample.totals, sample.genes]
+        arrays += [sample.totals, sample.genes, sample.mito, sample.hashes, sample.hashed_rows]
     texts = sum(len(facts.labels or ()) for facts in scan.obs.values())
     columns = 0 if scan.known is None else scan.known.nbytes
     return 4_000 + 80 * texts + columns + sum(a.nbytes for a in arrays if a is not None)

@@ -1,24 +1,26 @@
-"""Rows of a matrix: a sample that tells its scale and depth, and a hash of every row."""
+"""Samples of the rows of a matrix: their scale and depth, mitochondrial shares, hashes of some."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mappedviz._types import Array
-from mappedviz.audits.scales import RowValues, Scales, scales_of
+from mappedviz.audits.hashes import known_by, not_often, telling_rows
+from mappedviz.audits.scales import RowValues, Scales, scales_of, undo_of, undone_sums
 from mappedviz.gather.request import Part, sum_dtype
 from mappedviz.gather.rows import gather_csr
 
 if TYPE_CHECKING:
+    from mappedviz.audits.gene_marks import GeneMarks
     from mappedviz.gather.matrix import Matrix
 
 SAMPLED_ROWS = 512
 _BLOCK = 16  # neighbouring rows that are sampled together: a chunk holds many rows
+_HASHED_OF_BLOCK = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,14 @@ class MatrixSample:
         What reading one row somewhere in the file took.
     asked
         Rows that were asked for; a small matrix has fewer.
+    mito
+        Share of mitochondrial genes in the counts of every row: float64 (rows,); None where it is
+        not known which genes these are, or what the values are.
+    hashes
+        Hashes of some rows, of these and others, see :func:`~mappedviz.audits.hashes.telling_rows`:
+        uint64, each once. Without those of rows that have few values or are repeated often.
+    hashed_rows
+        Numbers of these rows: int64.
     """
 
     key: str
@@ -64,6 +74,9 @@ class MatrixSample:
     repeats: int
     seconds: float
     asked: int
+    mito: Array | None = None
+    hashes: Array | None = None
+    hashed_rows: Array | None = None
 
     @property
     def scale(self) -> str:
@@ -96,7 +109,7 @@ def spread_rows(n_obs: int, rows: int, block: int = _BLOCK) -> list[Array]:
     return [np.arange(start, start + block) for start in starts]
 
 
-def sample_of(matrix: Matrix, key: str, rows: int) -> MatrixSample:
+def sample_of(matrix: Matrix, key: str, rows: int, genes: GeneMarks | None = None) -> MatrixSample:
     """A sample of a matrix that has rows and columns.
 
     Parameters
@@ -107,6 +120,8 @@ def sample_of(matrix: Matrix, key: str, rows: int) -> MatrixSample:
         Its name.
     rows
         About how many rows to read.
+    genes
+        What is known of its genes. Without it there are no mitochondrial shares and no hashes.
     """
     facts = matrix.facts
     blocks = spread_rows(facts.shape[0], rows)
@@ -115,14 +130,18 @@ def sample_of(matrix: Matrix, key: str, rows: int) -> MatrixSample:
     _rows_of(matrix, firsts)
     seconds = (time.perf_counter() - start) / len(firsts)
     found: list[RowValues] = []
+    marks = None if genes is None else _Marked(genes, len(blocks))
     zeros = repeats = n_values = 0
     eps = float(np.finfo(facts.dtype).eps) if facts.dtype.kind == "f" else 1e-9
     pointers = matrix.opened().pointers if facts.kind == "csr" else None
     per_read = max(1, int(2_000_000 / max(facts.shape[1] * facts.density, 1)) // len(blocks[0]))
     for at in range(0, len(blocks), per_read):
         numbers = np.concatenate(blocks[at : at + per_read])
-        indptr, data = _rows_of(matrix, numbers)
-        found.append(RowValues.of(indptr, data.astype(np.float64, copy=False), eps))
+        indptr, indices, data = _rows_of(matrix, numbers)
+        values = data.astype(np.float64, copy=False)
+        found.append(RowValues.of(indptr, values, eps))
+        if marks is not None:
+            marks.add(numbers, indptr, indices, values)
         n_values += len(data)
         if pointers is not None:
             zeros += int((data == 0).sum())
@@ -134,7 +153,7 @@ def sample_of(matrix: Matrix, key: str, rows: int) -> MatrixSample:
     ends = ends[~np.isnan(ends)]
     if n_values < n * facts.shape[1] or not len(ends):
         ends = np.append(ends, 0.0)
-    return MatrixSample(
+    sample = MatrixSample(
         key,
         n,
         rows_of_sample.totals,
@@ -149,14 +168,80 @@ def sample_of(matrix: Matrix, key: str, rows: int) -> MatrixSample:
         seconds,
         rows,
     )
+    if marks is None:
+        return sample
+    mito = marks.shares(rows_of_sample, sample.scale)
+    hashed_rows, hashes = marks.hashes(matrix)
+    return replace(sample, mito=mito, hashes=hashes, hashed_rows=hashed_rows)
 
 
-def _rows_of(matrix: Matrix, rows: Array) -> tuple[Array, Array]:
-    """Row pointers and values of some rows."""
+class _Marked:
+    """What is gathered of the rows of a sample while they are read, by what is known of the genes."""
+
+    def __init__(self, genes: GeneMarks, n_blocks: int) -> None:
+        self._genes = genes
+        self._every = n_blocks == 1  # all rows of a small store
+        self._n = 0
+        self._mito: list[tuple[Array, Array]] = []  # row of the sample, value
+        self._seen: list[Array] = []  # rows of the matrix of which hashes were made
+        self._rows: list[Array] = []  # those that are known by them
+        self._hashes: list[Array] = []
+
+    def add(self, numbers: Array, indptr: Array, indices: Array, values: Array) -> None:
+        """Note rows that were read."""
+        if self._genes.mito is not None:
+            at = np.flatnonzero(self._genes.mito[indices])
+            row = np.searchsorted(indptr, at, side="right") - 1
+            self._mito.append((self._n + row, values[at]))
+        self._n += len(numbers)
+        some = slice(None) if self._every else np.arange(len(numbers)) % _BLOCK < _HASHED_OF_BLOCK
+        self._hash(numbers[some], *_of_rows(indptr, indices, values, some))
+
+    def _hash(self, numbers: Array, indptr: Array, indices: Array, values: Array) -> None:
+        at, hashes = known_by(indptr, indices, values, self._genes.hashes)
+        self._seen.append(numbers)
+        self._rows.append(numbers[at])
+        self._hashes.append(hashes)
+
+    def shares(self, rows: RowValues, scale: str) -> Array | None:
+        """Share of mitochondrial genes per row; None where it is not known."""
+        undo, sums = undo_of(scale), undone_sums(rows, scale)
+        if undo is None or sums is None or not self._mito:
+            return None
+        row, values = (np.concatenate(parts) for parts in zip(*self._mito, strict=True))
+        mito = np.bincount(row, weights=undo(values), minlength=len(sums))
+        shares: Array = np.full(len(sums), np.nan)
+        np.divide(mito, sums, out=shares, where=sums > 0)
+        return shares
+
+    def hashes(self, matrix: Matrix) -> tuple[Array, Array]:
+        """Rows, and their hashes: some of the sample, and some that tell a store by its content."""
+        if not self._every:
+            more = np.setdiff1d(telling_rows(matrix), np.concatenate(self._seen))
+            indptr, indices, data = _rows_of(matrix, more)
+            self._hash(more, indptr, indices, data.astype(np.float64, copy=False))
+        rows, hashes = np.concatenate(self._rows), np.concatenate(self._hashes)
+        at = not_often(hashes)
+        return rows[at], hashes[at]
+
+
+def _of_rows(
+    indptr: Array, indices: Array, data: Array, rows: slice | Array
+) -> tuple[Array, Array, Array]:
+    """Some rows of rows in CSR: all of them, or those of a mask."""
+    if isinstance(rows, slice):
+        return indptr, indices, data
+    spans = zip(indptr[:-1][rows].tolist(), indptr[1:][rows].tolist(), strict=True)
+    at = np.concatenate([np.arange(begin, end) for begin, end in spans] or [np.arange(0)])
+    lengths = np.diff(indptr)[rows]
+    return np.concatenate([[0], np.cumsum(lengths)]), indices[at], data[at]
+
+
+def _rows_of(matrix: Matrix, rows: Array) -> tuple[Array, Array, Array]:
+    """Row pointers, numbers of genes and values of some rows."""
     part = Part(matrix, rows, np.arange(len(rows)), None)
     dtype = sum_dtype(matrix.facts.dtype)  # entries may be repeated
-    indptr, _, data = gather_csr([part], len(rows), matrix.facts.shape[1], dtype)
-    return indptr, data
+    return gather_csr([part], len(rows), matrix.facts.shape[1], dtype)
 
 
 def all_finite(element: Matrix | Array, rows: int) -> bool:
@@ -176,54 +261,7 @@ def all_finite(element: Matrix | Array, rows: int) -> bool:
     if dtype.kind not in "fc":
         return True
     for block in spread_rows(n_obs, rows):
-        some = element[block] if isinstance(element, np.ndarray) else _rows_of(element, block)[1]
+        some = element[block] if isinstance(element, np.ndarray) else _rows_of(element, block)[2]
         if not np.isfinite(some).all():
             return False
     return True
-
-
-def hash_rows(matrix: Matrix, genes: Array, stop: Callable[[], None]) -> Array:
-    """A hash of each row: which genes have which values, in whatever order the genes are.
-
-    Parameters
-    ----------
-    matrix
-        The open matrix.
-    genes
-        Names of its columns.
-    stop
-        Called now and then; it may raise, to cancel.
-
-    Returns
-    -------
-    ndarray
-        uint64 (n_obs,); 0 for a row without values.
-    """
-    facts = matrix.facts
-    gene = hash_texts(genes)
-    n_obs, n_vars = facts.shape
-    hashes = np.zeros(n_obs, dtype=np.uint64)
-    if 0 in facts.shape:
-        return hashes
-    step = max(1, int(4_000_000 / max(n_vars * facts.density, 1)))
-    for begin in range(0, n_obs, step):
-        stop()
-        rows = np.arange(begin, min(begin + step, n_obs))
-        part = Part(matrix, rows, np.arange(len(rows)), None)
-        indptr, indices, data = gather_csr([part], len(rows), n_vars, np.float64)
-        # Summed, because the order of the genes must not matter; each pair of a gene and
-        # its value is mixed first. Stored zeros say nothing.
-        mixed = (data.view(np.uint64) ^ gene[indices]) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
-        mixed *= np.uint64(0xBF58476D1CE4E5B9)
-        mixed[data == 0] = 0
-        sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed, dtype=np.uint64)])
-        hashes[begin : begin + len(rows)] = sums[indptr[1:]] - sums[indptr[:-1]]
-    return hashes
-
-
-def hash_texts(texts: Array) -> Array:
-    """uint64 (n,) of texts: equal for equal ones, in every process."""
-    from pandas.util import hash_array
-
-    return cast(Array, hash_array(np.asarray(texts, dtype=object), categorize=False))

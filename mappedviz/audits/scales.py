@@ -228,6 +228,17 @@ def undo_of(scale: str) -> Callable[[Array], Array] | None:
     return next((_UNDO[way] for way, names in _NAMES.items() if scale in names), None)
 
 
+def undone_sums(rows: RowValues, scale: str) -> Array | None:
+    """Return the sum of each row once :func:`undo_of` was applied to its values; None as there.
+
+    Of rows that are whole numbers, which on another scale than counts a few are by chance, it is 0.
+    """
+    way = next((way for way, names in _NAMES.items() if scale in names), None)
+    if scale in ("proportions", "empty") or way == "linear":
+        return rows.totals
+    return None if way is None else rows.sums[way]
+
+
 def _as_the_others(rows: RowValues, counts: Array, left: Array, found: dict[str, int]) -> Array:
     """Rows of whole numbers that are so by chance: as the other rows are, some of them are whole."""
     if any(name.startswith(("log2", "log10", "sqrt")) for name in found):

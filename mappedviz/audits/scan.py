@@ -14,14 +14,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mappedviz._types import Array, PathLike
 from mappedviz.audits.columns import ObsFacts, obs_facts
-from mappedviz.audits.samples import (
-    SAMPLED_ROWS,
-    MatrixSample,
-    all_finite,
-    hash_rows,
-    hash_texts,
-    sample_of,
-)
+from mappedviz.audits.gene_marks import GeneMarks, gene_marks
+from mappedviz.audits.hashes import hash_rows, hash_texts
+from mappedviz.audits.samples import SAMPLED_ROWS, MatrixSample, all_finite, sample_of
 from mappedviz.audits.where_counts import where_counts_may_be
 from mappedviz.collection.matrices import RAW, Aliased, facts_of, slot_of
 from mappedviz.collection.sources import KnownStore
@@ -460,7 +455,11 @@ def _lacks_sample(scan: Scan, key: str, rows: int) -> bool:
         return False
     if facts.kind == "csc" and (facts.nnz or 0) > _LARGEST_CSC:
         return False  # all of it would have to be read
-    return key not in scan.samples or scan.samples[key].asked != rows
+    sample = scan.samples.get(key)
+    if sample is None or sample.asked != rows:
+        return True
+    # A sample of raw.X may have been made before the names of its variables were read.
+    return sample.hashes is None and None in _names_of(scan, key)
 
 
 def _open(scan: Scan, store: Store, keys: Iterable[str]) -> dict[str, Matrix]:
@@ -512,9 +511,22 @@ def _sample(
     for key, matrix in matrices.items():
         if _lacks_sample(scan, key, wants.rows):
             stop()
-            sample = _kept(scan, key, partial(sample_of, matrix, key, wants.rows))
+            marks = _marks(scan, key)
+            sample = _kept(scan, key, partial(sample_of, matrix, key, wants.rows, marks))
             if sample is not None:
                 scan.samples = {**scan.samples, key: sample}  # threads may be copying the old one
+
+
+def _names_of(scan: Scan, key: str) -> dict[str | None, Names]:
+    return scan.raw_names if key == RAW else scan.names
+
+
+def _marks(scan: Scan, key: str) -> GeneMarks | None:
+    """What is known of the genes of a matrix; None where their names are not."""
+    names = _names_of(scan, key)
+    if None not in names:
+        return None
+    return gene_marks([names[None], *(one for column, one in names.items() if column is not None)])
 
 
 # --- the store as a whole -------------------------------------------------------------------

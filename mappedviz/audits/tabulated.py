@@ -213,7 +213,7 @@ class Tabulated:
         return self._tables.crosstab(rows, columns, top_n, missing=missing)
 
     def library_sizes(self, key: str | None = None) -> pd.DataFrame:
-        """Depth of sampled rows: DataFrame store, total, genes."""
+        """Depth of sampled rows: DataFrame store, total, genes, mito."""
         return self._tables.library_sizes(key)
 
     # --- cells ------------------------------------------------------------------------

@@ -52,6 +52,8 @@ class Thresholds:
         ``depth``: largest ratio of the median depths of two stores.
     most_empty_cells
         ``empty-cells``: largest share of cells without a value.
+    most_damaged_cells
+        ``mitochondrial-share``: largest share of cells with more than 20 % mitochondrial counts.
     most_split_distance
         ``split-share``: largest distance of a part's share from the one asked for.
     least_cells_per_second
@@ -86,6 +88,7 @@ class Thresholds:
     least_stores_of_gene: float = _share("panel-few-stores", 0.5, "stores with a gene asked for")
     most_depth_ratio: float = _number("depth", 3, 1, _ANY, "ratio of the medians of two stores")
     most_empty_cells: float = _share("empty-cells", 0.01, "cells without a value")
+    most_damaged_cells: float = _share("mitochondrial-share", 0.1, "cells with over 20 % of them")
     most_split_distance: float = _share("split-share", 0.05, "distance from the share asked for")
     least_cells_per_second: float = _number("layout", 300, 0, _ANY, "cells read at random")
 

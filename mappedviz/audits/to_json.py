@@ -195,7 +195,10 @@ def _stores_from(content: Mapping[str, Any]) -> pd.DataFrame:
     frame = _frame_from(content, "store")
     whole = ["n_obs", "n_vars", "nnz", "nbytes", "raw_n_vars"]
     frame[whole] = frame[whole].astype("Int64")
-    frame["density"] = frame["density"].astype(float)
+    if "x_mito" not in frame:  # saved by an earlier version
+        frame["x_mito"] = np.nan
+    for column in ("density", "x_mito"):
+        frame[column] = frame[column].astype(float)
     chunks = [tuple(one) if isinstance(one, list) else None for one in frame["x_chunks"].tolist()]
     frame["x_chunks"] = pd.Series(chunks, index=frame.index, dtype=object)
     return frame

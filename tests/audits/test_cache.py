@@ -71,7 +71,7 @@ def test_tables_do_not_depend_on_what_was_audited_before(tmp_path):
 
 def without_times(audit):
     found = json.loads(audit.to_json())
-    return {**found, "sizes": audit.library_sizes().to_numpy().tolist()}
+    return {**found, "sizes": repr(audit.library_sizes().to_numpy().tolist())}  # NaN among them
 
 
 def test_an_audit_keeps_what_it_read_in_its_own_cache(several):

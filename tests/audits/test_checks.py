@@ -23,6 +23,7 @@ def test_a_good_collection_passes_and_nothing_passes_by_not_applying(tmp_path):
     assert audit.verdict == "This collection can be trained on: nothing was found against it."
     not_asked = {"recipe-keys", "split-groups", "split-unlabelled", "split-share", "split-classes"}
     not_asked |= {"split-refused"}
+    not_asked |= {"mitochondrial-share", "same-sampled-rows"}  # twelve genes, none of that kind
     not_asked |= {
         "identifier-gaps",
         "primary-data",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -12,6 +11,7 @@ import numpy as np
 from mappedviz._types import Array
 from mappedviz.audits.cells.drawn import Progress, StoreCells, read_each, store_column
 from mappedviz.audits.cells.matrices import name_lists, open_rows, scale_of
+from mappedviz.audits.gene_marks import mitochondrial
 from mappedviz.audits.scales import undo_of
 from mappedviz.audits.tables.identifiers import id_kind
 from mappedviz.formats.cache import ChunkCache
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 MEASURES = ("total", "genes", "mito")
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-_MITO = re.compile(r"(MT|mt|Mt)-\w|mt:\w")
 _FEW = 10  # fewer than there are: some were left out
 _VALUES_PER_READ = 2_000_000
 
@@ -75,24 +74,27 @@ class CellStats:
 
 
 def mito_genes(lists: Sequence[Array]) -> tuple[Array | None, str]:
-    """Which genes are mitochondrial, by the first list of names that are symbols; and what is amiss.
+    """Which genes are mitochondrial, by the first list of names that says it; and what is amiss.
 
     Examples
     --------
-    >>> mask, note = mito_genes([np.array(["ENSG00000198888"]), np.array(["MT-ND1"])])
+    >>> mask, note = mito_genes([np.array(["7157", "4535"]), np.array(["TP53", "MT-ND1"])])
     >>> mask.tolist(), note
-    ([True], '')
-    >>> mito_genes([np.array(["ENSG00000198888"])])
+    ([False, True], '')
+    >>> mito_genes([np.array(["7157", "4535"])])
     (None, 'names of genes are no symbols: mitochondrial share unknown')
     """
-    symbols = next((names for names in lists if id_kind(names[names != ""]) == "symbol"), None)
-    if symbols is None:
-        return None, "names of genes are no symbols: mitochondrial share unknown"
-    match = _MITO.match
-    mask = np.fromiter((match(name) is not None for name in symbols.tolist()), bool, len(symbols))
-    n = int(mask.sum())
-    if not n:
+    masks = [mitochondrial(names) for names in lists]
+    mask = next((mask for mask in masks if mask.any()), None)
+    if mask is None:
+        kinds = (id_kind(names[names != ""]) for names in lists)
+        mask = next(
+            (mask for mask, kind in zip(masks, kinds, strict=True) if kind == "symbol"), None
+        )
+        if mask is None:
+            return None, "names of genes are no symbols: mitochondrial share unknown"
         return mask, f"none of its {len(mask):,} genes is mitochondrial"
+    n = int(mask.sum())
     some = n < _FEW and len(mask) > _FEW
     return mask, f"{n} of its {len(mask):,} genes are mitochondrial: share of these" if some else ""
 

@@ -8,6 +8,7 @@ To add one, write a function in one of these modules and decorate it with
 from mappedviz.audits.checks import (
     batch,
     bias,
+    cells,
     counts,
     files,
     genes,
@@ -24,6 +25,7 @@ __all__ = [
     "CHECKS",
     "batch",
     "bias",
+    "cells",
     "counts",
     "files",
     "genes",

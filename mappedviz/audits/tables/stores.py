@@ -17,6 +17,7 @@ from mappedviz.recipe.recipe import Recipe
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mappedviz.audits.samples import MatrixSample
     from mappedviz.audits.scan import Scan
 
 STORE_COLUMNS = {
@@ -30,6 +31,7 @@ STORE_COLUMNS = {
     "x_codec": "how X is compressed",
     "x_chunks": "shape of the chunks of the values of X; None where they are contiguous",
     "x_scale": "what the values of X are, by a sample: counts, log1p, normalised, logarithms, scaled …",
+    "x_mito": "median share of mitochondrial genes in sampled cells, 0 … 1; NaN where it is not known",
     "nnz": "stored values of X",
     "density": "stored values over all values of X",
     "nbytes": "bytes on disk",
@@ -109,7 +111,8 @@ def stores_table(scans: Sequence[Scan], names: Sequence[str] | None = None) -> p
     table.index = pd.Index(list(names), name="store", dtype=object)
     whole = ["n_obs", "n_vars", "nnz", "nbytes", "raw_n_vars"]
     table[whole] = table[whole].astype("Int64")
-    table["density"] = table["density"].astype(float)
+    for column in ("density", "x_mito"):
+        table[column] = table[column].astype(float)
     table["raw"] = table["raw"].astype(bool)
     return table
 
@@ -139,6 +142,7 @@ def _store_row(scan: Scan) -> dict[str, Any]:
         "x_codec": None if x is None else x.codec,
         "x_chunks": None if x is None else x.chunks,
         "x_scale": None if sample is None else sample.scale,
+        "x_mito": _median(sample),
         "nnz": None if x is None else x.nnz if x.nnz is not None else x.shape[0] * x.shape[1],
         "density": None if x is None else x.density,
         "nbytes": scan.nbytes,
@@ -150,6 +154,13 @@ def _store_row(scan: Scan) -> dict[str, Any]:
         "broken": list(scan.broken),
         "status": "ok",
     }
+
+
+def _median(sample: MatrixSample | None) -> float | None:
+    if sample is None or sample.mito is None:
+        return None
+    known = sample.mito[~np.isnan(sample.mito)]
+    return float(np.median(known)) if len(known) else None
 
 
 def obs_schema(scans: Sequence[Scan], names: Sequence[str] | None = None) -> pd.DataFrame:
@@ -199,9 +210,10 @@ def library_sizes(
     names: Sequence[str] | None = None,
     recipe: Recipe | None = None,
 ) -> pd.DataFrame:
-    """Depth of sampled rows: DataFrame store, total, genes, one row per sampled row.
+    """Depth of sampled rows: DataFrame store, total, genes, mito, one row per sampled row.
 
-    ``total`` is the sum of a row, ``genes`` how many of its values are not zero.
+    ``total`` is the sum of a row, ``genes`` how many of its values are not zero, ``mito`` the share of
+    mitochondrial genes in its counts (0 … 1; NaN where it is not known).
     """
     import pandas as pd
 
@@ -215,6 +227,10 @@ def library_sizes(
             "store": np.repeat(stores, [s.rows for _, s in found]),
             "total": np.concatenate([s.totals for _, s in found] or [np.empty(0)]),
             "genes": np.concatenate([s.genes for _, s in found] or [np.empty(0, np.int64)]),
+            "mito": np.concatenate(
+                [np.full(s.rows, np.nan) if s.mito is None else s.mito for _, s in found]
+                or [np.empty(0)]
+            ),
         }
     )
     return plain_text(table)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mappedviz.audits.samples import hash_texts
+from mappedviz.audits.hashes import hash_texts
 from mappedviz.audits.tables.identifiers import kind_of
 
 if TYPE_CHECKING:

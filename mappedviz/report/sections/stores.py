@@ -91,29 +91,34 @@ def depth_section(depths: pd.DataFrame, most: int, figures: Figures) -> Section 
     if not len(depths):
         return None
     groups = depths.groupby("store", sort=False)
-    table = groups[["total", "genes"]].median().assign(rows=groups.size())
+    measured = [
+        "total",
+        "genes",
+        *(["mito"] if "mito" in depths and depths["mito"].notna().any() else []),
+    ]
+    table = groups[measured].median().assign(rows=groups.size())
     most = most // 4 if most == REPR_ROWS else most
     some = table.iloc[:most]
     top = highest(table["genes"])
-    rows = [
-        [
-            Cell(name),
-            Cell(
-                f"{row['total']:,.4g}" if abs(row["total"]) < 1e4 else quantity(row["total"]),
-                number=True,
-            ),
-            number_cell(row["genes"], top),
-            number_cell(row["rows"]),
-        ]
-        for name, row in zip(differing(list(some.index), 48), some.to_dict("records"), strict=True)
-    ]
+    rows = []
+    for name, row in zip(differing(list(some.index), 48), some.to_dict("records"), strict=True):
+        total = row["total"]
+        text = f"{total:,.4g}" if abs(total) < 1e4 else quantity(total)
+        rows.append([Cell(name), Cell(text, number=True), number_cell(row["genes"], top)])
+        if "mito" in row:
+            known = not is_missing(row["mito"])
+            rows[-1].append(Cell(share(row["mito"]) if known else "–", number=True))
+        rows[-1].append(number_cell(row["rows"]))
+    head = ["store", "median sum", "median of genes not 0", "mitochondrial", "cells sampled"]
+    if "mito" not in measured:
+        head.remove("mitochondrial")
     return Section(
         "depth",
         "Depth of cells",
         lead="Sums mean the same only where the values do: see the column of values above.",
         tables=[
             Table(
-                ("store", "median sum", "median of genes not 0", "cells sampled"),
+                tuple(head),
                 rows,
                 note=left_out(len(table), most, "stores", "audit.library_sizes()"),
             )

@@ -22,6 +22,17 @@ def raw(genes):
     return ad.AnnData(counts(1), var=pd.DataFrame(index=genes))
 
 
+GENES = [f"SYM{k}" for k in range(20)]
+OTHERS = [f"x{i}" for i in range(24)]
+
+
+def many(first):
+    """Counts of 20 genes, the first of which may be more than the others."""
+    x = np.random.default_rng(0).poisson(3, (24, 20)).astype(np.float32) + 1
+    x[:, 0] *= first
+    return x
+
+
 # Check -> per store what `write` takes, and what is asked.
 FINDS = {
     "gene-identifiers": ([{"genes": symbols()}, {"genes": ensembl()}], {"join": "outer"}),
@@ -105,6 +116,11 @@ FINDS = {
     "same-cells": ([{}, {}], {}),
     "same-rows": ([{}, {"obs_names": [f"x{i}" for i in range(24)]}], {"deep": True}),
     "primary-data": ([{"obs": {"is_primary_data": [True, False] * 12}}, {"store": 1}], {}),
+    "same-sampled-rows": (
+        [{"X": many(3), "genes": GENES}, {"X": many(3), "genes": GENES, "obs_names": OTHERS}], {}),
+    "mitochondrial-share": (
+        [{"X": many(3), "genes": GENES}, {"X": many(3), "genes": ["MT-ND1", *GENES[1:]]},
+         {"X": many(30), "genes": ["MT-ND1", *GENES[1:]]}], {}),
     "same-cells-twice": ([{"obs_names": ["a"] * 24}], {}),
     "column-oriented": ([{"kind": "h5ad-csc"}], {}),
     "obs-schema": ([{"obs": {"n": LABELS}}, {"obs": {"n": np.arange(24)}}], {}),
