@@ -6,13 +6,14 @@ One machine serves every access pattern: a :class:`RowOrder` says which rows com
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch.utils.data import DataLoader
 
 from mappedviz._types import Array
+from mappedviz.errors import RecipeTypeError
 from mappedviz.loaders.arguments import (
     check_collection,
     check_options,
@@ -23,8 +24,9 @@ from mappedviz.loaders.arguments import (
 )
 from mappedviz.loaders.batches import Batches
 from mappedviz.loaders.lookahead import Lookahead, rows_per_chunk
+from mappedviz.loaders.progress import Progress
 from mappedviz.loaders.row_order import RowOrder, Shuffle
-from mappedviz.loaders.sampler import BatchSampler
+from mappedviz.loaders.sampler import Ahead, BatchSampler
 from mappedviz.loaders.tensors import to_tensors
 
 if TYPE_CHECKING:
@@ -33,11 +35,13 @@ if TYPE_CHECKING:
 
 
 class Loader(DataLoader[dict[str, Any]]):
-    """A DataLoader whose ``sampler`` is that of its batches.
+    """A DataLoader whose ``sampler`` is that of its batches, and that can go on within an epoch.
 
     PyTorch would put a ``SequentialSampler`` there, which says nothing of the rows that are drawn, and which
     trainers would replace by one that shares rows among processes.
     """
+
+    _received: Received | None = None
 
     @property
     def sampler(self) -> Any:
@@ -47,6 +51,86 @@ class Loader(DataLoader[dict[str, Any]]):
     @sampler.setter
     def sampler(self, _: Any) -> None:
         """What PyTorch would put there is not kept."""
+
+    def __len__(self) -> int:
+        sampler = self.batch_sampler
+        return sampler.length() if isinstance(sampler, BatchSampler) else super().__len__()
+
+    def __iter__(self) -> Any:
+        """Iterate over an epoch, or over the rest of one whose state has been loaded."""
+        sampler = self.batch_sampler
+        if not isinstance(sampler, BatchSampler):
+            return super().__iter__()
+        received = self._received = Received()
+        with sampler.only_consumer():
+            batches = super().__iter__()
+        return received.counting(batches)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the epoch, the batches of it that the consumer has received, and the order.
+
+        Returns
+        -------
+        dict
+            Plain numbers and text, as a checkpoint keeps them. Batches that workers or threads have
+            read ahead do not count. It fits every process that shares the epoch.
+
+        Examples
+        --------
+        >>> import mappedviz as mv
+        >>> ds = mv.MappedCollection("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad")
+        >>> loader = mv.dataloader(ds, 100, shuffle=True, seed=0)
+        >>> batches = iter(loader)
+        >>> first = next(batches)
+        >>> state = loader.state_dict()
+        >>> state["epoch"], state["batch"]
+        (0, 1)
+        >>> again = mv.dataloader(ds, 100, shuffle=True, seed=0)
+        >>> again.load_state_dict(state)
+        >>> bool((next(iter(again))["X"] == next(batches)["X"]).all())
+        True
+        """
+        received = 0 if self._received is None else self._received.batches
+        return self._stateful().progress(received).normalised(len(self)).to_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where a state was taken: the next iteration begins with the batch after it.
+
+        Parameters
+        ----------
+        state_dict
+            Of a loader with the same collection and the same order; workers, ``lookahead`` and
+            ``sparse`` may differ.
+
+        Raises
+        ------
+        RecipeError
+            It is of another order or another collection, and says which.
+        """
+        self._stateful().resume(Progress.from_dict(state_dict))
+        self._received = None
+
+    def _stateful(self) -> BatchSampler:
+        if isinstance(self.batch_sampler, BatchSampler):
+            return self.batch_sampler
+        raise RecipeTypeError(
+            f"is a {type(self.batch_sampler).__name__}, which has no state",
+            key="batch_sampler",
+            remedy="Keep the batch_sampler that mappedviz.dataloader() made.",
+        )
+
+
+class Received:
+    """Counts the batches that a consumer receives."""
+
+    def __init__(self) -> None:
+        self.batches = 0
+
+    def counting(self, batches: Iterator[Any]) -> Iterator[Any]:
+        """Yield the batches."""
+        for batch in batches:
+            self.batches += 1
+            yield batch
 
 
 def dataloader(
@@ -171,12 +255,9 @@ def dataloader(
         world_size=world_size,
     )
     source = Batches(collection, sparse)
+    reads_ahead = num_workers == 0 and ahead.batches > 0
     sampler = BatchSampler(
-        order,
-        source,
-        ahead=num_workers == 0 and ahead.batches > 0,
-        windowed=ahead.windowed,
-        large=ahead.large,
+        order, source, ahead=Ahead(ahead.windowed, ahead.large) if reads_ahead else None
     )
     return Loader(
         source, batch_sampler=sampler, collate_fn=to_tensors, num_workers=num_workers, **options

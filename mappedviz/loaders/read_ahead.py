@@ -1,9 +1,13 @@
 """Threads that read batches before they are asked for.
 
-An order of rows comes in *windows*, which are cut into batches. While a batch is consumed, threads
-of this process prepare the next ones: straight from the files where chunks are unfiltered; else a
-whole window is read first, so that a chunk is decoded once per window and not once per batch. The
-order of rows is never changed for it.
+An order comes in *windows* of batches. While a batch is consumed, threads of this process prepare
+the next ones: straight from the files where chunks are unfiltered; else a whole window is read
+first, so that a chunk is decoded once per window and not once per batch. The order of rows is never
+changed for it.
+
+Whoever walks the order may keep only every n-th batch (a trainer that shares them among processes)
+or step over the first ones: a batch is read only once it, or one at the same stride before it, is
+asked for.
 """
 
 from __future__ import annotations
@@ -11,16 +15,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-import torch
+import numpy as np
 
 from mappedviz._types import Array
 from mappedviz.collection.reader import one_of_several
-from mappedviz.loaders.batches import Batches, PlannedRows
+from mappedviz.loaders.source import PlannedRows
 
 if TYPE_CHECKING:
     from mappedviz.collection.reader import Window
+    from mappedviz.collection.row_batch import RowBatch
+    from mappedviz.loaders.source import RowSource
+
+_Batch: TypeAlias = "tuple[int, Array]"  # position in the epoch, rows
 
 
 class ReadAhead:
@@ -33,70 +41,145 @@ class ReadAhead:
     ----------
     source
         What the rows are read from.
-    batch_size
-        Rows per batch.
+    windows
+        The batches of the epoch from `start` on, in windows.
+    start
+        Position of the first batch.
+    stride
+        Every how many batches one is kept; None until it is seen.
+    threads
+        Batches that are read at the same time.
     windowed
         Read whole windows first: chunks have to be decoded.
-    large
-        Batches are so large that all threads fill one instead of one each.
     """
 
-    def __init__(self, source: Batches, batch_size: int, *, windowed: bool, large: bool) -> None:
+    def __init__(
+        self,
+        source: RowSource,
+        windows: Iterator[list[Array]],
+        start: int = 0,
+        *,
+        stride: int | None,
+        threads: int,
+        windowed: bool,
+    ) -> None:
         self._source = source
-        self._batch_size = batch_size
+        self._numbered = _numbered(windows, start)
         self._windowed = windowed
-        self._threads = 1 if large else torch.get_num_threads()
-        self._batch_threads = ThreadPoolExecutor(self._threads, "mappedviz-ahead", one_of_several)
+        self._threads = threads
+        self._batch_threads = ThreadPoolExecutor(threads, "mappedviz-ahead", one_of_several)
         # A thread of its own: its decoding is spread over threads by the chunk cache.
         self._window_thread = ThreadPoolExecutor(1, "mappedviz-window")
+        self._closed = False
+        self._last: int | None = None  # position of the batch that was kept last
+        self._stride = stride
+        self._planned: Iterator[tuple[int, Future[RowBatch]] | None] = iter(())
+        self._waiting: deque[tuple[int, Future[RowBatch]]] = deque()
+        self._window: Future[Window] | None = None
+        if stride is not None:
+            self._plan(start, stride)
 
     def close(self) -> None:
         """End the threads, as soon as each has read what it is reading."""
+        self._closed = True
         for pool in (self._batch_threads, self._window_thread):
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def batches(self, windows: Iterator[Array]) -> Iterator[PlannedRows]:
-        """Yield the batches of the windows, in order; as many are in flight as there are threads."""
-        planned = self._from_windows(windows) if self._windowed else self._direct(windows)
-        waiting: deque[PlannedRows] = deque()
-        for coming in planned:
-            if coming is not None:
-                waiting.append(coming)
-            while len(waiting) > (0 if coming is None else self._threads):
-                yield waiting.popleft()
-        yield from waiting
+    def take(self, position: int, rows: Array) -> RowBatch:
+        """Return a batch that is kept, and have those at the same stride after it read.
 
-    def _direct(self, windows: Iterator[Array]) -> Iterator[PlannedRows | None]:
-        """Whole batches in flight, each read by one thread."""
-        for window in windows:
-            for rows in batches_of(window, self._batch_size):
-                yield PlannedRows(rows, self._batch_threads.submit(self._source.read, rows))
-
-    def _from_windows(self, windows: Iterator[Array]) -> Iterator[PlannedRows | None]:
-        """The next window is read while batches are cut out of this one.
-
-        None: the next batch takes a while, those before it should be handed out.
+        Parameters
+        ----------
+        position
+            Of the batch in the epoch.
+        rows
+            Its rows, for one that is not on its way.
         """
-        current = self._read_next(windows)
+        if self._closed or (self._last is not None and position <= self._last):
+            return self._source.read(rows)  # once more, or after the end
+        coming = self._coming(position)
+        if coming is None and self._last is not None:
+            self._stride = position - self._last
+            self._plan(position + self._stride, self._stride)
+        self._last = position
+        self._fill()
+        return self._source.read(rows) if coming is None else coming.result()
+
+    def _coming(self, position: int) -> Future[RowBatch] | None:
+        """Take the batch at a position out of those on their way."""
+        self._fill()
+        while self._waiting and self._waiting[0][0] < position:
+            self._waiting.popleft()[1].cancel()
+            self._fill()
+        if self._waiting and self._waiting[0][0] == position:
+            return self._waiting.popleft()[1]
+        return None
+
+    def _plan(self, start: int, stride: int) -> None:
+        """From now on expect every `stride`-th batch, from `start` on."""
+        for _, coming in self._waiting:
+            coming.cancel()
+        self._waiting.clear()
+        kept = (
+            [one for one in window if one[0] >= start and (one[0] - start) % stride == 0]
+            for window in self._numbered
+        )
+        self._planned = self._from_windows(kept) if self._windowed else self._direct(kept)
+
+    def _fill(self) -> None:
+        """Have as many batches on their way as there are threads."""
+        while len(self._waiting) <= self._threads:
+            planned = next(self._planned, False)
+            if planned is False:
+                return
+            if planned is not None:
+                self._waiting.append(planned)  # type: ignore[arg-type]
+            elif self._waiting:
+                return  # the next window takes a while: what is there is handed out first
+            elif self._window is not None:
+                self._window.exception()  # waits
+
+    def _direct(self, kept: Iterator[list[_Batch]]) -> Iterator[tuple[int, Future[RowBatch]]]:
+        """Whole batches on their way, each read by one thread."""
+        for window in kept:
+            for position, rows in window:
+                yield position, self._batch_threads.submit(self._source.read, rows)
+
+    def _from_windows(
+        self, kept: Iterator[list[_Batch]]
+    ) -> Iterator[tuple[int, Future[RowBatch]] | None]:
+        """The next window is read while batches are cut out of this one; None: it takes a while."""
+        current = self._read_next(kept)
         while current is not None:
-            rows, coming = current
-            if not coming.done():
+            batches, coming = current
+            self._window = coming
+            while not coming.done():
                 yield None
             window = coming.result()
-            current = self._read_next(windows)
-            for start in range(0, len(rows), self._batch_size):
-                stop = min(start + self._batch_size, len(rows))
-                cut = self._batch_threads.submit(window.cut, start, stop)
-                yield PlannedRows(rows[start:stop], cut)
+            current = self._read_next(kept)
+            end = 0
+            for position, rows in batches:
+                begin, end = end, end + len(rows)
+                yield position, self._batch_threads.submit(window.cut, begin, end)
 
-    def _read_next(self, windows: Iterator[Array]) -> tuple[Array, Future[Window]] | None:
-        rows = next(windows, None)
-        if rows is None:
+    def _read_next(
+        self, kept: Iterator[list[_Batch]]
+    ) -> tuple[list[_Batch], Future[Window]] | None:
+        batches = next((window for window in kept if window), None)
+        if batches is None:
             return None
-        return rows, self._window_thread.submit(self._source.read_window, rows, self._batch_size)
+        rows = np.concatenate([rows for _, rows in batches])
+        size = len(batches[0][1])
+        return batches, self._window_thread.submit(self._source.read_window, rows, size)
+
+    def batches(self, windows: Iterator[list[Array]], start: int = 0) -> Iterator[PlannedRows]:
+        """Yield the batches of windows as rows that this reads when they are asked for."""
+        for window in _numbered(windows, start):
+            for position, rows in window:
+                yield PlannedRows(rows, position, self)
 
 
-def batches_of(window: Array, batch_size: int) -> Iterator[Array]:
-    """Cut the row numbers of a window into batches."""
-    for start in range(0, len(window), batch_size):
-        yield window[start : start + batch_size]
+def _numbered(windows: Iterator[list[Array]], start: int) -> Iterator[list[_Batch]]:
+    for window in windows:
+        yield list(enumerate(window, start))
+        start += len(window)

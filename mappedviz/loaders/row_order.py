@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
-from typing import Literal, TypeAlias
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
-import torch
 
 from mappedviz._types import Array
+from mappedviz.loaders.order import Order, digest_of
 
 Shuffle: TypeAlias = bool | Literal["block"]
 
@@ -17,7 +17,7 @@ LOOKAHEAD = 64
 """Batches of a window, unless something speaks for fewer or more."""
 
 
-class RowOrder:
+class RowOrder(Order):
     """The order in which rows are visited, epoch after epoch, cut into windows.
 
     Parameters
@@ -41,13 +41,12 @@ class RowOrder:
         Batches of the second window, from which their number doubles; the first one has one, so
         that it is soon there.
     seed
-        Of the random order; None takes one from torch's generator at every epoch, or 0 where several
-        processes have to agree on it.
+        Of the random order; None until somebody chooses one with :meth:`seeded`.
     drop_last
         Leave out the last batch if it is not full.
     rank, world_size
-        This process and the number of processes that share an epoch; None asks ``torch.distributed`` at
-        every epoch. Each gets as many rows as the others: some come twice (or with ``drop_last`` not
+        This process and the number of processes that share an epoch; None asks ``torch.distributed``
+        each time. Each gets as many rows as the others: some come twice (or with ``drop_last`` not
         at all) where they do not divide.
     """
 
@@ -68,31 +67,16 @@ class RowOrder:
         rank: int | None = 0,
         world_size: int | None = 1,
     ) -> None:
-        self.n_rows = n_rows
-        self.batch_size = batch_size
+        super().__init__(
+            n_rows, batch_size, seed=seed, drop_last=drop_last, rank=rank, world_size=world_size
+        )
         self.shuffle = shuffle
         self.block_size = block_size
-        self.seed = seed
-        self.drop_last = drop_last
-        self.rank, self.world_size = rank, world_size
-        self.epoch = 0
         self._cumulated = None if weights is None else np.cumsum(weights)
         self._total = (n_rows if num_samples is None else num_samples) if n_rows else 0
         per_window = buffer_size if shuffle == "block" else window * batch_size
         self._window = max(1, per_window // batch_size) * batch_size
         self._begin = min(begin * batch_size, self._window)
-
-    @property
-    def shard(self) -> tuple[int, int]:
-        """Rank and number of the processes that share an epoch: as given, or as ``torch.distributed`` says now.
-
-        A loader is often made before the processes know of each other.
-        """
-        if self.rank is not None and self.world_size is not None:
-            return self.rank, self.world_size
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            return torch.distributed.get_rank(), torch.distributed.get_world_size()
-        return 0, 1
 
     @property
     def n_samples(self) -> int:
@@ -105,42 +89,77 @@ class RowOrder:
         full, rest = divmod(self.n_samples, self.batch_size)
         return full if self.drop_last or not rest else full + 1
 
-    def again(self, drop_last: bool) -> RowOrder:
-        """The same order, with or without a last batch that is not full."""
-        other = copy.copy(self)
-        other.drop_last = drop_last
-        return other
+    @cached_property
+    def _weights_digest(self) -> str | None:
+        return None if self._cumulated is None else digest_of(self._cumulated)
 
-    def windows(self, epoch: int) -> Iterator[Array]:
-        """Row numbers of an epoch, window after window; each but the last holds whole batches."""
-        seed, (rank, world_size) = self.seed, self.shard
-        if seed is None and world_size > 1 and self._cumulated is None:
-            seed = 0  # every process has to draw the same order, to take another part of it
-        if seed is None:
-            seed = int(torch.empty((), dtype=torch.int64).random_().item())
-        rng = np.random.default_rng([seed, epoch])
+    def fields(self) -> dict[str, Any]:
+        """See :meth:`Order.fields`."""
+        block = {"block_size": self.block_size, "buffer_size": self._window}
+        return {
+            "shuffle": self.shuffle,
+            **(block if self.shuffle == "block" else {}),
+            "weights": self._weights_digest,
+            "num_samples": self._total,
+            "drop_last": self.drop_last,
+            "world_size": self.shard[1],
+        }
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[list[Array]]:
+        """See :meth:`Order.batches`."""
+        size = self.batch_size
+        for window in self.windows(epoch, start):
+            yield [window[at : at + size] for at in range(0, len(window), size)]
+
+    def windows(self, epoch: int, start: int = 0) -> Iterator[Array]:
+        """Row numbers of an epoch, window after window; each but the last holds whole batches.
+
+        Parameters
+        ----------
+        epoch
+            The epoch.
+        start
+            The batch to begin with.
+        """
+        rank, world_size = self.shard
+        rng = np.random.default_rng([self.seed or 0, epoch])
         limit = len(self) * self.batch_size if self.drop_last else self.n_samples
-        begin = rank * self.n_samples
+        first = start * self.batch_size
         if self._cumulated is not None:
             # Every process draws for itself: a shared stream would only be drawn to be dropped.
-            rng = np.random.default_rng([seed, epoch, rank])
-            for start, stop in self._cuts(limit):
-                yield self._draw(rng, stop - start)
+            rng = np.random.default_rng([self.seed or 0, epoch, rank])
+            rng.bit_generator.advance(first)  # type: ignore[attr-defined]  # one draw per row
+            for begin, end in self._cuts(first, limit):
+                yield self._draw(rng, end - begin)
             return
         order = self._order(rng)
-        for start, stop in self._cuts(limit):
+        offset = rank * self.n_samples
+        if self.shuffle == "block":
+            yield from self._shuffled_windows(order, rng, offset, first, limit)
+            return
+        for begin, end in self._cuts(first, limit):
             # Past the end it begins again, so that every process gets its full share.
-            part = order(np.arange(begin + start, begin + stop) % self.n_rows)
-            yield rng.permutation(part) if self.shuffle == "block" else part
+            yield order(np.arange(offset + begin, offset + end) % self.n_rows)
 
-    def _cuts(self, limit: int) -> Iterator[tuple[int, int]]:
-        """Where the windows begin and end.
+    def _shuffled_windows(
+        self,
+        order: Callable[[Array], Array],
+        rng: np.random.Generator,
+        offset: int,
+        first: int,
+        limit: int,
+    ) -> Iterator[Array]:
+        """Windows of one size, rows shuffled inside each; those before `first` only move the stream."""
+        for begin in range(0, limit, self._window):
+            end = min(begin + self._window, limit)
+            places = rng.permutation(end - begin)
+            if end > first:
+                rows = order(np.arange(offset + begin, offset + end) % self.n_rows)
+                yield rows[places][max(0, first - begin) :]
 
-        The first ones are small, so that the first batch is soon there; where rows are shuffled
-        inside their window, all are of one size.
-        """
-        size = self._window if self.shuffle == "block" else min(self.batch_size, self._window)
-        start = 0
+    def _cuts(self, start: int, limit: int) -> Iterator[tuple[int, int]]:
+        """Where the windows begin and end; the first ones are small: the first batch is soon there."""
+        size = min(self.batch_size, self._window)
         while start < limit:
             yield start, min(start + size, limit)
             start += size

@@ -3,15 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import tee
+from typing import TYPE_CHECKING, Any
 
+import torch
 from torch.utils.data import DistributedSampler
 
-from mappedviz.loaders.read_ahead import ReadAhead, batches_of
+from mappedviz.loaders.order import processes
+from mappedviz.loaders.progress import Progress
+from mappedviz.loaders.read_ahead import ReadAhead
 
 if TYPE_CHECKING:
+    from mappedviz._types import Array
     from mappedviz.loaders.batches import Batches
-    from mappedviz.loaders.row_order import RowOrder
+    from mappedviz.loaders.order import Order
+
+
+@dataclass
+class Position:
+    """Where an iteration over an epoch is.
+
+    Attributes
+    ----------
+    epoch
+        The epoch.
+    start
+        The batch that it began with.
+    batch
+        The batch that comes next.
+    """
+
+    epoch: int
+    start: int
+    batch: int
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """How batches are read before they are asked for.
+
+    Attributes
+    ----------
+    windowed
+        Whole windows are read first, because chunks have to be decoded.
+    large
+        Batches are so large that all threads fill one instead of one each.
+    """
+
+    windowed: bool = False
+    large: bool = False
 
 
 class BatchSampler(DistributedSampler[list[int]]):
@@ -20,6 +62,10 @@ class BatchSampler(DistributedSampler[list[int]]):
     It is a ``DistributedSampler``, which is how trainers such as Lightning know that processes share its
     epochs already. They may also make another one of it, as ``type(sampler)(sampler, batch_size=…, drop_last=…)``.
 
+    Processes share an epoch where the loader of :func:`~mappedviz.dataloader` walks it, or one that
+    Lightning makes of it. Anybody else who walks it (Accelerate, which shares batches among
+    processes itself) gets the batches of all processes, unless ``rank`` and ``world_size`` were given.
+
     Parameters
     ----------
     order
@@ -27,42 +73,37 @@ class BatchSampler(DistributedSampler[list[int]]):
     source
         The collection that the rows are read from.
     ahead
-        True if rows are read ahead at all.
-    windowed
-        True if whole windows are read first, because chunks have to be decoded.
-    large
-        True if batches are so large that all threads fill one instead of one each.
+        How rows are read ahead; None: they are not.
     """
 
-    order: RowOrder
+    order: Order
     source: Batches
-    ahead: bool
-    windowed: bool
-    large: bool
+    ahead: Ahead | None
 
     def __init__(
         self,
-        order: RowOrder | BatchSampler,
+        order: Order | BatchSampler,
         source: Batches | None = None,
         *,
-        ahead: bool = False,
-        windowed: bool = False,
-        large: bool = False,
+        ahead: Ahead | None = None,
         batch_size: int | None = None,
         drop_last: bool | None = None,
     ) -> None:
+        self._shares = isinstance(order, BatchSampler)
+        self._only_consumer = False
         if isinstance(order, BatchSampler):
             again = order.order if drop_last is None else order.order.again(drop_last)
-            source, ahead, windowed, large = order.source, order.ahead, order.windowed, order.large
+            source, ahead = order.source, order.ahead
             order = again
         assert source is not None
         self.order = order
         self.source = source
         self.ahead = ahead
-        self.windowed = windowed
-        self.large = large
         self.batch_size = order.batch_size
         self.drop_last = order.drop_last
+        self._seed = order.seed
+        self._epoch, self._batch = 0, 0  # where the next iteration begins
+        self._running: Position | None = None
 
     @property
     def sampler(self) -> BatchSampler:
@@ -71,22 +112,119 @@ class BatchSampler(DistributedSampler[list[int]]):
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the random order of the next epoch; without it epochs are counted."""
-        self.order.epoch = epoch
+        if epoch != self._epoch:  # else a state may have been loaded that begins within it
+            self._epoch, self._batch = epoch, 0
 
     def __len__(self) -> int:
-        return len(self.order)
+        return len(self._walked(self._shares))
+
+    def _walked(self, shares: bool) -> Order:
+        """The order of whoever walks it: that of this process, or of all of them."""
+        given = self.order.rank is not None
+        return self.order if shares or given else self.order.shared(0, 1)
+
+    def seed(self) -> int:
+        """Return the seed of all epochs; drawn from torch's generator the first time, if none was given.
+
+        Where several processes share an epoch it is 0 then: they have to agree on it.
+        """
+        if self._seed is None:
+            alone = processes()[1] == 1 and self.order.shard[1] == 1
+            self._seed = int(torch.empty((), dtype=torch.int64).random_().item()) if alone else 0
+        return self._seed
+
+    @contextmanager
+    def only_consumer(self) -> Iterator[None]:
+        """While it is entered, an iteration begins whose every batch is asked for, for this process alone."""
+        self._running = None
+        self._only_consumer = True
+        try:
+            yield
+        finally:
+            self._only_consumer = False
+
+    def length(self) -> int:
+        """Return the batches that this process gets of an epoch that processes share."""
+        return len(self._walked(True))
 
     def __iter__(self) -> Iterator[list[int]]:
-        epoch = self.order.epoch
-        self.order.epoch += 1
-        windows = self.order.windows(epoch)
-        if not self.ahead:
+        own = self._only_consumer
+        return self._iterate(self._walked(own or self._shares), stride=1 if own else None)
+
+    def _iterate(self, order: Order, stride: int | None) -> Iterator[list[int]]:
+        # Begins with the first batch that is asked for: trainers set the epoch after iter().
+        position = self._running = Position(self._epoch, self._batch, self._batch)
+        self._epoch, self._batch = position.epoch + 1, 0
+        start = position.batch
+        windows = order.seeded(self.seed()).batches(position.epoch, start)
+        for batch in self._planned(windows, start, stride):
+            position.batch += 1
+            yield batch
+
+    def _planned(
+        self, windows: Iterator[list[Array]], start: int, stride: int | None
+    ) -> Iterator[list[int]]:
+        if self.ahead is None:
             for window in windows:
-                for batch in batches_of(window, self.batch_size):
-                    yield batch.tolist()
+                for rows in window:
+                    yield rows.tolist()
             return
-        ahead = ReadAhead(self.source, self.batch_size, windowed=self.windowed, large=self.large)
+        walked, read = tee(windows)
+        ahead = ReadAhead(
+            self.source,
+            read,
+            start,
+            stride=stride,
+            threads=1 if self.ahead.large else torch.get_num_threads(),
+            windowed=self.ahead.windowed,
+        )
         try:
-            yield from ahead.batches(windows)
+            yield from ahead.batches(walked, start)
         finally:  # also when the consumer stops half-way
             ahead.close()
+
+    def progress(self, received: int | None = None) -> Progress:
+        """Return where the iteration stands that began last, or where the next one will begin.
+
+        Parameters
+        ----------
+        received
+            Batches of it that the consumer has; default: those that were handed out.
+        """
+        if self._running is None:
+            epoch, batch = self._epoch, self._batch
+        else:
+            epoch = self._running.epoch
+            batch = self._running.batch if received is None else self._running.start + received
+        return self._at(epoch, batch, self.seed())
+
+    def _at(self, epoch: int, batch: int, seed: int) -> Progress:
+        return Progress.of(self.order, self.source.collection.n_obs_list, epoch, batch, seed)
+
+    def resume(self, progress: Progress) -> None:
+        """Begin the next iteration there.
+
+        Raises
+        ------
+        RecipeError
+            It is a position in another order, or of another collection.
+        """
+        seed = progress.seed if self.order.seed is None else self.order.seed
+        progress.check(self._at(0, 0, seed))
+        self._seed = seed
+        self._epoch, self._batch = progress.epoch, progress.batch
+        self._running = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where the iteration stands, by the batches that were handed out: plain numbers and text."""
+        return self.progress().normalised(len(self)).to_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where a state was taken: the next iteration begins with the batch after it.
+
+        Raises
+        ------
+        RecipeError
+            The state is of another order, or of another collection.
+        """
+        self.resume(Progress.from_dict(state))

@@ -29,4 +29,4 @@ def test_scattered_rows_are_read_from_the_cache_if_it_keeps_all(tmp_path, order,
     path = STORE_KINDS["zarr-v3"](coded_anndata(0, 120, genes=["a", "b", "c"]), tmp_path / "a")
     ds = MappedCollection(path, cache_bytes=1 << 20 if kept else 100)
     scattered = "weights" in order or order["shuffle"] is True
-    assert mv.dataloader(ds, 8, **order).batch_sampler.windowed == (not (kept and scattered))
+    assert mv.dataloader(ds, 8, **order).batch_sampler.ahead.windowed == (not (kept and scattered))

@@ -74,7 +74,7 @@ def test_a_trainer_makes_the_loader_again(ds, order, lookahead):
     seen = [row for batch in sampler.seen for row in batch]
     assert rows == ds[seen]["origin"].tolist()
     # Of the batches only the numbers are kept, and they can be asked for again.
-    assert all(getattr(batch, "coming", None) is None for batch in sampler.seen)
+    assert all(getattr(batch, "_reader", None) is None for batch in sampler.seen)
     assert loader.dataset.__getitems__(sampler.seen[0])["origin"].tolist() == rows[:16]
     assert again.sampler is sampler
 
