@@ -73,7 +73,9 @@ class Progress:
         """
         if not isinstance(state, Mapping):
             raise RecipeTypeError(
-                f"is a {type(state).__name__}", key="state_dict", remedy="Give what state_dict() returned."
+                f"is a {type(state).__name__}",
+                key="state_dict",
+                remedy="Give what state_dict() returned.",
             )
         if state.get("version") != VERSION:
             raise RecipeError(

@@ -121,7 +121,7 @@ class RowOrder(Order):
         start
             The batch to begin with.
         """
-        rank, world_size = self.shard
+        rank, _ = self.shard
         rng = np.random.default_rng([self.seed or 0, epoch])
         limit = len(self) * self.batch_size if self.drop_last else self.n_samples
         first = start * self.batch_size

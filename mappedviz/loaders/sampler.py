@@ -123,7 +123,7 @@ class BatchSampler(DistributedSampler[list[int]]):
         given = self.order.rank is not None
         return self.order if shares or given else self.order.shared(0, 1)
 
-    def seed(self) -> int:
+    def chosen_seed(self) -> int:
         """Return the seed of all epochs; drawn from torch's generator the first time, if none was given.
 
         Where several processes share an epoch it is 0 then: they have to agree on it.
@@ -156,7 +156,7 @@ class BatchSampler(DistributedSampler[list[int]]):
         position = self._running = Position(self._epoch, self._batch, self._batch)
         self._epoch, self._batch = position.epoch + 1, 0
         start = position.batch
-        windows = order.seeded(self.seed()).batches(position.epoch, start)
+        windows = order.seeded(self.chosen_seed()).batches(position.epoch, start)
         for batch in self._planned(windows, start, stride):
             position.batch += 1
             yield batch
@@ -184,7 +184,7 @@ class BatchSampler(DistributedSampler[list[int]]):
             ahead.close()
 
     def progress(self, received: int | None = None) -> Progress:
-        """Return where the iteration stands that began last, or where the next one will begin.
+        """Return the position of the iteration that began last, or of the next one.
 
         Parameters
         ----------
@@ -196,7 +196,7 @@ class BatchSampler(DistributedSampler[list[int]]):
         else:
             epoch = self._running.epoch
             batch = self._running.batch if received is None else self._running.start + received
-        return self._at(epoch, batch, self.seed())
+        return self._at(epoch, batch, self.chosen_seed())
 
     def _at(self, epoch: int, batch: int, seed: int) -> Progress:
         return Progress.of(self.order, self.source.collection.n_obs_list, epoch, batch, seed)
@@ -216,7 +216,7 @@ class BatchSampler(DistributedSampler[list[int]]):
         self._running = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return where the iteration stands, by the batches that were handed out: plain numbers and text."""
+        """Return the position of the iteration, by the batches that were handed out: plain numbers and text."""
         return self.progress().normalised(len(self)).to_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mappedviz._types import Array
 
@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from mappedviz.collection.mapped_collection import MappedCollection
     from mappedviz.collection.reader import Window
     from mappedviz.collection.row_batch import RowBatch
-    from mappedviz.loaders.read_ahead import ReadAhead
 
 
 class RowSource:
@@ -37,14 +36,22 @@ class RowSource:
         return self.collection.read_window(rows, sparse=self.sparse, batch_size=batch_size)
 
 
+class Reads(Protocol):
+    """Whatever has batches read ahead."""
+
+    def take(self, position: int, rows: Array) -> RowBatch:
+        """Return the batch at a position of an epoch."""
+        ...
+
+
 class PlannedRows(list[int]):
     """Row numbers of a batch, which are read ahead once it is seen that they are asked for."""
 
-    def __init__(self, rows: Array, position: int, reader: ReadAhead) -> None:
+    def __init__(self, rows: Array, position: int, reader: Reads) -> None:
         super().__init__(rows.tolist())
         self._rows = rows
         self._position = position
-        self._reader: ReadAhead | None = reader
+        self._reader: Reads | None = reader
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A worker process gets the numbers alone, and reads the rows itself."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mappedviz import MappedCollection
 from mappedviz.testing import coded_anndata
 from tests.stores import STORE_KINDS
 
@@ -29,3 +30,16 @@ def one_without(tmp_path):
     del a.obs["donor"]
     del b.obs["cell_type"]
     return [STORE_KINDS["h5ad"](adata, tmp_path / name) for name, adata in (("a", a), ("b", b))]
+
+
+@pytest.fixture(scope="module")
+def two_plain(tmp_path_factory):
+    """Two plain stores of 101 and 102 cells, whose rows say where they come from."""
+    folder = tmp_path_factory.mktemp("plain")
+    paths = [
+        STORE_KINDS["h5ad"](
+            coded_anndata(i, 101 + i, genes=["a", "b", "c"], plain=True), folder / str(i)
+        )
+        for i in range(2)
+    ]
+    return MappedCollection(paths, obs_keys=["cell_type", "origin"], encode_labels=["cell_type"])

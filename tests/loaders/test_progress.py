@@ -9,7 +9,6 @@ import torch
 import mappedviz as mv
 from mappedviz import MappedCollection
 from mappedviz.errors import RecipeError, RecipeTypeError
-from mappedviz.loaders.row_order import RowOrder
 from mappedviz.testing import coded_anndata
 from tests.loaders import ORDERS, origins
 from tests.stores import STORE_KINDS
@@ -89,7 +88,11 @@ def test_workers_that_have_read_ahead_count_for_nothing(ds, order):
 
 def test_several_resumes_in_a_row(ds):
     rng = np.random.default_rng(0)
-    expected = [batch for epoch in epochs_of(mv.dataloader(ds, 7, shuffle=True, seed=1), 4) for batch in epoch]
+    expected = [
+        batch
+        for epoch in epochs_of(mv.dataloader(ds, 7, shuffle=True, seed=1), 4)
+        for batch in epoch
+    ]
     state, seen = None, []
     while len(seen) < len(expected):
         loader = mv.dataloader(ds, 7, shuffle=True, seed=1)
@@ -210,21 +213,3 @@ def test_no_state(ds, wrong, error, says):
         wrong = {**loader.state_dict(), **wrong}
     with pytest.raises(error, match=says):
         loader.load_state_dict(wrong)
-
-
-def test_an_order_begins_anywhere():
-    weights = np.random.default_rng(0).random(1003)
-    for options in (
-        {},
-        {"shuffle": True},
-        {"shuffle": "block", "block_size": 16, "buffer_size": 100},
-        {"weights": weights, "num_samples": 700},
-        {"shuffle": True, "rank": 1, "world_size": 3},
-        {"shuffle": "block", "rank": 2, "world_size": 3, "drop_last": True, "buffer_size": 64},
-    ):
-        order = RowOrder(1003, 10, seed=7, window=5, **options)
-        whole = [batch.tolist() for window in order.batches(2) for batch in window]
-        assert len(whole) == len(order)
-        for start in (0, 1, 3, len(order) - 1, len(order)):
-            rest = [batch.tolist() for window in order.batches(2, start) for batch in window]
-            assert rest == whole[start:], (options, start)

@@ -1,0 +1,164 @@
+"""Several processes that share an epoch, as torchrun, Lightning and Accelerate start them: every row once.
+
+Each is started for real, two processes over gloo, and says which rows it was given and which it read.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import torch
+
+from mappedviz import MappedCollection
+from mappedviz.testing import coded_anndata
+from tests.stores import STORE_KINDS
+
+COMMON = """
+    import json, os, sys, warnings
+    warnings.simplefilter("ignore")
+    import numpy as np
+    import torch
+    import mappedviz as mv
+
+    folder, choices = sys.argv[1], json.loads(sys.argv[2])
+    read, said = [], []
+    for name in ("read_rows", "read_window"):
+        def noted(self, rows, *args, was=getattr(mv.MappedCollection, name), **kwargs):
+            read.extend(np.asarray(rows).tolist())
+            return was(self, rows, *args, **kwargs)
+        setattr(mv.MappedCollection, name, noted)
+    ds = mv.MappedCollection.from_recipe(mv.Recipe.load(folder + "/recipe.json"))
+
+    def say(rank, epochs, n_batches):
+        said.append({"epochs": epochs, "read": read.copy(), "batches": n_batches})
+        read.clear()
+        with open(f"{folder}/rank{rank}.json", "w") as out:
+            json.dump(said, out)
+
+    def walk(loader, rank):
+        epochs, n_batches = [], []
+        for epoch in range(2):
+            batches = list(loader)
+            n_batches.append(len(batches))
+            epochs.append([int(row) for batch in batches for row in batch["origin"]])
+        say(rank, epochs, n_batches)
+"""
+ACCELERATE = """
+    from accelerate import Accelerator
+
+    torch.manual_seed(int(os.environ["RANK"]))  # no seed is needed to agree
+    accelerator = Accelerator(cpu=True)
+    for options in choices:
+        loader = accelerator.prepare(mv.dataloader(ds, 16, **options))
+        walk(loader, accelerator.process_index)
+    accelerator.end_training()
+"""
+TORCHRUN = """
+    import torch.distributed as dist
+
+    torch.manual_seed(int(os.environ["RANK"]))
+    loaders = [mv.dataloader(ds, 16, **options) for options in choices]  # they do not know of each other yet
+    dist.init_process_group("gloo")
+    for loader in loaders:
+        walk(loader, dist.get_rank())
+    dist.destroy_process_group()
+"""
+LIGHTNING = """
+    import lightning
+
+    class Model(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(3, 3)
+            self.epochs, self.n_batches = [[], []], [0, 0]
+
+        def training_step(self, batch, _):
+            self.epochs[self.current_epoch] += [int(row) for row in batch["origin"]]
+            self.n_batches[self.current_epoch] += 1
+            return self.layer(batch["X"].float()).mean()
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), lr=1e-9)
+
+    for options in choices:
+        model = Model()
+        trainer = lightning.Trainer(
+            max_epochs=2, accelerator="cpu", devices=2, strategy="ddp", logger=False,
+            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        )
+        trainer.fit(model, mv.dataloader(ds, 16, **options))
+        say(trainer.global_rank, model.epochs, model.n_batches)
+"""
+LAUNCHERS = {"torchrun": TORCHRUN, "Lightning": LIGHTNING, "Accelerate": ACCELERATE}
+OPTIONS = [{}, {"shuffle": True}, {"shuffle": "block", "drop_last": True}, {"weights": "cell_type"}]
+
+
+@pytest.fixture(scope="module")
+def ds(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("launched")
+    paths = [
+        STORE_KINDS[kind](coded_anndata(i, 101 + i, genes=["a", "b", "c"], plain=True), folder / str(i))
+        for i, kind in enumerate(["h5ad", "h5ad-gzip"])
+    ]  # fmt: skip
+    return MappedCollection(paths, obs_keys=["cell_type", "origin"], encode_labels=["cell_type"])
+
+
+def launched(launcher, ds, folder):
+    """What each of two processes says that ran the code, per choice of options."""
+    ds.recipe.save(folder / "recipe.json")
+    script = folder / "train.py"
+    script.write_text(textwrap.dedent(COMMON) + textwrap.dedent(LAUNCHERS[launcher]))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    arguments = [str(script), str(folder), json.dumps(OPTIONS)]
+    assert torch.distributed.is_gloo_available()
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+    own = [sys.executable]
+    if launcher != "Lightning":  # which starts the second process itself
+        own += ["-m", "torch.distributed.run", "--nproc-per-node=2"]
+        own += ["--master-addr=127.0.0.1", f"--master-port={port}"]
+    done = subprocess.run(
+        [*own, *arguments],
+        env=environment,
+        cwd=os.getcwd(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in (0, 1)]
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_two_processes_share_an_epoch(launcher, ds, tmp_path):
+    said = launched(launcher, ds, tmp_path)
+    for options, *ranks in zip(OPTIONS, *said, strict=True):
+        check_shared(options, ranks, ds[:]["origin"].tolist())
+
+
+def check_shared(options, ranks, origin_of):
+    assert ranks[0]["batches"] == ranks[1]["batches"]
+    for epoch in (0, 1):
+        parts = [rank["epochs"][epoch] for rank in ranks]
+        assert len(parts[0]) == len(parts[1])
+        seen = parts[0] + parts[1]
+        if "weights" in options:
+            assert parts[0] != parts[1]
+        elif options.get("drop_last"):
+            assert len(set(seen)) == len(seen) > len(origin_of) - 2 * 16
+        else:
+            assert set(seen) == set(origin_of)
+            assert len(seen) - len(origin_of) < 2 * 16  # so that both have equally many
+    for rank in ranks:
+        read, given = (
+            [origin_of[row] for row in rank["read"]],
+            rank["epochs"][0] + rank["epochs"][1],
+        )
+        assert set(read) <= set(given)  # nothing of another process
+        # Accelerate fills the last batch of an epoch, which is read once more then.
+        assert len(read) <= len(given) + 2 * 16
