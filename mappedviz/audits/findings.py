@@ -280,8 +280,8 @@ def changed(recipe: Recipe, change: Mapping[str, Any], paths: Sequence[str]) -> 
             continue
         if name == "relabel":
             new[name] = with_renames(recipe.relabel, value)
-        elif name == "obs_alias":
-            new[name] = {**recipe.obs_alias, **value}
+        elif name in ("obs_alias", "var_alias"):
+            new[name] = {**getattr(recipe, name), **value}
         elif name == "var_names" and isinstance(value, Mapping):
             names = [value.get(one, one) for one in recipe.var_names or ()]
             new[name] = tuple(dict.fromkeys(one for one in names if one is not None))

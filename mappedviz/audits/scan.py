@@ -24,7 +24,7 @@ from mappedviz.errors import MappedvizError
 from mappedviz.formats.cache import ChunkCache
 from mappedviz.formats.consistency import contradictions
 from mappedviz.formats.files import FilePool
-from mappedviz.formats.frames import column_facts, column_names, read_index
+from mappedviz.formats.frames import column_facts, column_names, read_column, read_index
 from mappedviz.formats.nodes import GroupNode
 from mappedviz.recipe.frozen import FrozenDict
 from mappedviz.recipe.names import Names
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from mappedviz.gather.matrix import Matrix
     from mappedviz.recipe.aliases import Aliases
 
+#: The column of var in which CELLxGENE marks variables whose values in X are no measurements.
+FILTERED = "feature_is_filtered"
 _T = TypeVar("_T")
 _NO_ALIAS: Aliases = FrozenDict()
 _LARGEST_CSC = 20_000_000
@@ -104,6 +106,8 @@ class Scan:
         variable.
     obs
         The obs columns.
+    filtered
+        Variables that CELLxGENE's column says are filtered out of X; None if there is no such column.
     raw_names
         As ``names``, of the var of raw, if raw.X was asked for.
     samples
@@ -130,6 +134,7 @@ class Scan:
     known: KnownStore | None = None
     error: Exception | None = None
     names: dict[str | None, Names] = field(default_factory=dict)
+    filtered: int | None = None
     raw_names: dict[str | None, Names] = field(default_factory=dict)
     obs: dict[str, ObsFacts] = field(default_factory=dict)
     samples: dict[str, MatrixSample] = field(default_factory=dict)
@@ -265,6 +270,7 @@ def read_store(path: str, wants: Wants, stop: Callable[[], None] = lambda: None)
         known = scan.known = KnownStore(store)
         with store.session() as root:
             scan.names = _read_var(scan, store, root)
+            scan.filtered = _filtered(root)
             stop()
             _read_obs(scan, known, root, wants, stop)
             scan.source = _source(scan, root)
@@ -337,6 +343,18 @@ def _read_var(
         if column is None or identifies:
             found[column] = Names.of(values)
     return found
+
+
+def _filtered(root: GroupNode) -> int | None:
+    """The number of variables that are marked as filtered; see :attr:`Scan.filtered`."""
+    try:
+        column = read_column(root["var"], FILTERED)
+    except Exception:  # there is none, or nobody can read it
+        return None
+    if column.kind != "boolean" or column.data is None:
+        return None
+    marked = column.data if column.missing is None else column.data & ~column.missing
+    return int(marked.sum())
 
 
 def _text_columns(root: GroupNode, *, raw: bool) -> list[str]:

@@ -13,6 +13,7 @@ from mappedviz.audits.tables.genes import Coverage
 from mappedviz.audits.tables.labels import LabelTable
 from mappedviz.audits.tables.samples import sample_sheet
 from mappedviz.audits.tables.weights import weights_of
+from mappedviz.audits.tables.what_if import WHAT_IF
 from mappedviz.errors import MissingKeyError, RecipeError
 from mappedviz.recipe.weights import scheme_of
 
@@ -224,7 +225,7 @@ def _coverage_from(content: Mapping[str, Any]) -> Coverage:
         at_least,
         patterns,
         content["n_patterns"],
-        _frame_from(content["what_if"], None),
+        _frame_from(content["what_if"], None).reindex(columns=list(WHAT_IF)),
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from mappedviz.formats.forks import ForkSafeLock
 
 if TYPE_CHECKING:
     from mappedviz.recipe.names import Names
+
+_T = TypeVar("_T")
 
 
 class Vocabulary:
@@ -39,6 +41,7 @@ class Vocabulary:
         self._code_of: dict[str, int] = {}
         self._codes: dict[bytes, Array] = {}
         self._names = np.empty(0, dtype=object)
+        self._derived: dict[Hashable, tuple[int, Any]] = {}
         for names in lists:
             self.codes(names)
 
@@ -61,3 +64,22 @@ class Vocabulary:
             if len(self._names) != len(self._code_of):
                 self._names = np.array(list(self._code_of), dtype=object)
             return self._names
+
+    def derived(self, key: Hashable, names: Array, make: Callable[[Array], _T]) -> _T:
+        """What a function makes of the first names, kept until it is asked of more.
+
+        Parameters
+        ----------
+        key
+            Names the function.
+        names
+            The first names, as :attr:`names` gave them.
+        make
+            The function.
+        """
+        n, kept = self._derived.get(key, (-1, None))
+        if n != len(names):
+            kept = make(names)
+            self._derived[key] = len(names), kept
+        value: _T = kept
+        return value

@@ -5,7 +5,7 @@ The order is fixed: the column that ``var_key`` names, ``strip_version``, ``var_
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from mappedviz.recipe.recipe import Recipe
 
 #: A table is of the species of names of which it knows at least this share.
-_LEAST_KNOWN = 0.1
+LEAST_KNOWN = 0.1
+#: Lists that were mapped, by their key and what was asked: the audit asks for the same ones again and again.
+_mapped: dict[tuple[Hashable, ...], Names] = {}
+_MOST_NAMES = 10_000_000  # pointers to texts of the tables: 80 MB
 UNMAPPED = ("name", "why", "candidates", "n_stores")
 
 
@@ -47,6 +50,7 @@ class Harmoniser:
         self._alias = recipe.var_alias
         self._how = "" if recipe.var_map is None else recipe.var_map["map"]
         self._strip = recipe.strip_version or bool(self._how)
+        self._key = (self._strip, tuple(self._alias.items()), recipe.var_map)
         self._own: GeneTable | None = None
         self._species: tuple[str, ...] = ()
         if recipe.var_map is not None:
@@ -74,7 +78,14 @@ class Harmoniser:
         """
         if not (self._strip or self._alias):
             return names
-        return names.of(self.found(names.values, store)[0])
+        if not self._how:
+            return names.of(self.found(names.values)[0])
+        key = (names.key, *self._key)
+        if key not in _mapped:
+            if sum(map(len, list(_mapped.values()))) + len(names) > _MOST_NAMES:
+                _mapped.clear()
+            _mapped[key] = names.of(self.found(names.values, store)[0])
+        return _mapped[key]
 
     def found(self, names: Array, store: str | None = None) -> tuple[Array, Array]:
         """Names as they are joined, and how each was found: codes of :data:`~mappedviz.genes.lookup.HOW`."""
@@ -109,7 +120,7 @@ class Harmoniser:
             if shares[table.name] > 0.5:  # of no two tables
                 return table, places
         *others, share = sorted(shares.values())
-        if share < _LEAST_KNOWN or (others and share < 2 * others[-1]):
+        if share < LEAST_KNOWN or (others and share < 2 * others[-1]):
             raise _other_species(names, list(shares), store)
         return found[max(shares, key=lambda name: shares[name])]
 

@@ -164,6 +164,23 @@ class GeneTable:
         known: Array = self.places(names) >= 0
         return known
 
+    @lazy
+    def release_names(self) -> list[str]:
+        """The releases of Ensembl that the table knows, the oldest first."""
+        longest: str = max(self.frame["releases"].unique().tolist(), key=len)
+        return longest.split("|")
+
+    def in_release(self, identifiers: Array, release: str) -> Array:
+        """Boolean (n,): which identifiers a release of Ensembl has."""
+        rows = self.places(identifiers) - len(self._genes.names)
+        some = self.frame["releases"].unique().tolist()
+        having = [one for one in some if release in one.split("|")]
+        has = np.append(
+            self.frame["releases"].isin(having).to_numpy(), [False]
+        )  # the last one: no row
+        found: Array = has[np.where(rows < 0, -1, rows)]
+        return found
+
     def candidates(self, names: Iterable[str]) -> dict[str, list[str]]:
         """Return the identifiers of all genes that have, or had, one of the names, per name.
 

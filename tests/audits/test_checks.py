@@ -26,7 +26,10 @@ def test_a_good_collection_passes_and_nothing_passes_by_not_applying(tmp_path):
     not_asked |= {"mitochondrial-share", "same-sampled-rows"}  # twelve genes, none of that kind
     not_asked |= {
         "identifier-gaps",
+        "feature-filtered",
+        "names-left-out",
         "primary-data",
+        "reference-release",
         "same-rows",
         "zero-filling",
         "join-refused",

@@ -193,7 +193,7 @@ def test_an_anndata_has_the_names_too(stores):
 
 
 def test_equal_lists_are_mapped_once(tmp_path, monkeypatch):
-    paths = [write(tmp_path / f"{i}.h5ad", ["TP53", "CD4"]) for i in range(4)]
+    paths = [write(tmp_path / f"{i}.h5ad", ["TP53", "CD4", "asked for once"]) for i in range(4)]
     calls = []
     asked = genes.GeneTable.map_known
     monkeypatch.setattr(

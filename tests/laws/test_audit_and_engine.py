@@ -172,6 +172,8 @@ def test_fatal_if_and_only_if_the_engine_refuses(zoo, asked):
     else:
         again = audit.collection()
         assert (again.shape, again.path_list) == (collection.shape, collection.path_list)
+        if recipe.join == "inner" and not (recipe.min_stores or recipe.var_names):
+            assert audit.coverage.inner == collection.n_vars
         if collection.n_vars is not None:
             measured = audit.var_measured
             assert measured.index.tolist() == collection.var_joint.tolist()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mappedviz.audits.findings import Found, NotApplicableError, check
+from mappedviz.audits.findings import Found, NotApplicableError, changed, check
 from mappedviz.audits.nearest import some_of
 from mappedviz.audits.tables.organisms import organisms
 from mappedviz.audits.tables.var_names import read_names
@@ -20,14 +20,19 @@ if TYPE_CHECKING:
     from mappedviz._types import Severity
     from mappedviz.audits.evidence import Evidence
 
+#: So many times as many genes have to be shared by a map as by a column that all stores have.
+_MORE_BY_MAP = 1.05
 
-def _several_stores(e: Evidence) -> None:
+
+def several_stores(e: Evidence) -> None:
+    """Raise NotApplicableError where fewer than two stores have genes."""
     if len(e.coverage.stores) < 2:
         raise NotApplicableError("there are fewer than two stores with readable gene names")
 
 
-def _joined(e: Evidence) -> None:
-    _several_stores(e)
+def joined(e: Evidence) -> None:
+    """Raise NotApplicableError where no genes are joined."""
+    several_stores(e)
     if e.recipe.join is None:
         raise NotApplicableError("join=None joins no genes")
 
@@ -38,19 +43,43 @@ def best_identifier(e: Evidence) -> dict[str, Any] | None:
     usable = table[~table["upper_case"].astype(bool)]
     if not len(usable):
         return None
-    best = usable.iloc[int(np.argmax(usable["inner"].to_numpy(dtype=np.int64)))]
+    inner = usable["inner"].to_numpy(dtype=np.int64)
+    by_map = usable["var_map"].notna().to_numpy()
+    # What the stores themselves say comes before a table of genes, unless that gives clearly more.
+    best = usable.iloc[int(np.argmax(np.where(by_map, inner / _MORE_BY_MAP, inner)))]
     if int(best["inner"]) <= max(1.2 * e.coverage.inner, e.coverage.inner + 5):
         return None
-    change: dict[str, Any] = {"strip_version": bool(best["strip_version"])}
     # A column that not every store has is said store by store, the index of the others included.
-    change["var_key"] = best["var_key"]
-    return {"change": change, "inner": int(best["inner"]), "by": best["identifier"]}
+    change: dict[str, Any] = {"var_key": best["var_key"]}
+    if best["var_map"] is None:
+        change = {"strip_version": bool(best["strip_version"]), **change, "var_map": None}
+    else:
+        change = {**change, "var_map": best["var_map"]}
+    return {
+        "change": with_duplicates(e, change),
+        "inner": int(best["inner"]),
+        "by": best["identifier"],
+    }
 
 
-@check("gene-identifiers", "error", "Join by identifiers that all stores have, with var_key=.")
+def with_duplicates(e: Evidence, change: dict[str, Any]) -> dict[str, Any]:
+    """Return a change of names, and sums where it would make several names of a store one."""
+    if e.recipe.duplicates != "error":
+        return change
+    error = e.with_recipe(changed(e.recipe, change, e.paths)).error
+    if isinstance(error, JoinError) and error.message.startswith("repeats"):
+        return {**change, "duplicates": "sum"}
+    return change
+
+
+@check(
+    "gene-identifiers",
+    "error",
+    "Join by identifiers that all stores have, with var_key=, or map the names, with var_map=.",
+)
 def gene_identifiers(e: Evidence) -> Iterator[Found]:
     """Genes are named in different ways: {kinds}. {better}"""
-    _joined(e)
+    joined(e)
     kinds: dict[str, list[str]] = {}
     for store, kind in e.coverage.table["id_kind"].items():
         kinds.setdefault(str(kind), []).append(str(store))
@@ -101,7 +130,7 @@ def gene_versions(e: Evidence) -> Iterator[Found]:
     """Ensembl identifiers carry versions in {n} of {all} stores: without them the stores share
     {inner:,} genes instead of {now:,}.
     """
-    _joined(e)
+    joined(e)
     kinds = e.coverage.table["id_kind"]
     versioned = kinds.index[kinds == "ensembl.version"].tolist()
     if not versioned:
@@ -131,7 +160,7 @@ def gene_case(e: Evidence) -> Iterator[Found]:
     """Gene names differ in upper and lower case: written alike, the stores would share {inner:,}
     genes instead of {now:,}.
     """
-    _joined(e)
+    joined(e)
     table = e.coverage.what_if
     upper = table[(table["identifier"] == "index") & table["upper_case"].astype(bool)]
     inner = int(upper["inner"].max()) if len(upper) else 0
@@ -181,7 +210,7 @@ def duplicate_genes(e: Evidence) -> Iterator[Found]:
 
 
 def _inner(e: Evidence) -> None:
-    _several_stores(e)
+    several_stores(e)
     if e.recipe.join != "inner" or e.recipe.min_stores or e.recipe.var_names:
         raise NotApplicableError("the recipe joins in another way than inner")
 
@@ -249,7 +278,7 @@ def zero_filling(e: Evidence) -> Iterator[Found]:
     """{percent} of the values of the joined matrix are zeros that no store measured; {worst} lacks
     {most:,} of {n:,} genes.
     """
-    _joined(e)
+    joined(e)
     recipe, c = e.recipe, e.coverage
     if recipe.var_names is not None or (recipe.join == "inner" and recipe.min_stores is None):
         raise NotApplicableError("the recipe fills no genes with zeros")
@@ -309,7 +338,7 @@ def join_refused(e: Evidence) -> Iterator[Found]:
 @check("transposed", "error", "Write adata.T, or leave the store out.")
 def transposed(e: Evidence) -> Iterator[Found]:
     """{store} seems to be genes × cells: names of its cells, such as {some}, are genes of other stores."""
-    _several_stores(e)
+    several_stores(e)
     for store, some in e.transposed.items():
         yield Found(
             {"store": store, "some": some_of(some)},

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.audits.nearest import did_you_mean
 from mappedviz.audits.tables.labels import label_table
-from mappedviz.collection.matrices import RAW
+from mappedviz.audits.tables.mapped import as_joined
+from mappedviz.audits.tables.var_names import read_names
+from mappedviz.collection.matrices import RAW, frames_of
+from mappedviz.collection.variables import identifier_of
+from mappedviz.recipe.joins import strip_versions
 from mappedviz.recipe.recipe import choose_for_store
 from mappedviz.recipe.relabels import ALL
 
@@ -57,6 +61,9 @@ def _unmatched(e: Evidence) -> Iterator[tuple[str, list[Label], list[Label]]]:
     for key, renamed in recipe.obs_alias.items():
         yield from _aliases(e, key, renamed)
     yield from _matrices(e)
+    if recipe.var_alias and recipe.join is not None:
+        known = _genes(e)
+        yield "var_alias", _without(list(recipe.var_alias), known), known
 
 
 def _renamed(
@@ -127,7 +134,28 @@ def _matrices(e: Evidence) -> Iterator[tuple[str, list[Label], list[Label]]]:
                 yield where, [slot], has
 
 
-_KINDS = {"obs_alias": "obs column", "layer_alias": "matrix", "relabel": "obs column"}
+def _genes(e: Evidence) -> list[Label]:
+    """Names of genes that new names can be given to: as they are in the stores, and as they are mapped."""
+    recipe = e.recipe.replace(var_alias={})
+    known: dict[Label, None] = {}
+    for _, scan in e.used:
+        assert scan.known is not None
+        column = identifier_of(recipe, scan.known.path)
+        for raw in frames_of(recipe, scan.known.store):
+            names = read_names(scan, column, raw=raw)
+            if names is not None:
+                known.update(dict.fromkeys(strip_versions(names.values).tolist()))
+                mapped = as_joined(recipe, names, scan.known.path)
+                known.update(dict.fromkeys(mapped.values.tolist()))
+    return list(known)
+
+
+_KINDS = {
+    "var_alias": "gene",
+    "obs_alias": "obs column",
+    "layer_alias": "matrix",
+    "relabel": "obs column",
+}
 
 
 @check(
@@ -144,6 +172,7 @@ def recipe_matches_nothing(e: Evidence) -> Iterator[Found]:
         recipe.encoders,
         recipe.obs_alias,
         recipe.layer_alias,
+        recipe.var_alias,
     ]
     if not any(named) and recipe.unknown_label is None:
         raise NotApplicableError("the recipe names no labels")

@@ -12,6 +12,7 @@ from mappedviz._types import Array, lazy
 from mappedviz.audits.tables.frames import plain_text
 from mappedviz.audits.tables.gene_sets import LackingSets, best_to_leave_out, histogram_of
 from mappedviz.audits.tables.identifiers import id_kind, kind_of
+from mappedviz.audits.tables.mapped import as_joined
 from mappedviz.audits.tables.stores import display_names
 from mappedviz.audits.tables.var_names import names_by_column
 from mappedviz.audits.tables.what_if import Harmonised, no_what_if, what_if_table
@@ -37,7 +38,8 @@ class Coverage:
     """The variables of each store, and what a join over them would do.
 
     Build it with :meth:`of` or :meth:`of_codes`. Names are those by which the stores are
-    joined: the index of var, or what the recipe's ``var_key`` and ``strip_version`` make of it.
+    joined: the index of var, or what the recipe's ``var_key``, ``strip_version``, ``var_map`` and
+    ``var_alias`` make of it.
     A name that a store repeats counts once.
 
     Attributes
@@ -57,7 +59,8 @@ class Coverage:
         How many patterns there are.
     what_if
         DataFrame: identifier, strip_version, upper_case, n_stores (that have it), inner, outer,
-        var_key (for a recipe, or None where no recipe can say it): the joins by other identifiers.
+        var_key (for a recipe, or None where no recipe can say it), var_map: the joins by other
+        identifiers, and by names that a table of genes maps.
 
     Notes
     -----
@@ -433,7 +436,7 @@ def coverage_of(
     scans
         What was read of the stores; those without readable names are left out.
     recipe
-        Says ``var_key`` and ``strip_version``.
+        Says ``var_key``, ``strip_version``, ``var_map`` and ``var_alias``.
     names
         Display names of all scans.
     vocabulary
@@ -466,9 +469,14 @@ def coverage_of(
     every = {found.key: found for some in stores for found in some.values()}
     harmonised = Harmonised(vocabulary, every.values())
     kinds = {key: kind_of(found) for key, found in every.items()}
+    what_if = what_if_table(paths, stores, harmonised, kinds)
+    if recipe.var_map is not None or recipe.var_alias:
+        joined = [as_joined(recipe, one, path) for one, path in zip(joined, paths, strict=True)]
+        kinds |= {found.key: kind_of(found) for found in joined}
+        harmonised = Harmonised(vocabulary, joined)
     distinct = {found.key: found for found in joined}
     position = {key: i for i, key in enumerate(distinct)}
-    strip = recipe.strip_version
+    strip = recipe.strip_version and recipe.var_map is None
     return Coverage.of_codes(
         kept,
         [harmonised.codes(found, strip, False) for found in distinct.values()],
@@ -478,5 +486,5 @@ def coverage_of(
             id_kind(strip_versions(one.values)) if strip else kinds[one.key]
             for one in distinct.values()
         ],
-        what_if=what_if_table(paths, stores, harmonised, kinds),
+        what_if=what_if,
     )

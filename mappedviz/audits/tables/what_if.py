@@ -9,6 +9,7 @@ import numpy as np
 
 from mappedviz._types import Array
 from mappedviz.audits.tables.frames import plain_text
+from mappedviz.audits.tables.mapped import mapped_codes, maps_of, species_with_table
 from mappedviz.recipe.joins import strip_versions
 from mappedviz.recipe.recipe import store_names
 
@@ -21,7 +22,18 @@ if TYPE_CHECKING:
 #: The names of one store: column of var (None is the index) -> names.
 StoreNames: TypeAlias = "Mapping[str | None, Names]"
 
-WHAT_IF = ("identifier", "strip_version", "upper_case", "n_stores", "inner", "outer", "var_key")
+WHAT_IF = (
+    "identifier",
+    "strip_version",
+    "upper_case",
+    "n_stores",
+    "inner",
+    "outer",
+    "var_key",
+    "var_map",
+)
+#: Ways to identify variables that are also looked at with names mapped by a table of genes.
+_MOST_MAPPED = 4
 
 
 class Harmonised:
@@ -36,6 +48,7 @@ class Harmonised:
     """
 
     def __init__(self, vocabulary: Vocabulary, lists: Iterable[Names]) -> None:
+        self._vocabulary = vocabulary
         self._codes = {names.key: vocabulary.codes(names) for names in lists}
         self._names = vocabulary.names  # others may add to it meanwhile: those are not needed
         self._maps: dict[tuple[bool, bool], tuple[Array | None, Array]] = {}
@@ -61,6 +74,11 @@ class Harmonised:
         table = self.table(strip, upper)[0]
         codes = self._codes[names.key]
         return codes if table is None else table[codes]
+
+    def mapped(self, lists: Sequence[Names], species: str, how: str) -> list[Array] | None:
+        """The numbers of lists of names after a map; None if one is not of the species."""
+        codes = [self._codes[names.key] for names in lists]
+        return mapped_codes(self._vocabulary, self._names, codes, species, how)
 
 
 def no_what_if() -> pd.DataFrame:
@@ -104,6 +122,7 @@ def what_if_table(
     import pandas as pd
 
     rows: list[dict[str, Any]] = []
+    n_mapped = 0
     for identifier, columns in _identifiers(stores, kinds):
         chosen = [names[column] for names, column in zip(stores, columns, strict=True)]
         distinct = {one.key: one for one in chosen}
@@ -132,9 +151,44 @@ def what_if_table(
                     "inner": inner,
                     "outer": outer,
                     "var_key": None if upper else _var_key(paths, columns),
+                    "var_map": None,
                 }
             )
+        if len(distinct) > 1 and n_mapped < _MOST_MAPPED:
+            some = _mapped_rows(rows[-1], list(distinct.values()), harmonised, kinds)
+            rows += [{**one, "var_key": _var_key(paths, columns)} for one in some]
+            n_mapped += bool(some)
     return plain_text(pd.DataFrame(rows, columns=list(WHAT_IF)))
+
+
+def _mapped_rows(
+    row: dict[str, Any], lists: Sequence[Names], harmonised: Harmonised, kinds: Mapping[bytes, str]
+) -> list[dict[str, Any]]:
+    """The joins of names that a table of genes maps, by one way to identify variables."""
+    every = [kinds[names.key] for names in lists]
+    species = species_with_table(lists) if maps_of(every) else None
+    rows: list[dict[str, Any]] = []
+    if species is None:
+        return rows
+    for how in maps_of(every):
+        codes = harmonised.mapped(lists, species, how)
+        if codes is None:
+            continue
+        inner, outer = join_sizes(codes)
+        if len(maps_of(every)) == 1 and inner <= row["inner"]:
+            continue  # of one kind, and one name per gene already
+        rows.append(
+            {
+                **row,
+                "identifier": f"{row['identifier']}, {how}",
+                "strip_version": True,
+                "upper_case": False,
+                "inner": inner,
+                "outer": outer,
+                "var_map": f"{species}: {how}",
+            }
+        )
+    return rows
 
 
 def _identifiers(

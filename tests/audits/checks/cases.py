@@ -6,6 +6,7 @@ import pandas as pd
 from scipy import sparse
 
 import mappedviz as mv
+from mappedviz import genes
 from mappedviz.audits.checks import CHECKS
 from tests.audits import LABELS, counts, ensembl, found, ids, made, norm, quiet, symbols
 
@@ -33,6 +34,25 @@ def many(first):
     return x
 
 
+#: Twelve symbols, and identifiers of two releases of Ensembl: that of TBCE differs.
+REAL = [
+    "TP53",
+    "CD4",
+    "CD8A",
+    "CD3E",
+    "MS4A1",
+    "NKG7",
+    "LYZ",
+    "GNLY",
+    "SEPTIN2",
+    "GAPDH",
+    "ACTB",
+    "B2M",
+]
+IDENTIFIERS = genes.packaged("human").map(REAL, "symbol->ensembl").values.tolist()
+OLD, NEW = ([one, *IDENTIFIERS[1:]] for one in ("ENSG00000116957", "ENSG00000284770"))
+
+
 # Check -> per store what `write` takes, and what is asked.
 FINDS = {
     "gene-identifiers": ([{"genes": symbols()}, {"genes": ensembl()}], {"join": "outer"}),
@@ -45,6 +65,11 @@ FINDS = {
     "join-coverage": ([{"genes": symbols()}, {"genes": ["SYM0", *ensembl()[1:]]}], {}),
     "zero-filling": ([{"genes": symbols()}, {"genes": ["SYM0", "B"]}], {"join": "outer"}),
     "join-refused": ([{"genes": symbols()}, {"genes": ["A", "B"]}], {}),
+    "reference-release": ([{"genes": OLD}, {"genes": NEW}], {"join": "outer"}),
+    "feature-filtered": (
+        [{"var": pd.DataFrame({"feature_is_filtered": [True, False] * 6}, index=symbols())}, {}], {}),
+    "suffix-names": ([{"genes": ["CD4", "CD4-1", *symbols()[2:]]}, {"genes": symbols()}], {}),
+    "names-left-out": ([{"genes": ["Y_RNA", *REAL[1:]]}], {"var_map": "symbol->ensembl"}),
     "species": ([{"genes": ensembl()}, {"genes": [f"ENSMUSG{k:011d}" for k in range(12)]}], {}),
     "label-absent": ([{"obs": {"CellType": LABELS}}, {"obs": {"ct": LABELS}}], {"label": "ct"}),
     "label-type": ([{"obs": {"ct": LABELS}}, {"obs": {"ct": np.arange(24) / 7}}], {"label": "ct"}),
