@@ -36,6 +36,7 @@ demo:
 test: lint
 	@scripts/chromium.sh
 	@scripts/axe.sh
+	@scripts/interop.sh $(BIN)/python
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term $(PYTEST)
 	$(if $(PYTEST),,$(BIN)/python scripts/engine_coverage.py)
 

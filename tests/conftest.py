@@ -70,15 +70,16 @@ def pytest_configure(config) -> None:
         config.pluginmanager.register(_WithoutTorch())
 
 
-# What tests of the browser miss, and how to get it.
+# What tests of the browser, and of files for other tools, miss, and how to get it.
 _MISSING = {
     "NO BROWSER": "what notebooks show was NOT tested. Install Chromium: scripts/chromium.sh",
+    "NO INTEROP": "files for MultiQC and Croissant were NOT read by them. See scripts/interop.sh",
     "NO AXE": "accessibility was NOT audited. Fetch axe-core: scripts/axe.sh",
 }
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
-    """Say aloud, once more, what was not tested for want of a browser, axe-core or torch."""
+    """Say aloud, once more, what was not tested for want of a browser, axe-core, other tools or torch."""
     if _WITHOUT_TORCH:
         terminalreporter.write_line(
             "NO TORCH: loaders and the hand-off were NOT tested here.", red=True, bold=True

@@ -45,6 +45,21 @@ def add_audit(commands: Any) -> None:
     audit.add_argument("--json", metavar="FILE", help="write the audit as JSON")
     audit.add_argument("--csv", metavar="FOLDER", help="write the tables as CSV files")
     audit.add_argument(
+        "--multiqc",
+        metavar="FILE",
+        help="write FILE_mqc.json, and its findings beside it, for MultiQC",
+    )
+    audit.add_argument(
+        "--croissant",
+        metavar="FILE",
+        help="write metadata of the stores as JSON-LD (Croissant 1.0)",
+    )
+    audit.add_argument(
+        "--no-checksums",
+        action="store_true",
+        help="with --croissant: do not read the whole stores for their checksums",
+    )
+    audit.add_argument(
         "--fail-on",
         choices=(*FAILING, "never"),
         default="fatal",
@@ -62,6 +77,15 @@ def _audit(options: argparse.Namespace) -> int:
         say(f"wrote {write_text(options.json, _json_of(audit))}")
     if options.csv:
         say(f"wrote {_write_csv(audit, Path(options.csv))}")
+    if options.multiqc:
+        from mappedviz.report.multiqc import write_multiqc
+
+        say(f"wrote {' and '.join(map(str, write_multiqc(audit, options.multiqc)))}")
+    if options.croissant:
+        from mappedviz.report.croissant import write_croissant
+
+        checksums = not options.no_checksums
+        say(f"wrote {write_croissant(audit, options.croissant, checksums=checksums)}")
     if options.fail_on == "never":
         return OK
     bad = FAILING[: FAILING.index(options.fail_on) + 1]

@@ -8,6 +8,7 @@ import pytest
 
 from mappedviz import Recipe
 from mappedviz.cli import command as cli
+from tests.audits import made as made_stores
 from tests.report.pages import STORES, a_finding, an_audit
 
 
@@ -89,3 +90,20 @@ def test_a_recipe_names_the_stores(made, tmp_path):
     assert (made.options["batch"], made.options["group"]) == ("donor", "donor")
     assert made.options["deep"]
     assert not made.options["progress"]
+
+
+def test_files_for_other_tools(tmp_path, capsys):
+    (path,) = map(str, made_stores(tmp_path, [{}]))
+    multiqc, croissant = tmp_path / "a_mqc.json", tmp_path / "croissant.json"
+    command = ["audit", path, "-q", "--multiqc", str(multiqc), "--croissant", str(croissant)]
+    assert cli.main(command) == cli.OK
+    err = capsys.readouterr().err
+    assert f"wrote {multiqc} and {tmp_path / 'a_findings_mqc.json'}" in err
+    assert f"wrote {croissant}" in err
+    assert json.loads(multiqc.read_text())["data"]["s0.h5ad"]["cells"] == 24
+    (file,) = json.loads(croissant.read_text())["distribution"]
+    assert len(file["sha256"]) == 64
+    assert cli.main([*command, "--no-checksums"]) == cli.OK
+    assert "sha256" not in croissant.read_text()
+    assert cli.main(["audit", path, "-q", "--multiqc", str(tmp_path / "a.json")]) == cli.USAGE
+    assert "ends in '_mqc.json'" in capsys.readouterr().err

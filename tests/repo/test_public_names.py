@@ -39,7 +39,7 @@ PUBLIC = {
         SCHEMA Encoder FrozenDict Join Labels Recipe RowMap VarJoin choose_for_store class_weights
         row_weights split_groups split_rows store_names
     """,
-    "mappedviz.report": "write_diff write_html",
+    "mappedviz.report": "write_croissant write_diff write_html write_multiqc",
     "mappedviz.stores": "Store StoreFacts expand_paths open_store open_stores",
     "mappedviz.testing": """
         StoreContract assert_same_values coded_anndata coded_matrix coded_obs decode dense encode

@@ -10,6 +10,15 @@ from tests.report.pages import CLASSES, a_finding, an_audit
 
 
 @pytest.fixture(scope="session")
+def interop(repository):
+    """The interpreter of the environment with MultiQC and mlcroissant."""
+    folder = repository / "build" / "interop"
+    if not (folder / ".installed").exists():
+        pytest.skip("NO INTEROP: install MultiQC and mlcroissant with scripts/interop.sh")
+    return folder / "bin" / "python"
+
+
+@pytest.fixture(scope="session")
 def hostile():
     findings = [
         a_finding("error", f"Label {name!r}, {name}", stores=(name,), remedy=name, code=name)

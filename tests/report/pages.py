@@ -75,6 +75,7 @@ def an_audit(names=STORES, classes=CLASSES, findings=None, keyed=True):
         obs_schema=schema_table(names),
         library_sizes=lambda: depths(names),
         batch=None,
+        group=None,
         label="cell_type",
         findings=[a_finding("fatal"), a_finding()] if findings is None else findings,
         not_applicable=[SimpleNamespace(id="leak", message="There is no group key.")],
