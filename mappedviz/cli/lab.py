@@ -53,7 +53,7 @@ def notebook_text(
     recipe
         File of a recipe to start from.
     options
-        For :func:`mappedviz.explore`: ``label``, ``batch``, ``group``, ``obs_query``, ``deep``.
+        For :func:`mappedviz.explore`: ``label``, ``batch``, ``group``, ``obs_query``, ``var_map``, ``deep``.
     base
         Folder that relative paths start from, where that is not the folder of the notebook.
 
@@ -258,7 +258,7 @@ def _lab(options: argparse.Namespace) -> int:
         )
 
     command(Path())  # nothing is written where JupyterLab is missing
-    names = ("label", "batch", "group", "obs_query", "deep")
+    names = ("label", "batch", "group", "obs_query", "var_map", "deep")
     known = {name: value for name in names if (value := getattr(options, name))}
     if options.paths or options.recipe:
         opened = make_notebook(options.paths, options.recipe, known)

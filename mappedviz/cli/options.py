@@ -48,6 +48,11 @@ def command_on_stores(commands: Any, name: str, does: str, epilog: str) -> argpa
         help="only cells that meet this condition on obs: \"n_genes > 200 and tissue != 'blood'\"",
     )
     command.add_argument(
+        "--var-map",
+        metavar="MAP",
+        help="map names of genes: symbol->ensembl, ensembl->symbol, 'human: symbol->symbol', …",
+    )
+    command.add_argument(
         "--recipe",
         metavar="FILE",
         help="start from this recipe; its paths are used if none are given",
@@ -88,8 +93,9 @@ def audit_of(options: argparse.Namespace, **more: Any) -> Audit:
     paths = options.paths or (list(recipe.paths) if recipe else [])
     if not paths:
         raise no_store()
-    if options.obs_query is not None:
-        more["obs_query"] = options.obs_query  # in place of the recipe's
+    for name in ("obs_query", "var_map"):
+        if (given := getattr(options, name)) is not None:
+            more[name] = given  # in place of the recipe's
     return audit(
         paths,
         label=options.label,

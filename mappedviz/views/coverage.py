@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
-from mappedviz.text.display import shown
 from mappedviz.views.base import View, csv_of, handler
 from mappedviz.views.models import coverage as model
 from mappedviz.views.models.coverage import SHOWS
@@ -103,13 +102,12 @@ class CoverageView(View):
         elif self.join == "outer":
             self.k = 1
         self.strip_version = recipe.strip_version
-        found = [name for name, key in self._ways().items() if _same_key(key, recipe.var_key)]
-        self.identifier = found[0] if found else shown(recipe.var_key)
+        self.identifier = model.way_of(audit, recipe)
 
-    def _ways(self) -> dict[str, Any]:
-        """Identifiers, and the ``var_key`` of each."""
+    def _ways(self) -> dict[str, dict[str, Any]]:
+        """Identifiers, and the fields of a recipe that say each."""
         audit = self.session.audit
-        return {"index": None} if audit is None else model.ways(audit, self.session.recipe)
+        return {} if audit is None else model.ways(audit, self.session.recipe)
 
     # --- traits -> recipe ------------------------------------------------------------------
 
@@ -134,7 +132,8 @@ class CoverageView(View):
     @handler
     def _identifier_changed(self, change: Any) -> None:
         name = change["new"]
-        self.session.edit(var_key=self._ways().get(name, None if name == "index" else name))
+        column = {"var_key": None if name == "index" else name, "var_map": None}
+        self.session.edit(**self._ways().get(name, column))
         self.follow()
 
     @traitlets.observe("strip_version")
@@ -247,9 +246,3 @@ class CoverageView(View):
 
 def _genes_in(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(gene for gene in re.split(r"[\s,;]+", text) if gene))
-
-
-def _same_key(one: Any, other: Any) -> bool:
-    return (dict(one) if isinstance(one, dict) else one) == (
-        dict(other) if isinstance(other, dict) else other
-    )

@@ -48,3 +48,22 @@ def test_a_condition_on_obs_keeps_cells(demo_data, tmp_path, capsys):
     assert "does not fit the values" in capsys.readouterr().out
     assert cli.main(["audit", store, "--obs-query", "import os", "-q"]) == cli.USAGE
     assert "obs_query: 'import os' is no expression" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["audit", "recipe"])
+def test_a_map_of_names(made, command):
+    cli.main([command, "a.h5ad", "--var-map", "symbol->ensembl"])
+    assert made.options["var_map"] == "symbol->ensembl"
+    cli.main([command, "a.h5ad"])
+    assert "var_map" not in made.options
+
+
+def test_a_map_of_names_is_written_into_the_recipe(demo_data, tmp_path, capsys):
+    store = str(demo_data / "pbmc5k_small_cd4_vs_cd8.h5ad")
+    out = tmp_path / "recipe.json"
+    assert cli.main(["recipe", store, "--var-map", "symbol->ensembl", "-q", "-o", str(out)]) == 0
+    recipe = Recipe.load(out)
+    assert recipe.var_map["map"] == "symbol->ensembl"
+    assert MappedCollection.from_recipe(recipe).var_joint.str.startswith("ENSG").all()
+    assert cli.main(["audit", store, "--var-map", "symbol->x", "-q"]) == cli.USAGE
+    assert "var_map: is 'symbol->x'" in capsys.readouterr().err

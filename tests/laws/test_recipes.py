@@ -209,3 +209,32 @@ def test_the_audit_judges_the_split_that_is_made(folder, kind, seed):
         evidence = mv.audit(None, recipe=of, progress=False, workers=0)._tables
         counts = np.bincount(evidence.whole.parts(), minlength=3).tolist()
         assert counts == [len(part) for part in parts]
+
+
+def test_mapped_names_make_the_same_numbers_whatever_the_order_of_the_stores(tmp_path):
+    """With each map, and with new names: the table and its release are in the recipe."""
+    lists = [
+        ["TP53", "SEPT2", "CD4", "Y_RNA", "mine"],
+        ["ENSG00000010610.4", "SEPTIN2", "p53", "CD8A", "other"],
+        ["CD8A", "ENSG00000116957", "TBCE", "TP53", "mine"],
+    ]
+    paths = [
+        str(STORE_KINDS["h5ad"](coded_anndata(i, 4, genes=genes), tmp_path / f"s{i}"))
+        for i, genes in enumerate(lists)
+    ]
+    for how in ("symbol->ensembl", "ensembl->symbol", "symbol->symbol", "ensembl->ensembl"):
+        recipe = Recipe(
+            paths=paths,
+            var_map=how,
+            var_alias={"mine": "yours"},
+            join="outer",
+            duplicates="sum",
+        )
+        ds = MappedCollection.from_recipe(Recipe.from_json(recipe.to_json()))
+        turned = MappedCollection.from_recipe(recipe.replace(paths=paths[::-1]))
+        assert turned.var_joint.tolist() == ds.var_joint.tolist()
+        assert turned.var_unmapped.equals(ds.var_unmapped)
+        rows = np.concatenate([np.arange(8, 12), np.arange(4, 8), np.arange(4)])
+        np.testing.assert_array_equal(turned[rows]["X"], ds[:]["X"])
+        found = mv.audit(None, recipe=ds.recipe, progress=False, workers=0).coverage
+        assert sorted(found.names) == sorted(ds.var_joint)

@@ -34,6 +34,8 @@ HOLDS = {
         "not coverage.find(['CD3E'])['spectra_breast_immune.h5ad'].item()",
         "pair.fatal and pair.coverage.inner == 0",
         "recipe.var_key == {'lab_one.h5ad': 'gene_ids'} and recipe.strip_version",
+        "mapped.var_map['map'] == 'symbol->ensembl' and ds.shape == (500, 1959)",
+        "len(left_out) == 36 and set(left_out['why']) == {'ambiguous'}",
         "three.coverage.inner == 987",
     ],
     "03_labels_and_weights": [

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import mappedviz as mv
+from mappedviz import genes
 from mappedviz.views.coverage import SHOWS
 from tests.views.looks import DEMO, bar_rows, browser, cells, node, settled, write
 
@@ -107,6 +108,35 @@ def test_identifiers_become_the_recipe(tmp_path):
     assert not view.audit.fatal
     assert view.audit.coverage.inner == 6
     assert view.session.dataset().shape == (6, 6)
+
+
+def test_names_are_mapped_from_the_tab(tmp_path):
+    symbols = ["TP53", "CD4", "CD8A", "CD3E", "MS4A1", "NKG7", "LYZ", "GNLY", "SEPT2", "GAPDH"]
+    identifiers = genes.packaged("human").map(symbols, "symbol->ensembl").values.tolist()
+    paths = [
+        write(tmp_path, name, {"k": ["x"] * 3}, genes=some)
+        for name, some in (("a", symbols), ("b", identifiers))
+    ]
+    view = mv.CoverageView(paths, label="k", workers=0)
+    assert view.session.wait()
+    options = {one["text"]: one for one in node(view, "identifier")["options"]}
+    assert options["index, symbol->ensembl"]["note"] == "10 genes in all"
+    view.event("identifier", "value", options["index, symbol->ensembl"]["id"])
+    assert view.session.wait()
+    assert view.session.recipe.var_map["map"] == "symbol->ensembl"
+    assert view.session.recipe.var_map["table"] == "human"
+    assert view.identifier == "index, symbol->ensembl"
+    assert view.audit.coverage.inner == 10
+    assert view.session.dataset().n_vars == 10
+    view.session.edit(strip_version=True)
+    assert view.identifier == "index, symbol->ensembl"
+    view.session.edit(var_map="symbol->ensembl")  # by the species of the names: not in the table
+    assert view.identifier == "index, symbol->ensembl"
+    assert view.session.recipe.var_map["table"] == "packaged"
+    view.identifier = "index"
+    assert view.session.wait()
+    assert view.session.recipe.var_map is None
+    assert view.audit.fatal
 
 
 def test_stores_to_leave_out_together(tmp_path):

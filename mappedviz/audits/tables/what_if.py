@@ -155,7 +155,10 @@ def what_if_table(
                 }
             )
         if len(distinct) > 1 and n_mapped < _MOST_MAPPED:
-            some = _mapped_rows(rows[-1], list(distinct.values()), harmonised, kinds)
+            of_way = [row for row in rows if row["identifier"] == identifier]
+            most = max(row["inner"] for row in of_way if not row["upper_case"])
+            base = {**of_way[0], "inner": most}
+            some = _mapped_rows(base, list(distinct.values()), harmonised, kinds)
             rows += [{**one, "var_key": _var_key(paths, columns)} for one in some]
             n_mapped += bool(some)
     return plain_text(pd.DataFrame(rows, columns=list(WHAT_IF)))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mappedviz.errors import RecipeError
+from mappedviz.recipe.fields import var_key_of
+from mappedviz.recipe.var_maps import var_map_of
 from mappedviz.text.display import differing, names, pattern_words, quantity, shown
 from mappedviz.views import nodes, pictures
 from mappedviz.views.models.memory import of_audit
@@ -61,15 +63,38 @@ class State:
     arrangement: Arrangement = UNSORTED
 
 
-def ways(audit: Audit, recipe: Recipe) -> dict[str, Any]:
-    """Return the identifiers that stores can be joined by, and the ``var_key`` of each."""
+def ways(audit: Audit, recipe: Recipe) -> dict[str, dict[str, Any]]:
+    """Return the identifiers that stores can be joined by, and the fields of a recipe that say each."""
     found = {
-        str(way.identifier): way.var_key
-        for way in audit.coverage.what_if.itertuples()
-        if not way.upper_case and way.strip_version == recipe.strip_version
+        str(way.identifier): {"var_key": way.var_key, "var_map": _map_of(way)}
+        for way in _usable(audit, recipe)
     }
-    found.setdefault("index", None)
+    found.setdefault("index", {"var_key": None, "var_map": None})
     return found
+
+
+def way_of(audit: Audit | None, recipe: Recipe) -> str:
+    """Return the name of the identifier that a recipe joins by; words for one that is not offered."""
+    index = {"index": {"var_key": None, "var_map": None}}
+    for name, way in (index if audit is None else ways(audit, recipe)).items():
+        key, var_map = var_key_of(way["var_key"]), var_map_of(way["var_map"])
+        if (key, var_map) == (recipe.var_key, recipe.var_map):
+            return name
+    words = "index" if recipe.var_key is None else shown(recipe.var_key)
+    return words if recipe.var_map is None else f"{words}, {recipe.var_map['map']}"
+
+
+def _usable(audit: Audit, recipe: Recipe) -> list[Any]:
+    """The rows of the what-if table that a recipe can say; a map has no versions either way."""
+    return [
+        way
+        for way in audit.coverage.what_if.itertuples()
+        if not way.upper_case and (_map_of(way) or way.strip_version == recipe.strip_version)
+    ]
+
+
+def _map_of(way: Any) -> str | None:
+    return way.var_map if isinstance(way.var_map, str) else None  # NaN if read from JSON
 
 
 def body(audit: Audit, state: State) -> list[Node]:
@@ -130,11 +155,8 @@ def _joining(audit: Audit, state: State) -> list[Node]:
 
 
 def _identifying(audit: Audit, state: State) -> list[Node]:
-    table = audit.coverage.what_if
     sizes = {
-        str(way.identifier): f"{way.inner:,} genes in all"
-        for way in table.itertuples()
-        if not way.upper_case and way.strip_version == state.recipe.strip_version
+        str(way.identifier): f"{way.inner:,} genes in all" for way in _usable(audit, state.recipe)
     }
     named = identifier_ids(audit, state.recipe)
     options = [
