@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import traitlets
 
@@ -15,6 +18,7 @@ from mappedviz.views.models import categories as model
 from mappedviz.views.models import conditions, kinds, label_bars, spellings
 from mappedviz.views.models.label_state import State
 from mappedviz.views.state import Several
+from mappedviz.views.work import Report, Work
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +28,12 @@ if TYPE_CHECKING:
     from mappedviz.audits.result import Audit
     from mappedviz.audits.tables.labels import LabelTable
     from mappedviz.views.nodes import Node
+
+
+# Stores of which labels are counted at once; of more, on a thread.
+_AT_ONCE = 100
+#: A function that counts, and the keys that it counts.
+Pair: TypeAlias = "tuple[Callable[..., Any], str, str]"
 
 
 class CategoriesView(View):
@@ -121,6 +131,9 @@ class CategoriesView(View):
         self._kinds: tuple[kinds.Choice, ...] = ()  # labels and terms that are ticked
         self._query: str | None = None  # a condition that was typed and refused, and why
         self._query_error = ""
+        self._work = Work(self.session.lock)
+        self._counted: set[Pair] = set()  # of the present audit
+        self._waiting = frozenset[str]()
 
     def _state(self) -> State:
         session = self.session
@@ -148,12 +161,67 @@ class CategoriesView(View):
             query=self._query,
             query_error=self._query_error,
             opened=self._opened,
+            waiting=self._waiting,
             arrangement=self.arranged("grid"),
             mapping=self.arranged("mapping"),
         )
 
     def _body(self, audit: Audit) -> list[Node]:
+        self._count_on(audit)
         return model.body(audit, self._state())
+
+    # --- what takes long -------------------------------------------------------------------
+
+    def _pairs(self) -> dict[str, Pair]:
+        """The pictures that show one key against another, and these keys."""
+        state = self._state()
+        wanted: dict[str, Pair] = {}
+        if state.by and not state.logarithmic:
+            wanted["bars"] = (label_bars.cross, state.key, state.by)
+        if "cross" in state.opened:
+            wanted["matrix"] = (label_bars.cut_cross, *label_bars.keys_of(state))
+        return wanted
+
+    def _count_on(self, audit: Audit) -> None:
+        """Count what is shown of many stores on a thread: until then the rest is shown."""
+        if len(audit.stores) <= _AT_ONCE or self.renderer == "mpl":
+            return
+        missing = {name: one for name, one in self._pairs().items() if one not in self._counted}
+        self._waiting = frozenset(missing)
+        if not missing or self._work.running:
+            return
+        pair = next(iter(missing.values()))
+
+        def count(_: Report, __: threading.Event) -> None:
+            with suppress(MappedvizError):  # which is said where it is drawn
+                pair[0](audit, *pair[1:])
+
+        def counted(_: Any) -> None:
+            if audit is self.session.audit:
+                self._counted.add(pair)
+            self.changed()
+
+        self._work.start(count, counted, lambda _: counted(None))
+
+    def _audit_changed(self, change: Any) -> None:
+        self._work.cancel()
+        self._counted.clear()
+        super()._audit_changed(change)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._work.cancel()
+
+    def wait(self, timeout: float | None = 60.0) -> bool:
+        """Wait until the stores are read and what is shown is counted; return False if that took longer."""
+        if not self.session.wait(timeout):
+            return False
+        while True:
+            self.nodes()
+            if not self._waiting:
+                return True
+            if not self._work.wait(timeout):
+                return False
 
     def _follow(self) -> None:
         self.key = self.session.label or ""

@@ -222,7 +222,23 @@ class CoverageView(View):
         return csv_of(self.found().astype(int))
 
     def _csv(self, name: str = "") -> str:
+        coverage = self.audit.coverage
+        if (
+            name == "patterns"
+        ):  # what is drawn: a row for each pattern, or for each number of stores
+            if len(coverage.stores) > model.MOST_SETS:
+                return csv_of(coverage.histogram(model.MOST_BINS))
+            return csv_of(coverage.intersections(self.top_n).reset_index())
+        if name == "curve":
+            return csv_of(coverage.at_least.to_frame())
         return self.csv() if self.show == "search" else super()._csv(name)
+
+    def _code(self, name: str = "") -> str:
+        if name == "patterns":
+            if len(self.audit.coverage.stores) > model.MOST_SETS:
+                return self.audit_code(f"audit.coverage.histogram({model.MOST_BINS})")
+            return self.audit_code(f"audit.coverage.intersections({self.top_n})")
+        return self.audit_code("audit.coverage.at_least") if name == "curve" else self.code()
 
     def table(self) -> pd.DataFrame:
         """The table of :class:`mappedviz.audits.Coverage`."""

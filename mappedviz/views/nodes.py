@@ -148,10 +148,25 @@ def records(
         if name in seen:
             raise ValueError(f"{what}: the id {name!r} is there twice.")
         seen.add(name)
+        if value.get("mark") is not None:
+            mark(value["mark"], where)
         made.append({**compact(value), "id": name})
     if len(made) > most:
         raise ValueError(f"{what}: {len(made):,} are too many to draw; at most {most}.")
     return made
+
+
+def mark(value: Any, what: str) -> None:
+    """Check the mark before a name: ``{"colour", "hatch"}``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It is no dictionary, or has no colour.
+    """
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{what}: the mark {value!r} is not a dictionary.")
+    colour(value.get("colour"), what)
 
 
 def compact(record: Mapping[str, Any]) -> Node:

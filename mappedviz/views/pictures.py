@@ -17,6 +17,7 @@ from mappedviz.views.nodes import (
     Node,
     colour,
     compact,
+    mark,
     mood,
     node,
     number,
@@ -69,7 +70,7 @@ def series_in(values: Iterable[Mapping[str, Any]], what: str) -> list[Node]:
 
 
 def _bar_rows(values: Iterable[Mapping[str, Any]], what: str) -> list[Node]:
-    made = records(values, what, ("label", "values", "text", "title", "marks", "mood"))
+    made = records(values, what, ("label", "values", "text", "title", "marks", "mood", "mark"))
     for one in made:
         texts_in(one, _ROW_TEXTS, what)
         one["values"] = numbers_in(one.get("values", []), what)
@@ -92,6 +93,7 @@ def bars(
     selected: Sequence[str] = (),
     selectable: str = "none",
     copies: Sequence[str] = COPIES,
+    busy: bool = False,
 ) -> Node:
     """Return horizontal bars.
 
@@ -115,6 +117,8 @@ def bars(
         Ids of rows; ``"none"``, ``"one"`` or ``"many"``.
     copies
         What can be copied.
+    busy
+        Other numbers are on their way.
     """
     return _chart(
         "bars",
@@ -130,6 +134,7 @@ def bars(
         log=log,
         unit=unit,
         marks_label=marks_label,
+        busy=busy,
     )
 
 
@@ -182,8 +187,8 @@ def matrix(
         selected,
         selectable,
         copies,
-        rows=records(rows, f"{name}.rows", ("label", "title")),
-        columns=records(columns, f"{name}.columns", ("label", "title")),
+        rows=records(rows, f"{name}.rows", ("label", "title", "mark")),
+        columns=records(columns, f"{name}.columns", ("label", "title", "mark")),
         values=[numbers_in(some, f"{name}.values") for some in values],
         texts=[[text(one, name) for one in some] for some in texts],
         scale=scale,
@@ -215,7 +220,7 @@ def table(
     columns
         ``{"id", "label", "align": "left" | "right", "bar", "title", "sticky"}``.
     rows
-        ``{"id", "cells": [{"text", "value", "bar", "title", "mood", "colour"}], "mood"}``.
+        ``{"id", "cells": [{"text", "value", "bar", "title", "mood", "colour", "mark"}], "mood"}``.
     sort
         Id of a column, and ``"ascending"`` or ``"descending"``; or nothing.
     page, pages, total
@@ -267,6 +272,8 @@ def _cell(value: Mapping[str, Any], what: str) -> Node:
         made["bar"] = number(round(float(made["bar"]), 4), what)
     if "colour" in made:
         colour(made["colour"], what)
+    if "mark" in made:
+        mark(made["mark"], what)
     if "mood" in made:
         mood(made["mood"], what)
     return made
@@ -283,7 +290,7 @@ def upset(
     copies: Sequence[str] = COPIES,
 ) -> Node:
     """Return a dot matrix of sets ``{"id", "label", "size"}`` and ``{"id", "size", "members"}``."""
-    made = records(sets, f"{name}.sets", ("label", "size", "title"))
+    made = records(sets, f"{name}.sets", ("label", "size", "title", "mark"))
     known = {one["id"] for one in made}
     shown = records(columns, f"{name}.columns", ("size", "members", "title"))
     for one in shown:
@@ -360,7 +367,9 @@ def scatter(
     copies
         What can be copied.
     """
-    made = records(panels, f"{name}.panels", ("title", "x", "y", "colour", "value", "n"), 64)
+    made = records(
+        panels, f"{name}.panels", ("title", "x", "y", "colour", "value", "n", "mark"), 64
+    )
     for one in made:
         lengths = {len(one[key]) for key in ("x", "y", "colour", "value") if key in one}
         if len(lengths) > 1:
@@ -420,7 +429,10 @@ def strips(
         As for :func:`bars`.
     """
     made = records(
-        rows, f"{name}.rows", ("label", "values", "quantiles", "text", "title", "colour"), MOST
+        rows,
+        f"{name}.rows",
+        ("label", "values", "quantiles", "text", "title", "colour", "mark"),
+        MOST,
     )
     for one in made:
         for key in ("values", "quantiles"):

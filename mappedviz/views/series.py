@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from mappedviz.text.colours import OKABE_ITO
 from mappedviz.text.display import MISSING, differing, names, visible
 
 _LONGEST = 40
+#: Of stores that have no colours of their own.
+NO_MARKS: Mapping[str, Any] = MappingProxyType({})
 
 
 class Ids:
@@ -56,15 +59,43 @@ class Ids:
         return [self._values[name] for name in some if name in self._values]
 
 
-def series_of(stores: Sequence[str]) -> list[dict[str, Any]]:
-    """Names and colours of stores: eight colours, the same eight hatched, then grey for all others."""
-    n = len(OKABE_ITO) - 1  # the last is the grey of "other"
-    some = [
-        {"name": text, "colour": OKABE_ITO[i % n], "hatch": i >= n}
-        for i, text in enumerate(differing(stores)[: 2 * n])
+_PLAIN = len(OKABE_ITO) - 1  # the last is the grey of "other"
+#: Colours, plain and hatched.
+MOST_COLOURS = 2 * _PLAIN
+
+
+def colour_at(i: int) -> dict[str, Any]:
+    """Return a colour by its number: seven plain ones, then the same hatched.
+
+    Examples
+    --------
+    >>> colour_at(0), colour_at(7)
+    ({'colour': '#0072b2', 'hatch': False}, {'colour': '#0072b2', 'hatch': True})
+    """
+    return {"colour": OKABE_ITO[i % _PLAIN], "hatch": i >= _PLAIN}
+
+
+def series_of(
+    stores: Sequence[str], places: Mapping[str, int] | None = None
+) -> list[dict[str, Any]]:
+    """Names and colours of stores: as many as there are colours, then grey for all others.
+
+    Parameters
+    ----------
+    stores
+        Their names.
+    places
+        Name -> number of the colour, where it is not the position.
+    """
+    known = places or {}
+    some: list[dict[str, Any]] = [
+        {"name": text, **colour_at(known.get(store, i))}
+        for i, (store, text) in enumerate(
+            zip(stores[:MOST_COLOURS], differing(stores)[:MOST_COLOURS], strict=True)
+        )
     ]
-    if len(stores) > 2 * n:
-        rest = f"{len(stores) - 2 * n:,} other stores"
+    if len(stores) > MOST_COLOURS:
+        rest = f"{len(stores) - MOST_COLOURS:,} other stores"
         some.append({"name": rest, "colour": OKABE_ITO[-1], "hatch": False})
     return some
 

@@ -15,6 +15,7 @@ from mappedviz.audits import Audit, ScanCancelledError, audit
 from mappedviz.errors import MappedvizError
 from mappedviz.recipe.recipe import Recipe
 from mappedviz.text.display import shown
+from mappedviz.views.models.stores import keep_places
 from mappedviz.views.work import Report, Work
 
 if TYPE_CHECKING:
@@ -102,6 +103,9 @@ class Session(traitlets.HasTraits):
         self._past: list[Recipe] = []
         self._future: list[Recipe] = []
         self._travelling = False
+        self._places: dict[str, int] = {}  # path of a store -> number of its colour
+        if known is not None:
+            self._keep_colours(known)
         super().__init__(recipe=recipe, audit=known)
         if known is None:
             self.refresh()
@@ -320,8 +324,15 @@ class Session(traitlets.HasTraits):
             self.busy = False
             stores = set(found.stores.index)
             self.stores = tuple(name for name in self.stores if name in stores)
+            self._keep_colours(found)
             self.audit = found
             self._tell(found)
+
+    def _keep_colours(self, found: Audit) -> None:
+        """A colour belongs to a store for the whole session."""
+        for path in found.stores["path"]:
+            self._places.setdefault(str(path), len(self._places))
+        keep_places(found, self._places)
 
     def _failed(self, error: Exception) -> None:
         with self.together():

@@ -121,7 +121,7 @@ def test_from_opening_to_training(jupyter, spelled, face):
     before = notebook.sources()
     expect(page.locator(".mv-page")).to_match_aria_snapshot(ARIA)
     tab(page, "Labels")
-    page.get_by_label("label", exact=True).select_option(label="kind")
+    page.get_by_label("Label", exact=True).select_option(label="kind")
     ticks = page.get_by_role("row", name=re.compile("T cell .*T-cells"))
     ticks.click()
     click(page, "Merge ticked")
@@ -130,7 +130,7 @@ def test_from_opening_to_training(jupyter, spelled, face):
     click(page, "Merge ticked")
     expect(page.get_by_role("option", name=re.compile("^B cell: 120 cells"))).to_be_visible()
     tab(page, "Weights")
-    page.get_by_label("draw cells by weight").check()
+    page.get_by_label("Draw cells by weight").check()
     page.get_by_role("rowheader", name="1/√n", exact=True).click()
     expect(page.get_by_text("effective cells,")).to_be_visible()
     tab(page, "Hand-off")
@@ -149,7 +149,7 @@ def test_undo_takes_it_back(jupyter, spelled):
     page = notebook.page
     notebook.run_all()
     tab(page, "Genes")
-    page.get_by_role("radio", name="in any (outer)").check()
+    page.get_by_role("radio", name="In any (outer)").check()
     expect(button(page, "Undo")).to_be_enabled()
     assert notebook.execute("print(ui.recipe.join)").split() == ["outer"]
     click(page, "Undo")
@@ -166,7 +166,7 @@ def test_by_keyboard_alone(jupyter, spelled, face):
     before = notebook.sources()
     page.get_by_role("tab", name="Stores").first.click()  # where the keyboard begins
     tab(page, "Labels")
-    page.get_by_label("label", exact=True).focus()
+    page.get_by_label("Label", exact=True).focus()
     keys.type("kind")
     expect(page.get_by_role("option", name=re.compile("^NK: 24 cells"))).to_be_visible()
     keys.press("Tab")  # search
@@ -210,12 +210,12 @@ def test_displays_of_one_model_and_boxes(jupyter, spelled):
     first, second, view = (notebook.output(i) for i in range(3))
     tab(page, "Genes")
     for place in (first, second, view):
-        expect(place.get_by_role("radiogroup", name="keep genes")).to_be_visible()
-    first.get_by_role("radio", name="in any (outer)").check()
+        expect(place.get_by_role("radiogroup", name="Keep genes")).to_be_visible()
+    first.get_by_role("radio", name="In any (outer)").check()
     for place in (second, view):
-        expect(place.get_by_role("radio", name="in any (outer)")).to_be_checked()
+        expect(place.get_by_role("radio", name="In any (outer)")).to_be_checked()
     view.get_by_role("button", name="Undo").click()
-    expect(first.get_by_role("radio", name="in all (inner)")).to_be_checked()
+    expect(first.get_by_role("radio", name="In all (inner)")).to_be_checked()
     # A stock control that is linked.
     notebook.execute("ui.coverage.join = 'k'; slider.value = 1")
     for place in (first, second, view):
@@ -308,7 +308,7 @@ def test_voila(jupyter, spelled):
     expect(page.get_by_role("tab", name="Stores").first).to_be_visible()
     tab(page, "Labels")
     expect(page.get_by_role("option", name=re.compile("^NK: 24 cells"))).to_be_visible()
-    page.get_by_label("label", exact=True).select_option(label="donor")
+    page.get_by_label("Label", exact=True).select_option(label="donor")
     expect(page.get_by_role("option", name=re.compile("^d1: 192 cells"))).to_be_visible()
     jupyter.picture(page, "explorer-voila")
 
@@ -338,7 +338,7 @@ def test_a_change_is_drawn(jupyter, tmp_path):
     tab(page, "Labels")
     bars = page.get_by_role("option").locator("visible=true")
     expect(bars).to_have_count(25)
-    how_many = page.get_by_label("show", exact=True)
+    how_many = page.get_by_label("Show", exact=True)
     for n, drawn in ((10, 11), (25, 25)):  # with one bar for all others
         how_many.fill(str(n))
         how_many.press("Enter")

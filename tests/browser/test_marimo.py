@@ -87,10 +87,10 @@ def test_live(profile, marimo, demo_data, repository, shown):
     try:
         page.goto(marimo(shown, [path, other], "cell_type"))
         page.get_by_role("tab", name="Genes").click()
-        page.get_by_role("radio", name="in at least k").check()
+        page.get_by_role("radio", name="In at least k").check()
         expect(page.get_by_role("slider", name="k", exact=True)).to_be_visible()
         page.get_by_role("button", name="Undo").click()
-        expect(page.get_by_role("radio", name="in all")).to_be_checked()
+        expect(page.get_by_role("radio", name="In all")).to_be_checked()
         page.get_by_role("tab", name="Labels").click()
         page.get_by_role("option", name=re.compile("CD4_T")).click()
         chosen = page.get_by_role("listbox").get_by_role("option", selected=True)

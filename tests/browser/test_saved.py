@@ -54,15 +54,15 @@ def test_a_saved_notebook_holds_the_present_state(jupyter, spelled, face):  # no
     notebook.run_all()
     tab(page, "Genes")
     mark(page)
-    page.get_by_role("radio", name="in any (outer)").check()
+    page.get_by_role("radio", name="In any (outer)").check()
     page.mouse.move(5, 5)
     until_saved(notebook, jupyter, "join='outer'")
     # The same tab, the same elements, the focus where it was.
     assert is_marked(page)
     expect(page.get_by_role("tab", name="Genes")).to_have_attribute("aria-selected", "true")
-    expect(page.get_by_role("radio", name="in any (outer)")).to_be_focused()
+    expect(page.get_by_role("radio", name="In any (outer)")).to_be_focused()
     # And it is still alive.
-    page.get_by_role("radio", name="in all (inner)").check()
+    page.get_by_role("radio", name="In all (inner)").check()
     expect(button(page, "Undo")).to_be_enabled()
     assert notebook.execute("print(ui.recipe.join)").split() == ["inner"]
     notebook.execute("ui.recipe = ui.recipe.replace(join='outer', dtype='float16')")
@@ -80,7 +80,7 @@ def test_nothing_moves_while_somebody_types(jupyter, spelled):  # noqa: F811
     notebook.run_all()
     tab(page, "Labels")
     mark(page)
-    page.get_by_label("label", exact=True).select_option(label="kind")
+    page.get_by_label("Label", exact=True).select_option(label="kind")
     page.locator("[data-node='categories.search'] input").focus()
     page.keyboard.type("NK")
     expect(page.get_by_role("option", name=re.compile("^NK: 24 cells"))).to_be_visible()

@@ -1,11 +1,12 @@
 """The labels: bars, spellings, filters, other names of the key."""
 
 import json
+import threading
 
 import pandas as pd
 
 import mappedviz as mv
-from tests.views.looks import DEMO, bar_rows, cells, node, settled, write
+from tests.views.looks import DEMO, bar_rows, cells, node, settled, two_stores, write
 
 
 def test_bars_are_the_table(ui):
@@ -151,3 +152,31 @@ def test_many_categories_make_few_rows(tmp_path):
     assert len(bar_rows(view)) <= 152
     assert len(json.dumps(view.flat())) < 70_000
     assert len(node(view, "key")["options"]) <= 3
+
+
+def test_another_key_of_many_stores_is_counted_on_a_thread(tmp_path, monkeypatch):
+    """Bars without it come at once; those with it, when they are counted."""
+    from mappedviz.views import categories
+
+    view = two_stores(tmp_path)
+    monkeypatch.setattr(categories, "_AT_ONCE", 1)
+    began, go = threading.Event(), threading.Event()
+    real = categories.label_bars.cross
+
+    def slow(*args):
+        began.set()
+        assert go.wait(20)
+        return real(*args)
+
+    monkeypatch.setattr(categories.label_bars, "cross", slow)
+    view.by = "d"
+    assert len(node(view, "bars")["series"]) == 1
+    assert node(view, "bars")["busy"]
+    assert node(view, "reading")["text"] == "Counting the cells of each d …"
+    assert began.wait(20)
+    go.set()
+    assert view.wait()
+    assert len(node(view, "bars")["series"]) == 4  # x, y, z and none
+    assert "busy" not in node(view, "bars")
+    assert node(view, "reading") == {}
+    view.close()

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import mappedviz as mv
 from mappedviz.text.colours import OKABE_ITO
 from mappedviz.views.series import Ids, of_series, series_of
+from tests.views.looks import node, write
 
 
 @pytest.mark.parametrize("n", [1, 7, 14, 15, 40])
@@ -38,3 +40,27 @@ def test_ids_are_visible_texts_that_differ(values):
     for name in names:
         name.encode()
         assert 0 < len(name) <= 40
+
+
+def test_a_store_keeps_its_colour_whichever_are_left_out(tmp_path):
+    paths = [write(tmp_path, name, {"k": ["x", "y"]}) for name in "abc"]
+    ui = mv.explore(paths, label="k", workers=0)
+    assert ui.wait()
+    before = {one["label"]: one["mark"]["colour"] for one in marked(ui)}
+    assert len(set(before.values())) == 3
+    ui.session.stores = ("a.h5ad",)
+    ui.shapes.leave_selected_out()
+    assert ui.wait()
+    assert {one["label"]: one["mark"]["colour"] for one in marked(ui)} == {
+        name: before[name] for name in ("b", "c")
+    }
+    ui.tab = "categories"
+    assert [one["colour"] for one in node(ui, "bars")["series"]] == [before["b"], before["c"]]
+    ui.close()
+
+
+def marked(ui):
+    """The names of the stores with their marks."""
+    ui.tab = "shapes"
+    cells = [row["cells"][0] for row in node(ui, "grid")["rows"]]
+    return [{"label": one["text"].removesuffix(".h5ad"), "mark": one["mark"]} for one in cells]

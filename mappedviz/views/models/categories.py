@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mappedviz.views.nodes import Node
 
 SCALES = ("cells", "shares", "logarithm")
-SORTS = {"count": "cells", "name": "name", "stores": "number of stores"}
+SORTS = {"count": "Cells", "name": "Name", "stores": "Number of stores"}
 _MEASURED, _NONE = 8, 9  # measurements; no such column
 _MOST_KEYS = 190
 
@@ -51,6 +51,7 @@ def body(audit: Audit, state: State) -> list[Node]:
         nodes.numbers("numbers", numbers),
         nodes.row("asked", _asked(audit, state)),
         *_absent(audit, labels, state),
+        *_counting(state),
         bars(audit, labels, state),
         nodes.row("deciding", _deciding(state)),
         condition(audit, labels, state),
@@ -61,21 +62,28 @@ def body(audit: Audit, state: State) -> list[Node]:
     ]
 
 
+def _counting(state: State) -> list[Node]:
+    if "bars" not in state.waiting:
+        return []
+    text = f"Counting the cells of each {shown(state.by, 40)} …"
+    return [nodes.note("reading", text, "hint")]
+
+
 def _asked(audit: Audit, state: State) -> list[Node]:
     return [
         _key(audit, state),
-        nodes.text_field("search", "search", state.search, placeholder="part of a label"),
-        nodes.number_field("top_n", "show", state.top_n, low=1, high=150),
-        nodes.select("sort", "sort by", state.sort, list(SORTS.items()), title="order of the bars"),
-        nodes.segments("scale", "scale", state.scale, [(one, one) for one in SCALES]),
-        _other_key(audit, state.key, "by", "stacked by", state.by),
+        nodes.text_field("search", "Search", state.search, placeholder="part of a label"),
+        nodes.number_field("top_n", "Show", state.top_n, low=1, high=150),
+        nodes.select("sort", "Sort by", state.sort, list(SORTS.items()), title="order of the bars"),
+        nodes.segments("scale", "Scale", state.scale, [(one, one.capitalize()) for one in SCALES]),
+        _other_key(audit, state.key, "by", "Stacked by", state.by),
     ]
 
 
 def _other_key(audit: Audit, but: str, name: str, label: str, chosen: str) -> Node:
     """The choice of the store or another key."""
     named = key_ids(audit)
-    options: list[Node] = [{"id": "", "text": "store"}]
+    options: list[Node] = [{"id": "", "text": "Store"}]
     options += [
         {"id": named.of(key), "text": shown(key, 40), "note": note}
         for key, note in keys(audit)
@@ -93,8 +101,8 @@ def _crossed(audit: Audit, state: State) -> Node:
         known = [state.across] if state.across else [state.key]
         options = [(named.of(key), shown(key, 40)) for key, _ in keys(audit)]
         chosen = named.known(known)
-        rows = nodes.select("across", "rows", chosen[0] if chosen else shown(known[0], 40), options)
-        columns = _other_key(audit, known[0], "against", "columns", state.against)
+        rows = nodes.select("across", "Rows", chosen[0] if chosen else shown(known[0], 40), options)
+        columns = _other_key(audit, known[0], "against", "Columns", state.against)
         inner = [nodes.row("crossing", [rows, columns]), matrix(audit, state)]
     return nodes.disclosure("cross", "One key against another", inner, opened=opened)
 
@@ -126,11 +134,11 @@ def key_ids(audit: Audit) -> Ids:
 
 def _key(audit: Audit, state: State) -> Node:
     found, named = keys(audit), key_ids(audit)
-    options: list[Node] = [] if state.key else [{"id": "", "text": "choose a column"}]
+    options: list[Node] = [] if state.key else [{"id": "", "text": "Choose a column"}]
     options += [{"id": named.of(key), "text": shown(key, 40), "note": note} for key, note in found]
     known = named.known([state.key])
     value = known[0] if known else shown(state.key, 40) if state.key else ""
-    return nodes.select("key", "label", value, options, title="the obs column of the class")
+    return nodes.select("key", "Label", value, options, title="the obs column of the class")
 
 
 @of_audit
@@ -174,7 +182,7 @@ def _deciding(state: State) -> list[Node]:
     if state.key in state.recipe.obs_filter:
         made.append(nodes.button("keep_all", "All labels again", "forget the filter", icon="times"))
     made += [
-        nodes.text_field("name", "new name", state.name, placeholder="one name for them"),
+        nodes.text_field("name", "New name", state.name, placeholder="one name for them"),
         nodes.button(
             "rename_selected",
             "Rename selected",
@@ -260,7 +268,7 @@ def _absent(audit: Audit, labels: LabelTable, state: State) -> list[Node]:
         tools += [
             nodes.select(
                 "column",
-                "read it from",
+                "Read it from",
                 named.of(chosen),
                 options,
                 title="an obs column of those stores",

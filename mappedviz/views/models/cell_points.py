@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from mappedviz.text.colours import OKABE_ITO
 from mappedviz.text.display import MISSING, names, quantity, shown
 from mappedviz.views import pictures
+from mappedviz.views.series import NO_MARKS
 
 if TYPE_CHECKING:
     from mappedviz._types import Array
@@ -143,7 +144,11 @@ def _letters(values: Array, low: float, high: float) -> Array:
 
 
 def scatter(
-    embedding: Embedding, paints: Paints, texts: dict[str, str], most: int = MOST_POINTS
+    embedding: Embedding,
+    paints: Paints,
+    texts: dict[str, str],
+    most: int = MOST_POINTS,
+    marks: Mapping[str, Any] = NO_MARKS,
 ) -> tuple[Node, int]:
     """Return the pictures of the stores side by side, and how many cells are drawn.
 
@@ -155,6 +160,8 @@ def scatter(
         The text of each store.
     most
         Points of all stores together.
+    marks
+        The mark before the name of each store.
     """
     drawn = embedding.stores["drawn"].tolist()
     ends = np.cumsum([0, *drawn])
@@ -167,7 +174,8 @@ def scatter(
         at = ends[i] + np.unique(np.linspace(0, n - 1, min(n, each)).astype(np.int64))
         name = str(embedding.stores.index[i])
         title = texts.get(name) or shown(name, 40)
-        panels.append({"id": f"p{i}", "title": title, "n": int(embedding.stores["cells"].iloc[i])})
+        n_cells = int(embedding.stores["cells"].iloc[i])
+        panels.append({"id": f"p{i}", "title": title, "n": n_cells, "mark": marks.get(name)})
         places.append(pictures.packed(_on_canvas(xy[ends[i] : ends[i + 1]], xy[at]).ravel(), 2))
         colours.append(pictures.packed(paints.numbers[at]))
         total += len(at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from mappedviz.audits.cells.drawn import groups_of
 from mappedviz.text.colours import OKABE_ITO
 from mappedviz.text.display import compact, is_missing, listed, names, share, shown
 from mappedviz.views import pictures
+from mappedviz.views.series import NO_MARKS
 
 if TYPE_CHECKING:
     from mappedviz._types import Array
@@ -93,6 +94,7 @@ def of_stores(
     ids: Ids,
     selected: Sequence[str],
     title: str = "",
+    marks: Mapping[str, Any] = NO_MARKS,
 ) -> Node:
     """Return one measure of the cells of each store.
 
@@ -144,6 +146,7 @@ def of_stores(
                 "text": text,
                 "title": shown(f"{said}; {notes[i]}" if notes[i] else said, 300),
                 "colour": _GREY if not_counts else _ORANGE if measure == "mito" else _BLUE,
+                "mark": marks.get(str(store)),
             }
         )
     return pictures.strips(
@@ -157,7 +160,11 @@ def of_stores(
 
 
 def of_gene(
-    expression: Expression, texts: dict[str, str], ids: Ids, selected: Sequence[str]
+    expression: Expression,
+    texts: dict[str, str],
+    ids: Ids,
+    selected: Sequence[str],
+    marks: Mapping[str, Any] = NO_MARKS,
 ) -> tuple[Node, list[str]]:
     """Return the values of a gene by label or by store, and what is to be said of them.
 
@@ -220,6 +227,7 @@ def of_gene(
                 "text": text,
                 "title": f"{text} of {n[i]:,} cells",
                 "colour": _BLUE,
+                "mark": None if grouped else marks.get(str(groups[i])),
             }
         )
     gene = shown(expression.gene, 30)

@@ -15,7 +15,7 @@ from mappedviz.views.models import cell_points, cell_strips
 from mappedviz.views.models.categories import keys
 from mappedviz.views.models.memory import of_audit
 from mappedviz.views.models.shapes import ids
-from mappedviz.views.models.stores import listed_stores, texts_of
+from mappedviz.views.models.stores import colours_of, listed_stores, marks_of, texts_of
 from mappedviz.views.models.tables import things
 from mappedviz.views.series import Ids
 
@@ -199,14 +199,14 @@ def body(audit: Audit, state: State) -> list[Node]:
 
 def _asked(audit: Audit, state: State) -> list[Node]:
     named, known = key_ids(audit), element_ids(audit)
-    options: list[Node] = [{"id": "", "text": "store"}]
+    options: list[Node] = [{"id": "", "text": "Store"}]
     options += [
         {"id": named.of(key), "text": shown(key, 40), "note": note}
         for key, note in other_keys(audit)
     ]
     n = len(readable(audit))
     most = state.embedding.key if state.embedding is not None and not state.element else None
-    first = {"id": "", "text": "the usual one", "note": "" if most is None else shown(most, 30)}
+    first = {"id": "", "text": "The usual one", "note": "" if most is None else shown(most, 30)}
     spelled: list[Node] = [first]
     spelled += [
         {"id": known.of(name), "text": shown(name, 40), "note": f"in {k:,} of {n:,} stores"}
@@ -215,20 +215,20 @@ def _asked(audit: Audit, state: State) -> list[Node]:
     by, element = named.known([state.by]), known.known([state.element])
     value = "" if state.by == STORE else by[0] if by else shown(state.by, 40)
     made = [
-        nodes.select("by", "coloured by", value, options, title="an obs key, or the store"),
+        nodes.select("by", "Coloured by", value, options, title="an obs key, or the store"),
         nodes.select(
             "element",
-            "embedding",
+            "Embedding",
             element[0] if element else shown(state.element, 40) if state.element else "",
             spelled,
             title="an element of obsm, however each store spells it",
         ),
-        nodes.text_field("gene", "gene", state.typed, placeholder="CD8A, …"),
+        nodes.text_field("gene", "Gene", state.typed, placeholder="CD8A, …"),
     ]
     if state.expression is not None:
         shown_by = "store" if state.by == STORE else shown(state.by, 24)
         pairs = [("gene", shown(state.gene, 24)), ("by", shown_by)]
-        made.append(nodes.segments("colour", "colours", state.colour, pairs))
+        made.append(nodes.segments("colour", "Colours", state.colour, pairs))
     return made
 
 
@@ -240,7 +240,7 @@ def _matching(audit: Audit, state: State) -> list[Node]:
     if not some:
         return []
     options = [(named.of(gene), shown(gene, 30)) for gene in some]
-    return [nodes.chips("matches", f"genes that begin with {shown(state.typed, 24)}", [], options)]
+    return [nodes.chips("matches", f"Genes that begin with {shown(state.typed, 24)}", [], options)]
 
 
 def _working(state: State) -> list[Node]:
@@ -264,6 +264,17 @@ def _trouble(state: State, part: str) -> list[Node]:
     return [] if text is None else [nodes.note(f"{part}_error", shown(text, 600), "warning")]
 
 
+def _by_colour(audit: Audit) -> list[str]:
+    """The stores in the order of their colours, with gaps for those that were left out."""
+    places = colours_of(audit)
+    if not places:
+        return [str(store) for store in audit.stores.index]
+    stores = [""] * (max(places.values()) + 1)
+    for store, place in places.items():
+        stores[place] = store
+    return stores
+
+
 def _embedding(audit: Audit, state: State, room: int) -> list[Node]:
     embedding = state.embedding
     if embedding is None:
@@ -279,7 +290,7 @@ def _embedding(audit: Audit, state: State, room: int) -> list[Node]:
     if state.expression is not None and state.colour == "gene":
         paints = cell_points.by_gene(embedding, state.expression)
     else:
-        paints = cell_points.by_key(embedding, [str(one) for one in audit.stores.index])
+        paints = cell_points.by_key(embedding, _by_colour(audit))
     overhead = sum(100 + 2 * len(text) for text in texts_of(audit).values()) // max(
         len(texts_of(audit)), 1
     )
@@ -287,7 +298,7 @@ def _embedding(audit: Audit, state: State, room: int) -> list[Node]:
     # As many whatever is shown besides: places that do not change are not sent again.
     several = len(embedding.stores) > _FEW
     most = max(500, min(_POINTS_OF_MANY if several else cell_points.MOST_POINTS, points))
-    made, n = cell_points.scatter(embedding, paints, texts_of(audit), most)
+    made, n = cell_points.scatter(embedding, paints, texts_of(audit), most, marks_of(audit))
     text = cell_points.sentence(embedding, n)
     if len(embedding.stores) > 1:
         text += " Each embedding is its store's own: compare shapes and labels, not places."
@@ -298,7 +309,9 @@ def _embedding(audit: Audit, state: State, room: int) -> list[Node]:
 def _gene(audit: Audit, state: State) -> list[Node]:
     if state.expression is None:
         return _trouble(state, "expression")
-    made, said = cell_strips.of_gene(state.expression, texts_of(audit), ids(audit), state.stores)
+    made, said = cell_strips.of_gene(
+        state.expression, texts_of(audit), ids(audit), state.stores, marks_of(audit)
+    )
     words = f"{'; '.join(said)}." if said else ""
     notes = [nodes.note("gene_said", words[:1].upper() + words[1:], "hint")] if said else []
     return [*_trouble(state, "expression"), made, *notes]
@@ -315,13 +328,13 @@ def _stats(audit: Audit, state: State) -> list[Node]:
     if state.figures:
         measures, title = ["total"], "Depth, genes and mitochondrial share"
     charts = [
-        cell_strips.of_stores(stats, measure, texts, named, state.stores, title)
+        cell_strips.of_stores(stats, measure, texts, named, state.stores, title, marks_of(audit))
         for measure in measures
     ]
     tools: list[Node] = []
     if several and not state.figures:
         options = list(cell_strips.MEASURES.items())
-        tools.append(nodes.segments("measure", "of each store", state.measure, options))
+        tools.append(nodes.segments("measure", "Of each store", state.measure, options))
     said = []
     if stats.not_counts:
         some = listed_stores(audit, stats.not_counts)

@@ -14,7 +14,7 @@ from mappedviz.recipe.var_maps import var_map_of
 from mappedviz.text.display import differing, names, pattern_words, quantity, shown
 from mappedviz.views import nodes, pictures
 from mappedviz.views.models.memory import of_audit
-from mappedviz.views.models.stores import listed_stores, texts_of
+from mappedviz.views.models.stores import listed_stores, marks_of, texts_of
 from mappedviz.views.models.tables import UNSORTED, Arrangement, count, cut, things
 from mappedviz.views.series import Ids
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 SHOWS = ("genes against k", "without one store", "patterns", "per store", "identifiers", "search")
 MOST_SETS = 20  # stores whose patterns are shown as dots
 _MOST_POINTS = 100
-_MOST_BINS = 40
+MOST_BINS = 40
 _MOST_GENES = 100
 _BLUE, _ORANGE = "#0072b2", "#e69f00"
 _JOINS = {
-    "inner": ("in all (inner)", "every store has them"),
-    "outer": ("in any (outer)", "zero where a store lacks them"),
-    "k": ("in at least k", "choose k"),
+    "inner": ("In all (inner)", "every store has them"),
+    "outer": ("In any (outer)", "zero where a store lacks them"),
+    "k": ("In at least k", "choose k"),
 }
 _STORE_COLUMNS = {
     "n_vars": "genes",
@@ -111,7 +111,9 @@ def body(audit: Audit, state: State) -> list[Node]:
         nodes.numbers("numbers", _numbers(audit, state)),
         nodes.row("joining", _joining(audit, state)),
         nodes.row("identifying", _identifying(audit, state)),
-        nodes.segments("show", "show", state.show, [(name, name) for name in SHOWS]),
+        nodes.segments(
+            "show", "Show", state.show, [(name, name[:1].upper() + name[1:]) for name in SHOWS]
+        ),
         *draw(audit, state),
     ]
 
@@ -139,7 +141,7 @@ def _joining(audit: Audit, state: State) -> list[Node]:
         n = len(state.recipe.var_names or ())
         options.append({"id": "panel", "text": f"{things(n, 'listed gene')}"})
     elif state.join == "none":
-        options.append({"id": "none", "text": "not joined"})
+        options.append({"id": "none", "text": "Not joined"})
     top = max(1, len(audit.coverage.stores), state.recipe.min_stores or 1)
     slider = nodes.slider(
         "k",
@@ -151,7 +153,7 @@ def _joining(audit: Audit, state: State) -> list[Node]:
         title="stores that a gene has to be in",
         disabled=state.join == "none",
     )
-    return [nodes.segments("join", "keep genes", state.join, options), slider]
+    return [nodes.segments("join", "Keep genes", state.join, options), slider]
 
 
 def _identifying(audit: Audit, state: State) -> list[Node]:
@@ -167,12 +169,12 @@ def _identifying(audit: Audit, state: State) -> list[Node]:
     return [
         nodes.select(
             "identifier",
-            "identified by",
+            "Identified by",
             chosen[0] if chosen else shown(state.identifier),
             options,
             title="which names the stores are joined by",
         ),
-        nodes.check("strip_version", "without version (ENSG….18 is ENSG…)", state.strip_version),
+        nodes.check("strip_version", "Without version (ENSG….18 is ENSG…)", state.strip_version),
     ]
 
 
@@ -209,12 +211,13 @@ def _without(audit: Audit, state: State) -> list[Node]:
     coverage = audit.coverage
     table = coverage.table.sort_values("gain_without", ascending=False, kind="stable")
     some = table.iloc[: state.top_n]
-    texts = texts_of(audit)
+    texts, marks = texts_of(audit), marks_of(audit)
     named = store_ids(audit)
     rows = [
         {
             "id": named.of(store),
             "label": texts[str(store)],
+            "mark": marks.get(str(store)),
             "title": shown(store, 300),
             "values": [coverage.inner, int(facts["gain_without"])],
             "text": f"{coverage.inner:,} → {int(facts['inner_without']):,}",
@@ -326,7 +329,13 @@ def _patterns(audit: Audit, state: State) -> list[Node]:
         "patterns",
         "Genes by the stores that have them",
         [
-            {"id": sets.of(store), "label": text, "size": int(n), "title": shown(store, 300)}
+            {
+                "id": sets.of(store),
+                "label": text,
+                "size": int(n),
+                "title": shown(store, 300),
+                "mark": marks_of(audit).get(store),
+            }
             for store, text, n in zip(
                 coverage.stores,
                 [texts_of(audit)[store] for store in coverage.stores],
@@ -348,7 +357,7 @@ def _by_number(coverage: Coverage) -> Node:
     """Genes by the number of stores that have them: patterns of many stores are too many."""
     n = len(coverage.stores)
     bins = []
-    found: list[Any] = coverage.histogram(_MOST_BINS).to_dict("records")
+    found: list[Any] = coverage.histogram(MOST_BINS).to_dict("records")
     for one in found:
         low, high, genes = int(one["low"]), int(one["high"]), int(one["n_genes"])
         stores = f"{low:,}" if high == low else f"{low:,} to {high:,}"
@@ -371,12 +380,16 @@ def _stores(audit: Audit, state: State) -> list[Node]:
     keys: dict[str, Any] = {name: table[name].tolist() for name in _STORE_COLUMNS}
     keys["store"] = table.index.tolist()
     page = cut(range(len(table)), keys, state.arrangement)
-    texts, named = texts_of(audit), store_ids(audit)
+    texts, named, marks = texts_of(audit), store_ids(audit), marks_of(audit)
     lines = [
         {
             "id": named.of(table.index[i]),
             "cells": [
-                {"text": texts[str(table.index[i])], "title": shown(table.index[i], 300)},
+                {
+                    "text": texts[str(table.index[i])],
+                    "title": shown(table.index[i], 300),
+                    "mark": marks.get(str(table.index[i])),
+                },
                 *(
                     {"text": shown(keys[name][i])} if name == "id_kind" else count(keys[name][i])
                     for name in _STORE_COLUMNS
@@ -488,7 +501,7 @@ def _found(audit: Audit, state: State) -> list[Node]:
     ]
     made = [
         nodes.text_field(
-            "search", "genes", state.typed, placeholder="CD3E, MS4A1, … (paste a list)", area=True
+            "search", "Genes", state.typed, placeholder="CD3E, MS4A1, … (paste a list)", area=True
         )
     ]
     if len(found):

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from mappedviz.views.trial import Trial
 
 ORDERS: dict[str, tuple[str, Any]] = {
-    "random": ("true random", True),
-    "block": ("blocks, shuffled", "block"),
-    "given": ("in order", False),
+    "random": ("True random", True),
+    "block": ("Blocks, shuffled", "block"),
+    "given": ("In order", False),
 }
 DTYPES = ("", "float32", "float16", "float64", "int32")
 SCRIPTS = {
-    "notebook": "in this notebook",
-    "script": "training script",
+    "notebook": "In this notebook",
+    "script": "Training script",
     "scvi": "scvi-tools",
-    "json": "recipe as JSON",
+    "json": "Recipe as JSON",
 }
 LOW, HIGH = 0.01, 0.9  # share of the validation
 _GREY, _BLUE = "#999999", "#0072b2"
@@ -67,7 +67,7 @@ def body(audit: Audit, state: State) -> list[Node]:
         nodes.row("batching", _batching(state)),
         nodes.row("splitting", _splitting(audit, state)),
         *_preview(state.preview),
-        nodes.segments("script", "code", state.script, list(SCRIPTS.items())),
+        nodes.segments("script", "Code", state.script, list(SCRIPTS.items())),
         nodes.code(
             "code",
             state.code,
@@ -77,7 +77,7 @@ def body(audit: Audit, state: State) -> list[Node]:
         nodes.row(
             "saving",
             [
-                nodes.text_field("file", "file", state.file),
+                nodes.text_field("file", "File", state.file),
                 nodes.button("save", "Save the recipe", "write it as JSON", icon="save"),
             ],
         ),
@@ -121,9 +121,9 @@ def _reading(audit: Audit, state: State) -> list[Node]:
     layers, obsm, obs = elements(audit, recipe)
     made = []
     for name, label, known, chosen in (
-        ("layers_keys", "read", layers, recipe.layers_keys),
-        ("obsm_keys", "obsm", obsm, recipe.obsm_keys),
-        ("obs_keys", "also obs", obs, recipe.obs_keys),
+        ("layers_keys", "Read", layers, recipe.layers_keys),
+        ("obsm_keys", "From obsm", obsm, recipe.obsm_keys),
+        ("obs_keys", "Also from obs", obs, recipe.obs_keys),
     ):
         if known:
             named = ids_of(known)
@@ -144,14 +144,14 @@ def _batching(state: State) -> list[Node]:
     dtype = recipe.dtype or ""
     options: list[Node] = [{"id": name, "text": name or "as stored"} for name in DTYPES]
     if recipe.weights_keys:
-        order = nodes.select("shuffle", "order", "weight", [("weight", "by weight")], disabled=True)
+        order = nodes.select("shuffle", "Order", "weight", [("weight", "By weight")], disabled=True)
     else:
         value = next(name for name, (_, shuffle) in ORDERS.items() if shuffle == state.shuffle)
         orders = [(name, words) for name, (words, _) in ORDERS.items()]
-        order = nodes.select("shuffle", "order", value, orders, title="in which cells are visited")
+        order = nodes.select("shuffle", "Order", value, orders, title="in which cells are visited")
     return [
         nodes.select("dtype", "dtype", dtype, options, title="of X and layers in a batch"),
-        nodes.number_field("batch_size", "batch size", state.batch_size, low=1, high=1_000_000),
+        nodes.number_field("batch_size", "Batch size", state.batch_size, low=1, high=1_000_000),
         order,
     ]
 
@@ -172,7 +172,7 @@ def groups(audit: Audit, recipe: Recipe) -> dict[str, Any]:
 
 def _splitting(audit: Audit, state: State) -> list[Node]:
     recipe = state.recipe
-    made = [nodes.check("validate", "set cells aside for validation", state.validate)]
+    made = [nodes.check("validate", "Set cells aside for validation", state.validate)]
     if not state.validate:
         return made
     found = groups(audit, recipe)
@@ -192,14 +192,14 @@ def _splitting(audit: Audit, state: State) -> list[Node]:
         *made,
         nodes.select(
             "split_by",
-            "never split a",
+            "Never split a",
             value,
             list(texts.items()),
             title="no donor on both sides",
         ),
         nodes.slider(
             "split_fraction",
-            "share",
+            "Share",
             fraction,
             low=LOW,
             high=HIGH,
@@ -210,7 +210,7 @@ def _splitting(audit: Audit, state: State) -> list[Node]:
         ),
         nodes.check(
             "stratify",
-            "each class with its share",
+            "Each class with its share",
             state.label is not None and state.label in recipe.stratify,
             disabled=state.label is None,
         ),

@@ -147,7 +147,7 @@ def _deciding(state: State, known: Mapping[str, Recipe], chosen: Sequence[str]) 
             "edit the selected recipe; this can be undone",
             disabled=one is None or one == now,
         ),
-        nodes.text_field("name", "name", state.name, placeholder="outer join"),
+        nodes.text_field("name", "Name", state.name, placeholder="outer join"),
         nodes.button("keep", "Keep under this name", "the selected recipe, or the one of now"),
     ]
     if len(chosen) == 1 and chosen[0].startswith("name "):

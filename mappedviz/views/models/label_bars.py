@@ -10,6 +10,7 @@ from mappedviz.errors import MappedvizError
 from mappedviz.text.display import MISSING, Words, differing, names, quantity, share, shown
 from mappedviz.views import nodes, pictures
 from mappedviz.views.models.memory import of_audit
+from mappedviz.views.models.stores import colours_of, marks_of
 from mappedviz.views.models.tables import things
 from mappedviz.views.series import Ids, of_series, series_of, series_of_values
 
@@ -48,7 +49,8 @@ def bars(audit: Audit, labels: LabelTable, state: State) -> Node:
     nothing = labels.missing + labels.absent
     whole = list(top.to_numpy())
     rest = [other.to_numpy(), nothing.to_numpy()]
-    if state.logarithmic:
+    waits = "bars" in state.waiting
+    if state.logarithmic or waits:
         series = [{"name": "cells", "colour": series_of(["x"])[0]["colour"]}]
         values = [[int(counts.sum())] for counts in (*whole, *rest)]
     elif state.by:
@@ -57,7 +59,7 @@ def bars(audit: Audit, labels: LabelTable, state: State) -> Node:
         series = [{"name": "cells", "colour": series_of(["x"])[0]["colour"]}]
         values = [[int(counts.sum())] for counts in (*whole, *rest)]
     else:
-        series = series_of(labels.stores)
+        series = series_of(labels.stores, colours_of(audit))
         values = [counts.tolist() for counts in (*whole, *rest)]
     texts = [quantity(counts.sum()) for counts in (*whole, *rest)]
     n_stores = (top.to_numpy() > 0).sum(axis=1)
@@ -88,6 +90,7 @@ def bars(audit: Audit, labels: LabelTable, state: State) -> Node:
         unit="cells",
         selected=named.known(state.classes),
         selectable="many",
+        busy=waits,
     )
 
 
@@ -128,6 +131,8 @@ def keys_of(state: State) -> tuple[str, str]:
 def matrix(audit: Audit, state: State) -> Node:
     """Return one key against another: shades are shares of a row's cells."""
     rows, columns = keys_of(state)
+    if "matrix" in state.waiting:
+        return nodes.note("matrix", "Counting the cells …", "hint")
     try:
         table = cut_cross(audit, rows, columns)
     except MappedvizError as error:  # of an audit from JSON
@@ -140,19 +145,25 @@ def matrix(audit: Audit, state: State) -> Node:
     return pictures.matrix(
         "matrix",
         f"{shown(rows, 30)} × {shown(columns, 30)}",
-        _side("y", rows, list(table.index)),
-        _side("x", columns, list(table.columns)),
+        _side(audit, "y", rows, list(table.index)),
+        _side(audit, "x", columns, list(table.columns)),
         [[round(min(float(one) / most, 1), 3) for one in some] for some in shares],
         texts=[[quantity(n) if n else "" for n in some] for some in counts.tolist()],
         scale=f"share of the row's cells, up to {share(most)}",
     )
 
 
-def _side(prefix: str, key: str, values: list[Any]) -> list[Node]:
+def _side(audit: Audit, prefix: str, key: str, values: list[Any]) -> list[Node]:
     """Heads of rows or columns; of stores without what all names share."""
     texts = differing(values, 24) if key == STORE else names(values, _LABEL)
+    marks = marks_of(audit) if key == STORE else {}
     return [
-        {"id": f"{prefix}{i}", "label": text, "title": shown(value, 300)}
+        {
+            "id": f"{prefix}{i}",
+            "label": text,
+            "title": shown(value, 300),
+            "mark": marks.get(value) if isinstance(value, str) else None,
+        }
         for i, (text, value) in enumerate(zip(texts, values, strict=True))
     ]
 

@@ -40,6 +40,8 @@ class State:
         A condition that was typed and refused, and why.
     opened
         Ids of what is open.
+    waiting
+        Ids of the pictures whose numbers are still being counted.
     arrangement, mapping
         Order and page of the spellings and of the new names.
     """
@@ -67,6 +69,7 @@ class State:
     query: str | None = None
     query_error: str = ""
     opened: frozenset[str] = frozenset()
+    waiting: frozenset[str] = frozenset()
     arrangement: Arrangement = UNSORTED
     mapping: Arrangement = UNSORTED
 

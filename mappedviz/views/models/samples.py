@@ -11,6 +11,7 @@ from mappedviz.errors import MappedvizError
 from mappedviz.text.display import differing, is_missing, listed, shown
 from mappedviz.views import nodes, pictures
 from mappedviz.views.models.memory import of_audit
+from mappedviz.views.models.stores import marks_of
 from mappedviz.views.models.tables import cut, things
 
 if TYPE_CHECKING:
@@ -67,11 +68,12 @@ def sheet(audit: Audit, some: Sequence[int], arrangement: Arrangement, *, opened
         for k, key in enumerate(known):
             order[f"k{k}"] = [listed(of_store(key, i), most=1) or None for i in range(len(names))]
         page = cut(some, order, arrangement)
+        marks = marks_of(audit)
         lines = [
             {
                 "id": f"s{i}",
                 "cells": [
-                    {"text": texts[i], "title": shown(names[i], 300)},
+                    {"text": texts[i], "title": shown(names[i], 300), "mark": marks.get(names[i])},
                     *(_cell(of_store(key, i)) for key in known),
                 ],
             }

@@ -11,7 +11,7 @@ from mappedviz.text.display import is_missing, quantity, share, shown, size
 from mappedviz.views import nodes, pictures
 from mappedviz.views.models import samples
 from mappedviz.views.models.memory import of_audit
-from mappedviz.views.models.stores import texts_of
+from mappedviz.views.models.stores import marks_of, texts_of
 from mappedviz.views.models.tables import UNSORTED, Arrangement, count, cut, things
 from mappedviz.views.series import Ids
 
@@ -104,8 +104,8 @@ def body(audit: Audit, state: State) -> list[Node]:
     ]
     if len(table) >= _MANY or state.search or state.filters:
         tools = [
-            nodes.text_field("search", "search", state.search, placeholder="part of a name"),
-            nodes.chips("filters", "only", state.filters, _chips(table, unlabelled, state.label)),
+            nodes.text_field("search", "Search", state.search, placeholder="part of a name"),
+            nodes.chips("filters", "Only", state.filters, _chips(table, unlabelled, state.label)),
             *tools,
         ]
     return [
@@ -214,7 +214,7 @@ def _keys(audit: Audit) -> dict[str, Sequence[Any]]:
 def _lines(audit: Audit, some: Sequence[int]) -> list[Node]:
     table = audit.stores
     named = ids(audit)
-    texts = texts_of(audit)
+    texts, marks = texts_of(audit), marks_of(audit)
     tops = {
         name: max(int(table[name].sum()) and int(table[name].max()), 1)
         for name in ("n_obs", "n_vars")
@@ -224,6 +224,7 @@ def _lines(audit: Audit, some: Sequence[int]) -> list[Node]:
     lines = []
     for _i, store, facts in zip(some, part.index, plain, strict=True):
         line: Node = {"id": named.of(store), "cells": _cells(facts, texts[str(store)], tops)}
+        line["cells"][0]["mark"] = marks.get(str(store))
         if facts["status"] != "ok":
             line["mood"] = "error"
         lines.append(line)

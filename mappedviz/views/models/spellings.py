@@ -113,7 +113,7 @@ def _target(labels: LabelTable, state: State) -> list[Node]:
     named = target_ids(labels, state.ticked[0])
     chosen = state.target if state.target in some else some[0]
     options = [(named.of(one), shown(one, 60)) for one in some[:60]]
-    return [nodes.select("target", "they become", named.of(chosen), options)]
+    return [nodes.select("target", "They become", named.of(chosen), options)]
 
 
 # ------------------------------------------------------------------------ new names
@@ -142,7 +142,7 @@ def renamed(labels: LabelTable, state: State) -> list[Node]:
     )
     inner = [
         nodes.note("mapping_how", said, "hint"),
-        nodes.file_field("mapping_file", "open a CSV file", accept=".csv,text/csv"),
+        nodes.file_field("mapping_file", "Open a CSV file", accept=".csv,text/csv"),
         pictures.table(
             "mapping",
             "New names",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SCHEMES = {**FORMULAS, "uniform": "all cells alike"}
 _GREY, _BLUE = "#999999", "#0072b2"
 _COLUMNS: list[Node] = [
-    {"id": "scheme", "label": "weight of a cell", "sticky": True},
+    {"id": "scheme", "label": "Weight of a cell", "sticky": True},
     {
         "id": "effective",
         "label": "effective cells",
@@ -93,17 +93,17 @@ def body(audit: Audit, state: State) -> list[Node]:
 def _asked(state: State) -> list[Node]:
     named = key_ids(state)
     made = [
-        nodes.check("use", "draw cells by weight", state.use),
+        nodes.check("use", "Draw cells by weight", state.use),
         nodes.chips(
             "by",
-            "classes of",
+            "Classes of",
             named.known(state.by),
             [(named.of(key), shown(key, 40)) for key in dict.fromkeys([*state.keys, *state.by])],
             several=True,
         ),
         nodes.select(
             "scheme",
-            "weight of a cell",
+            "Weight of a cell",
             state.scheme,
             [{"id": name, "text": f"{words}  ({name})"} for name, words in SCHEMES.items()],
             title="n: cells of its class",

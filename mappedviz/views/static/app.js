@@ -7,7 +7,7 @@
 //   fill(box, ids)           put the elements of nodes into a box, in order, keeping those there
 //   toast(text, mood)        a line that passes
 //   tip                      the tooltip
-import { arrange, focused, make } from "./dom.js";
+import { arrange, focused, make, set } from "./dom.js";
 
 export const tree = (kinds, ui) => {
   const nodes = new Map();
@@ -34,6 +34,10 @@ export const tree = (kinds, ui) => {
     node.changed = null;
     try {
       node.made.update(node.props, changed);
+      if (changed.has("busy")) {
+        node.made.el.classList.toggle("mv-waits", Boolean(node.props.busy));
+        set(node.made.el, { "aria-busy": node.props.busy ? "true" : null });
+      }
     } catch (error) {
       const old = node.made;
       node.made = broken(id, error);

@@ -51,6 +51,13 @@ export const swatch = (one) =>
 let counter = 0;
 export const fresh = (name) => `mv-${name}-${++counter}-${Math.random().toString(36).slice(2, 7)}`;
 
+// The mark of a store before its name; `text` was written already.
+export const marked = (node, one) => {
+  node.querySelector(".mv-swatch")?.remove();
+  if (one?.mark) node.prepend(swatch(one.mark));
+  return node;
+};
+
 // What has the focus, also inside of a shadow root.
 export const focused = (node) => {
   const active = node.getRootNode().activeElement;

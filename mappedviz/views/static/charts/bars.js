@@ -2,7 +2,7 @@
 // ("stacked", "share", "grouped"), log, unit, marks_label, selected, selectable, below (rows under
 // a rule that never set the axis; what is longer than the axis ends in a break mark).
 import { chooser, onlySelection } from "../chooser.js";
-import { MOST, make, place, set, swatch, words, write } from "../dom.js";
+import { MOST, make, marked, place, set, swatch, words, write } from "../dom.js";
 import { axis, counted, figures, percent, short } from "../numbers.js";
 import { frame } from "./frame.js";
 
@@ -33,7 +33,7 @@ const drawRow = (row, scale, able) => {
   const head = [grouped ? "" : counted(sum, scale.unit), row.text === figures(sum) ? "" : row.text].filter(Boolean).join(", ");
   return make("div", { class: "mv-bar-row", role: able ? "option" : "listitem", "data-id": row.id, "data-mood": row.mood || null,
     "aria-label": `${row.label ?? ""}: ${[head, parts.join(", ")].filter(Boolean).join("; ")}` },
-  words(row.label), make("div", { class: "mv-track" }, ...bars, ...marks, broken), words(row.text ?? "", "mv-words mv-value"));
+  marked(words(row.label), row), make("div", { class: "mv-track" }, ...bars, ...marks, broken), words(row.text ?? "", "mv-words mv-value"));
 };
 
 const drawLegend = (legend, props, scale, drawn) => {

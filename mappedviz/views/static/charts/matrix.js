@@ -1,7 +1,7 @@
 // matrix: rows [{id, label}], columns [{id, label}], values 0…1 or null, texts (absent: shades
 // alone, for many columns), selected, selectable, scale (what a shade means).
 import { chooser, onlySelection } from "../chooser.js";
-import { MOST, make, place, set, show, words, write } from "../dom.js";
+import { MOST, make, marked, place, set, show, words, write } from "../dom.js";
 import { figures } from "../numbers.js";
 import { frame } from "./frame.js";
 
@@ -31,9 +31,9 @@ export const matrixKind = (ui, id) => {
     set(table, { "aria-label": props.title, role: "grid" });
     table.classList.toggle("mv-tall", columns.length > 6 && columns.some((column) => column.label?.length > 6));
     table.classList.toggle("mv-bare", bare);
-    top.replaceChildren(make("td", { class: "mv-corner" }), ...columns.map((column) => make("th", { scope: "col", title: column.title || column.label }, words(column.label))));
+    top.replaceChildren(make("td", { class: "mv-corner" }), ...columns.map((column) => make("th", { scope: "col", title: column.title || column.label }, marked(words(column.label), column))));
     rowsOf.fill(rows.map((row, i) => make("tr", { "data-id": row.id },
-      make("th", { scope: "row", title: row.title || null }, words(row.label)),
+      make("th", { scope: "row", title: row.title || null }, marked(words(row.label), row)),
       ...columns.map((_, j) => {
         const value = props.values?.[i]?.[j], text = textAt(props, i, j), cell = make("td", { dir: "auto" });
         cell.append(bare ? make("span", { class: "mv-said" }, text) : text);

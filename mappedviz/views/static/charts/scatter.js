@@ -3,7 +3,7 @@
 // square; or, in place of lists, places and paints (one text a panel, six bits a letter: two letters
 // for x, two for y; one for the colour, or, if `valued`, 62 times the value; "_" for none). Small
 // multiples on canvases, as fine as the screen.
-import { MOST, make, place, set, show, swatch, words, write } from "../dom.js";
+import { MOST, make, marked, place, set, show, swatch, words, write } from "../dom.js";
 import { figures } from "../numbers.js";
 import { frame } from "./frame.js";
 
@@ -123,7 +123,7 @@ export const scatterKind = (ui, id) => {
       const node = grid.children[i] ?? grid.appendChild(make("div", { class: "mv-panel-cell", role: "listitem" },
         make("div", { class: "mv-panel-name" }, words(""), make("span", { class: "mv-hint" })), make("canvas", { role: "img" })));
       const [name, n] = node.firstChild.children, many = panel.n ?? panel.x?.length ?? 0;
-      write(name, panel.title);
+      marked(write(name, panel.title), panel);
       write(n, figures(many));
       set(name, { title: panel.title || null });
       set(node.lastChild, { "aria-label": `${panel.title}: ${figures(many)} points` });

@@ -2,7 +2,7 @@
 // axis {ticks [{at, text}], label}. The distribution of each row: its points, and a box of its
 // quantiles over them.
 import { chooser, onlySelection } from "../chooser.js";
-import { MOST, make, place, set, words, write } from "../dom.js";
+import { MOST, make, marked, place, set, words, write } from "../dom.js";
 import { percent } from "../numbers.js";
 import { frame } from "./frame.js";
 
@@ -46,7 +46,7 @@ export const stripsKind = (ui, id) => {
       place(make("i", { class: "mv-median" }), { left: percent(q2) }),
     ] : [];
     return make("div", { class: "mv-bar-row mv-strip-row", role: "listitem", "data-id": row.id, "aria-label": `${row.label ?? ""}: ${row.text ?? ""}` },
-      words(row.label), make("div", { class: "mv-track" }, points, ...boxes), words(row.text ?? "", "mv-words mv-value"));
+      marked(words(row.label), row), make("div", { class: "mv-track" }, points, ...boxes), words(row.text ?? "", "mv-words mv-value"));
   };
   const update = (props, changed) => {
     if (onlySelection(changed)) return rowsOf.mark();

@@ -1,8 +1,8 @@
 // table: columns [{id, label, align, bar, title, sticky}], rows [{id, cells: [{text, bar, title,
-// mood, colour}], mood}], sort, selected, selectable, boxes (rows are ticked), page (from 0), pages,
-// total, note. Sorted, filtered and paged in Python: events `sort` and `page`.
+// mood, colour, mark}], mood}], sort, selected, selectable, boxes (rows are ticked), page (from 0),
+// pages, total, note. Sorted, filtered and paged in Python: events `sort` and `page`.
 import { chooser, onlySelection } from "../chooser.js";
-import { MOST, button, focused, make, place, set, show, words, write } from "../dom.js";
+import { MOST, button, focused, make, place, set, show, swatch, words, write } from "../dom.js";
 import { enable } from "../controls/field.js";
 import { figures, percent } from "../numbers.js";
 import { frame } from "./frame.js";
@@ -11,7 +11,7 @@ const WAYS = ["ascending", "descending"];
 
 const drawCell = (cell, column) => {
   const text = words(cell?.text ?? "", cell?.mood && cell.mood !== "plain" ? `mv-words mv-mood mv-is-${cell.mood}` : "mv-words");
-  const line = cell?.colour ? make("span", { class: "mv-coloured" }, place(make("i", { class: "mv-swatch" }), { backgroundColor: cell.colour }), text) : text;
+  const line = cell?.mark || cell?.colour ? make("span", { class: "mv-coloured" }, swatch(cell.mark ?? cell), text) : text;
   const meter = column.bar && cell?.bar != null
     ? make("div", { class: "mv-meter", "aria-hidden": "true" }, place(make("i"), { width: percent(cell.bar) })) : null;
   const name = [column.align === "right" ? "mv-right" : "", column.sticky ? "mv-sticky" : ""].filter(Boolean).join(" ");

@@ -2,7 +2,7 @@
 // selected, selectable, unit. Which sets share how much: a column for each combination, with a bar
 // above and a dot for each set that has it; the sets' own sizes at the left.
 import { chooser, onlySelection } from "../chooser.js";
-import { make, place, set, show, words, write } from "../dom.js";
+import { make, marked, place, set, show, words, write } from "../dom.js";
 import { axis, counted, figures, percent, short } from "../numbers.js";
 import { frame } from "./frame.js";
 
@@ -31,7 +31,7 @@ export const upsetKind = (ui, id) => {
     leave: () => ui.tip.hide(),
   });
   const drawSets = (all, high) => sets.replaceChildren(...all.map((one) => make("div", { class: "mv-upset-set", title: one.label },
-    words(one.label), make("span", { class: "mv-upset-size" }, short(one.size ?? 0)),
+    marked(words(one.label), one), make("span", { class: "mv-upset-size" }, short(one.size ?? 0)),
     make("span", { class: "mv-upset-meter" }, place(make("i"), { width: percent((one.size ?? 0) / high), ...(one.colour ? { backgroundColor: one.colour } : {}) })))));
   const drawColumn = (column, all, along, able) => {
     const has = new Set(column.members), hits = all.map((one, i) => (has.has(one.id) ? i : -1)).filter((i) => i >= 0);
