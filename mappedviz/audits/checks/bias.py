@@ -110,7 +110,7 @@ def _batches(e: Evidence) -> tuple[pd.DataFrame, str]:
     "Add stores in which the classes are mixed, or judge the model within batches only.",
 )
 def confounding(e: Evidence) -> Iterator[Found]:
-    """Batch ({what}) and {key!r} say much of each other (Cramér's V {v:.2f} of 1): a model may learn the
+    """Batch ({what}) and {key!r} are confounded (Cramér's V {v:.2f} of 1): a model may learn the
     batch for the class.
     """
     table, what = _batches(e)
