@@ -16,6 +16,9 @@ def test_keys_and_dtypes_are_the_same_for_all_rows(paths, one_without, data):
     ds = MappedCollection(
         data.draw(st.sampled_from([paths, one_without])),
         layers_keys=["X", "counts"],
+        layer_alias=data.draw(
+            st.sampled_from([{}, {"X": ["raw.X", "X"]}, {"counts": ["nowhere", "raw.X", "X"]}])
+        ),
         obs_keys=data.draw(st.lists(st.sampled_from(OBS), unique=True, max_size=4)),
         obsm_keys="X_pca",
         join=data.draw(st.sampled_from(["inner", "outer"])),
