@@ -22,18 +22,20 @@ def plain_text(frame: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    columns, changed = {}, False
+    changed: dict[int, pd.Series] = {}
     for i, dtype in enumerate(frame.dtypes):
-        columns[i] = column = frame.iloc[:, i]
-        gaps = column.isna().to_numpy()
         text = isinstance(dtype, pd.StringDtype)
-        if text or (pd.api.types.is_object_dtype(dtype) and gaps.any()):
-            values = column.to_numpy(dtype=object, copy=True)
+        if not (text or pd.api.types.is_object_dtype(dtype)):
+            continue
+        values = frame.iloc[:, i].to_numpy(dtype=object)
+        gaps = pd.isna(values)
+        if text or any(value is not None for value in values[gaps].tolist()):
+            values = values.copy()
             values[gaps] = None
-            columns[i] = pd.Series(values, index=frame.index, dtype=object)
-            changed = True
+            changed[i] = pd.Series(values, index=frame.index, dtype=object)
     if not changed:
         return frame
+    columns = {i: changed.get(i, frame.iloc[:, i]) for i in range(frame.shape[1])}
     made = pd.DataFrame(columns, index=frame.index)
     made.columns = frame.columns
     return made
