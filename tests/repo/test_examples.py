@@ -7,7 +7,7 @@ import re
 import pytest
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/harmonise.md"])
 def test_a_quick_start_runs(repository, page, tmp_path, monkeypatch, capsys):
     """All of its Python, from top to bottom, in one namespace, in an empty folder."""
     pytest.importorskip("torch")
@@ -21,3 +21,34 @@ def test_a_quick_start_runs(repository, page, tmp_path, monkeypatch, capsys):
         )  # so that errors say where
         exec(code, names)
     assert len(names) > 5
+
+
+def test_the_page_on_harmonising_says_what_comes_of_it(repository, tmp_path, monkeypatch):
+    """Each number of its table."""
+    pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    text = (repository / "docs" / "harmonise.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for code in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        exec(code, names)
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    said = {row[0]: row[1:] for row in rows}
+    audits = [names["before"], names["after"]]
+    numbers = {
+        "genes that all stores have": [f"{one.coverage.inner:,}" for one in audits],
+        "cells": [f"{2236:,}", f"{len(names['ds']):,}"],
+        "cells with a label": [f"{one.labels().total.sum():,}" for one in audits],
+        "classes in more than one store": [
+            str(((one.labels().counts > 0).sum(axis=1) > 1).sum()) for one in audits
+        ],
+        "findings: fatal, error, warning, info": [
+            ", ".join(
+                str(sum(finding.severity == severity for finding in one.findings))
+                for severity in ("fatal", "error", "warning", "info")
+            )
+            for one in audits
+        ],
+    }
+    assert {name: said[name] for name in numbers} == numbers
+    assert len(names["joined"].labels().classes) == 39
+    assert len(names["ds"].get_merged_categories("cell_type")) == 8
