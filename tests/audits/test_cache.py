@@ -3,6 +3,10 @@
 import json
 import pickle
 
+import anndata as ad
+import numpy as np
+import pandas as pd
+
 from mappedviz.audits.cache import ScanCache, default_cache, forget_scans
 from mappedviz.audits.scan import Wants, scan_store
 from mappedviz.audits.workers import scan_stores
@@ -67,6 +71,18 @@ def test_tables_do_not_depend_on_what_was_audited_before(tmp_path):
         cache = ScanCache()
         for i in order:
             assert without_times(quiet(paths, cache=cache, **asked[i])) == alone[i]
+
+
+def test_a_sample_of_raw_knows_its_genes_whoever_read_it_first(tmp_path):
+    """Before, the audit looked there for counts only, without the names of its variables."""
+    genes = [f"MT-{k}" for k in range(12)]
+    raw = ad.AnnData(counts(3), var=pd.DataFrame(index=genes))
+    scaled = np.random.default_rng(0).normal(size=(24, 12)).astype(np.float32)
+    path = write(tmp_path, "s", X=scaled, raw=raw)
+    cache = ScanCache()
+    assert quiet(path, cache=cache).library_sizes()["mito"].isna().all()
+    found = quiet(path, cache=cache, layers_keys="raw.X").library_sizes("raw.X")
+    assert found["mito"].tolist() == [1.0] * 24
 
 
 def without_times(audit):
