@@ -38,7 +38,7 @@ def check_collection(collection: Any) -> None:
 
 def check_options(options: Mapping[str, Any]) -> None:
     """Refuse what the loader makes itself."""
-    for name in ("sampler", "batch_sampler", "collate_fn", "generator"):
+    for name in ("collate_fn", "generator"):
         if options.get(name) is not None:
             raise _refused(name, "is made here", "Use torch.utils.data.DataLoader(collection, …).")
 
@@ -62,6 +62,42 @@ def check_order(shuffle: Any, weights: Any, **of_weights: Any) -> None:
     for name, given in of_weights.items():
         if given is not None:
             raise _refused(name, "is given without weights", "Give weights too.")
+
+
+def check_one_order(**orders: Any) -> None:
+    """Refuse more than one order."""
+    given = [name for name, value in orders.items() if value is not None and value is not False]
+    if len(given) > 1:
+        raise _refused(
+            ", ".join(given),
+            "are given together, and each is an order of rows",
+            "Give one of them.",
+        )
+
+
+def classes_of_rows(collection: MappedCollection, keys: str | Sequence[str]) -> Array:
+    """Return the class of each row by its labels of one or more obs keys: int64 (n_obs,).
+
+    Rows that agree in all keys are of one class; -1 for a row that lacks a label of any.
+
+    Raises
+    ------
+    MissingKeyError
+        A key is in no store.
+    """
+    from pandas import factorize
+
+    names = (keys,) if isinstance(keys, str) or not isinstance(keys, Sequence) else tuple(keys)
+    if not names or not all(isinstance(name, str) for name in names):
+        raise RecipeTypeError(
+            f"is {keys!r}", key="batches, within", remedy="Name one or more obs keys."
+        )
+    classes = np.zeros(len(collection), dtype=np.int64)
+    for name in names:
+        codes, categories = factorize(collection.get_merged_labels(name))  # -1: no label
+        missing = (classes < 0) | (codes < 0)
+        classes = np.where(missing, -1, classes * len(categories) + codes)
+    return classes
 
 
 def check_processes(rank: int | None, world_size: int | None) -> None:

@@ -6,7 +6,7 @@ One machine serves every access pattern: a :class:`RowOrder` says which rows com
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from mappedviz._types import Array
 from mappedviz.errors import RecipeTypeError
 from mappedviz.loaders.arguments import (
     check_collection,
+    check_one_order,
     check_options,
     check_order,
     check_processes,
@@ -23,6 +24,8 @@ from mappedviz.loaders.arguments import (
     weights_of_rows,
 )
 from mappedviz.loaders.batches import Batches
+from mappedviz.loaders.class_order import class_order
+from mappedviz.loaders.given_order import GivenOrder
 from mappedviz.loaders.lookahead import Lookahead, rows_per_chunk
 from mappedviz.loaders.progress import Progress
 from mappedviz.loaders.row_order import RowOrder, Shuffle
@@ -31,6 +34,7 @@ from mappedviz.loaders.tensors import to_tensors
 
 if TYPE_CHECKING:
     from mappedviz.collection.mapped_collection import MappedCollection
+    from mappedviz.loaders.order import Order
     from mappedviz.recipe.weights import Scheme
 
 
@@ -142,6 +146,10 @@ def dataloader(
     scaler: float | None = None,
     scheme: Scheme | None = None,
     num_samples: int | None = None,
+    batches: str | Sequence[str] | Mapping[str, int] | None = None,
+    within: str | Sequence[str] | None = None,
+    sampler: Iterable[int] | None = None,
+    batch_sampler: Iterable[Sequence[int]] | None = None,
     sparse: bool = False,
     block_size: int | None = None,
     buffer_size: int | None = None,
@@ -172,7 +180,18 @@ def dataloader(
     scaler, scheme
         How labels are weighted; see :meth:`~mappedviz.MappedCollection.get_label_weights`.
     num_samples
-        Rows per epoch with ``weights``; default: as many as the collection has.
+        Rows per epoch with ``weights``, or with a number of rows per class; default: as many as
+        the collection has.
+    batches
+        What batches are made of. An obs key, or several: all rows of a batch have one label
+        (of each), and every labelled row comes once an epoch. ``{key: k}``: `k` rows of each of
+        ``batch_size / k`` labels, each label as likely as the others.
+    within
+        With ``{key: k}``: the rows of a batch all have one label of this obs key (or these).
+    sampler, batch_sampler
+        An order of your own, read ahead as others are: an array of row numbers or a sampler that
+        yields them, or one that yields lists of them, which are the batches. A sampler draws from
+        torch's generator, seeded for each epoch, so that the order can be made again.
     sparse
         X and layers as ``torch.sparse_csr`` tensors.
     block_size
@@ -230,35 +249,47 @@ def dataloader(
     check_processes(rank, world_size)
     if isinstance(weights, (bool, np.bool_)) and not weights:
         weights = None
-    check_order(shuffle, weights, num_samples=num_samples, scaler=scaler, scheme=scheme)
+    own = {"batches": batches, "sampler": sampler, "batch_sampler": batch_sampler}
+    check_one_order(shuffle=None if weights is not None else shuffle, weights=weights, **own)
     batch_size = int(batch_size)
     ahead = Lookahead.choose(
         collection,
         batch_size,
         lookahead,
-        scattered=shuffle not in (None, False, "block") or weights is not None,
+        scattered=shuffle not in (None, False, "block")
+        or any(one is not None for one in (weights, *own.values())),
         sparse=sparse,
     )
-    order = RowOrder(
-        len(collection),
-        batch_size,
-        shuffle=shuffle or False,
-        weights=None if weights is None else weights_of_rows(collection, weights, scaler, scheme),
-        num_samples=num_samples,
-        block_size=rows_per_chunk(collection) if block_size is None else block_size,
-        buffer_size=max(16384, 4 * batch_size) if buffer_size is None else buffer_size,
-        window=max(1, ahead.batches),
-        begin=ahead.begin,
-        seed=seed,
-        drop_last=drop_last,
-        rank=rank,
-        world_size=world_size,
-    )
+    shared: dict[str, Any] = {
+        "seed": seed, "drop_last": drop_last, "rank": rank, "world_size": world_size
+    }  # fmt: skip
+    order: Order
+    if batches is not None or within is not None:
+        order = class_order(collection, batch_size, batches, within, num_samples, **shared)
+    elif sampler is not None or batch_sampler is not None:
+        size = batch_size if batch_sampler is None else None
+        order = GivenOrder(len(collection), size, sampler if size else batch_sampler, **shared)  # type: ignore[arg-type]
+    else:
+        check_order(shuffle, weights, num_samples=num_samples, scaler=scaler, scheme=scheme)
+        order = RowOrder(
+            len(collection),
+            batch_size,
+            shuffle=shuffle or False,
+            weights=None
+            if weights is None
+            else weights_of_rows(collection, weights, scaler, scheme),
+            num_samples=num_samples,
+            block_size=rows_per_chunk(collection) if block_size is None else block_size,
+            buffer_size=max(16384, 4 * batch_size) if buffer_size is None else buffer_size,
+            window=max(1, ahead.batches),
+            begin=ahead.begin,
+            **shared,
+        )
     source = Batches(collection, sparse)
     reads_ahead = num_workers == 0 and ahead.batches > 0
-    sampler = BatchSampler(
+    batched = BatchSampler(
         order, source, ahead=Ahead(ahead.windowed, ahead.large) if reads_ahead else None
     )
     return Loader(
-        source, batch_sampler=sampler, collate_fn=to_tensors, num_workers=num_workers, **options
+        source, batch_sampler=batched, collate_fn=to_tensors, num_workers=num_workers, **options
     )

@@ -1,0 +1,135 @@
+"""An order of one's own: row numbers, a sampler of rows, or a sampler of batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from mappedviz._types import Array
+from mappedviz.errors import RecipeError, RecipeTypeError
+from mappedviz.loaders.order import Order, digest_of
+
+__all__ = ["GivenOrder"]
+
+_WINDOW = 64  # batches that are read together
+
+
+class GivenOrder(Order):
+    """The order of a sampler, or of an array of row numbers, read ahead as others are.
+
+    An epoch of a sampler is drawn whole when it begins, from torch's generator seeded with (seed,
+    epoch): that is what makes it the same again after a stop, and on every process. Where
+    processes share an epoch each takes every n-th batch; all get equally many.
+
+    Parameters
+    ----------
+    n_rows
+        Rows of the collection.
+    batch_size
+        Rows per batch; None where `sampler` yields batches.
+    sampler
+        Row numbers, or whatever yields them (or lists of them) at every iteration. One that has
+        ``set_epoch`` is told the epoch.
+    **options
+        See :class:`~mappedviz.loaders.order.Order`.
+
+    Raises
+    ------
+    RecipeError, RecipeTypeError
+        It has no length, has a random generator of its own, or yields something else.
+    """
+
+    def __init__(
+        self, n_rows: int, batch_size: int | None, sampler: Iterable[Any], **options: Any
+    ) -> None:
+        super().__init__(n_rows, batch_size or 1, **options)
+        self.sampler = sampler
+        self._batched = batch_size is None
+        self._name = "batch_sampler" if self._batched else "sampler"
+        if not hasattr(sampler, "__len__"):
+            raise RecipeTypeError(
+                f"is a {type(sampler).__name__}, which has no length",
+                key=self._name,
+                remedy="Give an array of row numbers, or a sampler with a length.",
+            )
+        if getattr(sampler, "generator", None) is not None:
+            raise RecipeError(
+                "has a random generator of its own, whose order could not be made again",
+                key=self._name,
+                remedy="Leave its generator out, and give seed= here.",
+            )
+        # What is fixed is checked now; a sampler when its epoch begins.
+        fixed = isinstance(sampler, (list, tuple, np.ndarray, range))
+        self._fixed = self._checked(sampler) if fixed else None
+
+    def fields(self) -> dict[str, Any]:
+        """See :meth:`Order.fields`."""
+        what = type(self.sampler).__name__
+        if self._fixed is not None:
+            what = digest_of(np.concatenate([*self._fixed, np.empty(0, np.int64)]))
+        return {
+            self._name: what,
+            "length": len(self.sampler),  # type: ignore[arg-type]
+            "drop_last": self.drop_last,
+            "world_size": self.shard[1],
+        }
+
+    def _n_batches(self) -> int:
+        length = len(self.sampler)  # type: ignore[arg-type]
+        if self._batched:
+            return length
+        return length // self.batch_size if self.drop_last else -(-length // self.batch_size)
+
+    def __len__(self) -> int:
+        total, (_, world_size) = self._n_batches(), self.shard
+        return total // world_size if self.drop_last else -(-total // world_size)
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[list[Array]]:
+        """See :meth:`Order.batches`."""
+        every = self._fixed if self._fixed is not None else self._drawn(epoch)
+        rank, world_size = self.shard
+        numbers = np.arange(start, len(self)) * world_size + rank
+        mine = [every[number % len(every)] for number in numbers.tolist()]
+        for at in range(0, len(mine), _WINDOW):
+            yield mine[at : at + _WINDOW]
+
+    def _drawn(self, epoch: int) -> list[Array]:
+        """The batches of an epoch of a sampler."""
+        if hasattr(self.sampler, "set_epoch"):
+            self.sampler.set_epoch(epoch)
+        seed = np.random.SeedSequence([self.seed or 0, epoch]).generate_state(1, np.uint64)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(seed[0] >> np.uint64(1)))
+            return self._checked(list(self.sampler))
+
+    def _checked(self, given: Any) -> list[Array]:
+        """Row numbers as batches, each number in range."""
+        if self._batched:
+            batches = [self._rows(batch) for batch in given]
+            return [batch for batch in batches if len(batch)]
+        rows, size = self._rows(given), self.batch_size
+        end = len(rows) // size * size if self.drop_last else len(rows)
+        return [rows[at : at + size] for at in range(0, end, size)]
+
+    def _rows(self, given: Any) -> Array:
+        rows = np.asarray(given)
+        if rows.size == 0:
+            return np.empty(0, dtype=np.int64)
+        if rows.ndim != 1 or rows.dtype.kind not in "iu":
+            raise RecipeTypeError(
+                f"gives {type(given).__name__} of shape {rows.shape} and type {rows.dtype}",
+                key=self._name,
+                remedy="Give whole numbers of rows"
+                + (", a list of them per batch." if self._batched else "."),
+            )
+        low, high = int(rows.min()), int(rows.max())
+        if low < 0 or high >= self.n_rows:
+            raise RecipeError(
+                f"gives row {low if low < 0 else high} of {self.n_rows}",
+                key=self._name,
+                remedy=f"Use numbers from 0 to {self.n_rows - 1}.",
+            )
+        return rows.astype(np.int64)
