@@ -26,7 +26,7 @@ from mappedviz.plots.drawing import (
     note,
     start,
 )
-from mappedviz.text.display import MISSING, differing, listed, names, quantity, share
+from mappedviz.text.display import MISSING, Words, differing, listed, names, quantity, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -280,6 +280,9 @@ def plot_expression(
     kept = (
         kept[np.argsort(-np.nan_to_num(shares[kept]), kind="stable")] if grouped else np.sort(kept)
     )
+    # Cells without a label are no class, wherever their share would put them.
+    unnamed = np.array([isinstance(rows[i], Words) for i in kept], dtype=bool)
+    kept = np.concatenate([kept[~unnamed], kept[unnamed]])
     if hidden := int((n > 0).sum()) - len(kept):
         said.append(f"not shown: {hidden:,} more")
     if expression.absent:
@@ -298,6 +301,8 @@ def plot_expression(
         if len(some):
             quantiles[place] = np.quantile(some, _QUANTILES)
     boxes(right, look, quantiles, [look.second] * len(kept))
+    if unnamed.any() and np.isfinite(quantiles[:-1]).any():
+        right.set_xlim(right=min(right.get_xlim()[1], 1.05 * float(np.nanmax(quantiles[:-1]))))
     gene = names([expression.gene], 30)[0]
     finish(ax, look, title=f"cells with {gene}", unit=share)
     ax.set_xlim(0, 1.25)

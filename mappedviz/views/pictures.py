@@ -411,6 +411,7 @@ def strips(
     rows: Iterable[Mapping[str, Any]],
     axis: Mapping[str, Any],
     *,
+    below: Iterable[Mapping[str, Any]] = (),
     selected: Sequence[str] = (),
     selectable: str = "none",
     copies: Sequence[str] = COPIES,
@@ -425,16 +426,28 @@ def strips(
         ``{"id", "label", "values", "quantiles", "text", "title", "colour"}``.
     axis
         ``{"ticks": [{"at", "text"}], "label"}``.
+    below
+        Rows that stand below a rule: what is missing.
     selected, selectable, copies
         As for :func:`bars`.
     """
-    made = records(
-        rows,
-        f"{name}.rows",
-        ("label", "values", "quantiles", "text", "title", "colour", "mark"),
-        MOST,
+    return _chart(
+        "strips",
+        name,
+        title,
+        selected,
+        selectable,
+        copies,
+        rows=_strip_rows(rows, f"{name}.rows"),
+        below=_strip_rows(below, f"{name}.below"),
+        axis=dict(axis),
     )
+
+
+def _strip_rows(values: Iterable[Mapping[str, Any]], what: str) -> list[Node]:
+    keys = ("label", "values", "quantiles", "text", "title", "colour", "mark")
+    made = records(values, what, keys, MOST)
     for one in made:
         for key in ("values", "quantiles"):
-            one[key] = numbers_in(one.get(key, []), f"{name}.rows")
-    return _chart("strips", name, title, selected, selectable, copies, rows=made, axis=dict(axis))
+            one[key] = numbers_in(one.get(key, []), what)
+    return made

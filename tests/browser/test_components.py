@@ -355,6 +355,17 @@ def test_bars_stay_on_their_axis(widget, mode, log):
     assert over == 0
 
 
+def test_strips_below_the_rule_set_no_axis(widget):
+    strip = {"values": [0.2, 1], "quantiles": [0.2, 0.4, 0.6, 1, 1], "text": "9 %"}
+    below = [{"id": "missing", "label": "(missing)", **strip}]
+    widget.full(one("strips", **{**pages.strips(), "below": below}))
+    rows = widget.node("strips").get_by_role("listitem")
+    expect(rows).to_have_count(6)
+    expect(rows.last).to_have_accessible_name("(missing): 9 %")
+    expect(rows.last.locator(".mv-break")).to_have_count(1)
+    expect(widget.page.locator(".mv-below-rule + [data-id='missing']")).to_be_visible()
+
+
 def test_curve(widget):
     widget.full(one("curve", **pages.curve()))
     slider = widget.page.get_by_role("slider")

@@ -10,7 +10,7 @@ import numpy as np
 
 from mappedviz.audits.cells.drawn import groups_of
 from mappedviz.text.colours import OKABE_ITO
-from mappedviz.text.display import compact, is_missing, listed, names, share, shown
+from mappedviz.text.display import Words, compact, is_missing, listed, names, share, shown
 from mappedviz.views import pictures
 from mappedviz.views.series import NO_MARKS
 
@@ -194,28 +194,31 @@ def of_gene(
     unknown = np.bincount(codes, weights=scaled, minlength=len(groups)) > 0
     shares = np.bincount(codes, weights=values != 0, minlength=len(groups)) / np.maximum(n, 1)
     shares[unknown] = np.nan
-    kept = np.argsort(-n, kind="stable")[: _MOST_ROWS if grouped else len(groups)]
-    kept = kept[n[kept] > 0]
-    order = -np.nan_to_num(shares[kept]) if grouped else kept
-    kept = kept[np.argsort(order, kind="stable")]
-    if hidden := int((n > 0).sum()) - len(kept):
-        said.append(f"{hidden:,} labels with fewer cells are not shown")
+    # Cells without a label are no class: below the others, and the axis is made without them.
+    last = len(groups) - 1
+    unnamed = codes == (last if groups and isinstance(groups[last], Words) else -1)
+    below = [last] if unnamed.any() else []
+    kept = np.setdiff1d(np.flatnonzero(n), below)
+    if grouped:
+        kept = kept[np.argsort(-n[kept], kind="stable")]
+        if len(kept) > _MOST_ROWS:
+            said.append(f"{len(kept) - _MOST_ROWS:,} labels with fewer cells are not shown")
+        kept = kept[:_MOST_ROWS]
+        kept = kept[np.argsort(-np.nan_to_num(shares[kept]), kind="stable")]
     if expression.absent:
         lacking = [texts.get(one, one) for one in expression.absent]
         said.append(f"without this gene: {listed(lacking, most=3)}")
-    positive = values[(values != 0) & ~scaled]
-    shown_values = values[scaled] if not len(positive) else positive
-    low = float(np.quantile(values[scaled], 0.01)) if scaled.any() else 0.0
-    high = float(np.quantile(shown_values, 0.995)) if len(shown_values) else 1.0
-    axis = Axis(low, high, lambda one: f"{one:.3g}")
-    dots = max(8, min(80, _DOTS // max(len(kept), 1)))
+    counted = slice(None) if unnamed.all() else ~unnamed
+    axis = _axis_of_gene(values[counted], scaled[counted])
+    dots = max(8, min(80, _DOTS // max(len(kept) + len(below), 1)))
+    every = [*kept.tolist(), *below]
     labels = (
-        names([groups[i] for i in kept], 30)
+        names([groups[i] for i in every], 30)
         if grouped
-        else [texts.get(str(groups[i]), str(groups[i])) for i in kept]
+        else [texts.get(str(groups[i]), str(groups[i])) for i in every]
     )
     rows = []
-    for i, label in zip(kept.tolist(), labels, strict=True):
+    for i, label in zip(every, labels, strict=True):
         some = values[(codes == i) & ((values != 0) | scaled)]
         text = "scaled" if np.isnan(shares[i]) else share(shares[i])
         rows.append(
@@ -226,7 +229,7 @@ def of_gene(
                 "quantiles": axis.places(np.quantile(some, _QUANTILES)) if len(some) else [],
                 "text": text,
                 "title": f"{text} of {n[i]:,} cells",
-                "colour": _BLUE,
+                "colour": _GREY if i in below else _BLUE,
                 "mark": None if grouped else marks.get(str(groups[i])),
             }
         )
@@ -235,9 +238,19 @@ def of_gene(
     made = pictures.strips(
         "expression",
         f"{gene} by {by}: share of cells in which it is not 0, and its values there",
-        rows,
+        rows[: len(kept)],
         {"ticks": axis.ticks, "label": f"{gene} where it is not 0"},
+        below=rows[len(kept) :],
         selected=[] if grouped else ids.known(selected),
         selectable="none" if grouped else "many",
     )
     return made, said
+
+
+def _axis_of_gene(values: Array, scaled: Array) -> Axis:
+    """The axis for the values of a gene that are not 0."""
+    positive = values[(values != 0) & ~scaled]
+    drawn = values[scaled] if not len(positive) else positive
+    low = float(np.quantile(values[scaled], 0.01)) if scaled.any() else 0.0
+    high = float(np.quantile(drawn, 0.995)) if len(drawn) else 1.0
+    return Axis(low, high, lambda one: f"{one:.3g}")

@@ -70,13 +70,43 @@ def test_a_gene_of_stores_on_several_scales():
     )
     stores = pd.DataFrame({"scale": ["counts", "scaled", "logarithms"], "note": ""}, index=STORES)
     made, said = of_gene(Expression("CD4", "X", "k", table, stores), TEXTS, Ids(STORES, "s"), [])
-    assert {row["label"]: row["text"] for row in made["rows"]} == {"T": "17 %", "(missing)": "50 %"}
+    assert [(row["label"], row["text"]) for row in made["rows"]] == [("T", "17 %")]
+    assert [(row["label"], row["text"]) for row in made["below"]] == [("(missing)", "50 %")]
     assert "left out, because scaled: b" in said
     by_store, _ = of_gene(
         Expression("CD4", "X", "store", table, stores), TEXTS, Ids(STORES, "s"), ["a"]
     )
     assert [row["text"] for row in by_store["rows"]] == ["50 %", "scaled", "0 %"]
     assert by_store["selected"] == ["a"]
+
+
+def test_cells_without_a_label_are_last_and_set_no_axis():
+    """Whatever share of them has the gene, and however large its values are there."""
+    stores = pd.DataFrame({"scale": ["counts"], "note": ""}, index=STORES[:1])
+
+    def made(labels):
+        table = pd.DataFrame(
+            {
+                "store": pd.Categorical(["a"] * 40),
+                "value": [0.0, 1.0, 2.0, 3.0] * 5 + [50.0, 90.0] * 10,
+                "label": pd.Categorical(labels),
+            }
+        )
+        return of_gene(Expression("CD4", "X", "k", table, stores), TEXTS, Ids(STORES, "s"), [])[0]
+
+    one = made(["T"] * 10 + ["B"] * 10 + [None] * 20)
+    assert {row["label"] for row in one["rows"]} == {"T", "B"}
+    assert [(row["label"], row["text"]) for row in one["below"]] == [("(missing)", "100 %")]
+    assert float(one["axis"]["ticks"][-1]["text"]) <= 3.5
+    assert one["below"][0]["quantiles"][-1] == 1
+    # Where no cell has a label, there is no other row to set it.
+    none = made([None] * 40)
+    assert none.get("rows", []) == []
+    assert float(none["axis"]["ticks"][-1]["text"]) >= 50
+    # A label that is spelled like that is a label.
+    spelled = made(["(missing)"] * 40)
+    assert [row["label"] for row in spelled["rows"]] == ['"(missing)"']
+    assert spelled.get("below", []) == []
 
 
 @pytest.mark.parametrize(

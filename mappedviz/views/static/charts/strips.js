@@ -1,6 +1,6 @@
 // strips: rows [{id, label, values (0…1, sampled), quantiles [5 of 0…1], text, colour, title}],
-// axis {ticks [{at, text}], label}. The distribution of each row: its points, and a box of its
-// quantiles over them.
+// axis {ticks [{at, text}], label}, below (rows under a rule; what goes on beyond the axis ends in
+// a break mark). The distribution of each row: its points, and a box of its quantiles over them.
 import { chooser, onlySelection } from "../chooser.js";
 import { MOST, make, marked, place, set, words, write } from "../dom.js";
 import { percent } from "../numbers.js";
@@ -45,20 +45,24 @@ export const stripsKind = (ui, id) => {
       place(make("i", { class: "mv-middle" }), { left: percent(q1), width: percent(q3 - q1) }),
       place(make("i", { class: "mv-median" }), { left: percent(q2) }),
     ] : [];
+    const broken = q4 >= 1 ? make("div", { class: "mv-break", "aria-hidden": "true" }) : null;
     return make("div", { class: "mv-bar-row mv-strip-row", role: "listitem", "data-id": row.id, "aria-label": `${row.label ?? ""}: ${row.text ?? ""}` },
-      marked(words(row.label), row), make("div", { class: "mv-track" }, points, ...boxes), words(row.text ?? "", "mv-words mv-value"));
+      marked(words(row.label), row), make("div", { class: "mv-track" }, points, ...boxes, broken), words(row.text ?? "", "mv-words mv-value"));
   };
   const update = (props, changed) => {
     if (onlySelection(changed)) return rowsOf.mark();
     head(props);
-    const drawn = (props.rows ?? []).slice(0, MOST), points = props.axis?.ticks ?? [], able = (props.selectable ?? "none") !== "none";
-    rows = new Map(drawn.map((row) => [row.id, row]));
+    const drawn = (props.rows ?? []).slice(0, MOST), rest = (props.below ?? []).slice(0, 20), points = props.axis?.ticks ?? [], able = (props.selectable ?? "none") !== "none";
+    const every = [...drawn, ...rest];
+    rows = new Map(every.map((row) => [row.id, row]));
     set(box, { role: able ? "listbox" : "list", "aria-label": props.title });
-    rowsOf.fill(drawn.map((row, i) => set(drawStrip(row, i), { role: able ? "option" : "listitem" })));
+    const nodes = every.map((row, i) => set(drawStrip(row, i), { role: able ? "option" : "listitem" }));
+    if (rest.length && drawn.length) nodes.splice(drawn.length, 0, make("div", { class: "mv-below-rule", role: "presentation" }));
+    rowsOf.fill(nodes);
     grid.replaceChildren(...points.map(({ at }) => place(make("div", { class: "mv-rule" }), { left: percent(at) })));
     line.replaceChildren(...points.map(({ at, text }) => place(make("span", { class: "mv-tick" }, text), { left: percent(at) })));
     write(units, props.axis?.label);
-    write(more, drawn.length ? "" : "Nothing to show");
+    write(more, every.length ? "" : "Nothing to show");
   };
   return { el, update };
 };
