@@ -407,6 +407,17 @@ def test_table(widget):
     page.set_viewport_size({"width": 1200, "height": 900})
 
 
+@pytest.mark.parametrize("name", ["table", "matrix"])
+def test_an_edge_says_that_there_is_more_to_the_right(widget, name):
+    widget.page.set_viewport_size({"width": 300, "height": 900})
+    widget.full(one(name, **getattr(pages, name)()))
+    box = widget.node(name).locator(".mv-scroll")
+    expect(box).to_have_class(re.compile("mv-more-right"))
+    box.evaluate("node => node.scrollBy(9999, 0)")
+    expect(box).not_to_have_class(re.compile("mv-more-right"))
+    widget.page.set_viewport_size({"width": 1200, "height": 900})
+
+
 def test_headings_keep_the_focus_when_rows_are_sorted(widget):
     widget.full(one("table", **pages.table()))
     heading = widget.page.get_by_role("button", name="cells")

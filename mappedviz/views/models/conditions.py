@@ -51,7 +51,7 @@ def condition(audit: Audit, labels: LabelTable, state: State) -> Node:
     made = [
         nodes.text_field(
             "query",
-            "keep cells where",
+            "Keep cells where",
             typed or "",
             placeholder=_EXAMPLE,
             late=True,

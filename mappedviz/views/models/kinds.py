@@ -98,7 +98,7 @@ def _inner(audit: Audit, state: State) -> list[Node]:
     asked = [
         nodes.select(
             "level",
-            "labels become",
+            "Labels become",
             state.level,
             list(LEVELS.items()),
             title="the term that a label means, or one above it: classes that laboratories share",

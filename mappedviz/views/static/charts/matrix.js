@@ -2,6 +2,7 @@
 // alone, for many columns), selected, selectable, scale (what a shade means).
 import { chooser, onlySelection } from "../chooser.js";
 import { MOST, make, marked, place, set, show, words, write } from "../dom.js";
+import { scroller } from "../edge.js";
 import { figures } from "../numbers.js";
 import { frame } from "./frame.js";
 
@@ -10,7 +11,7 @@ export const matrixKind = (ui, id) => {
   const table = make("table", { class: "mv-matrix" }, make("thead", {}, top), body);
   const scale = words("", "mv-words"), key = make("span", { class: "mv-scale" }, make("i", { class: "mv-ramp" }), scale);
   const foot = make("div", { class: "mv-foot" }, key, more);
-  const { el, head } = frame(ui, id, "matrix", make("div", { class: "mv-scroll" }, table), foot);
+  const { el, head } = frame(ui, id, "matrix", scroller(table), foot);
   const textAt = ({ texts, values }, i, j) => texts?.[i]?.[j] ?? (values?.[i]?.[j] == null ? "–" : figures(values[i][j]));
   const tell = (cell, x, y) => {
     const props = ui.props(id), i = (props.rows ?? []).findIndex((row) => row.id === cell.parentNode.dataset.id), j = cell.cellIndex - 1;

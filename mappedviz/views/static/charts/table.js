@@ -4,6 +4,7 @@
 import { chooser, onlySelection } from "../chooser.js";
 import { MOST, button, focused, make, place, set, show, swatch, words, write } from "../dom.js";
 import { enable } from "../controls/field.js";
+import { scroller } from "../edge.js";
 import { figures, percent } from "../numbers.js";
 import { frame } from "./frame.js";
 
@@ -21,7 +22,7 @@ const drawCell = (cell, column) => {
 export const tableKind = (ui, id) => {
   const top = make("tr"), body = make("tbody"), note = make("span", { class: "mv-hint", dir: "auto" });
   const table = make("table", {}, make("thead", {}, top), body);
-  const scroll = make("div", { class: "mv-scroll" }, table);
+  const scroll = scroller(table);
   const before = button("mv-quiet", "Previous"), after = button("mv-quiet", "Next");
   const where = make("span", { class: "mv-hint", "aria-live": "polite" });
   const pager = make("div", { class: "mv-pager", role: "group", "aria-label": "Pages", "data-no-picture": "" }, before, where, after);
