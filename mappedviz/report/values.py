@@ -12,7 +12,7 @@ from mappedviz.text.display import is_missing, quantity, shown
 
 BLUE, ORANGE, GREEN, GREY = "#0072b24d", "#e69f0059", "#009e734d", "#8b949e59"
 
-REPR_ROWS = 100
+REPR_ROWS = 60
 """Rows of a table in a notebook."""
 
 PAGE_ROWS = 2000
@@ -134,6 +134,8 @@ class Content:
         One line below it.
     findings, more_findings
         Findings that are shown, and those that are folded.
+    n_unlisted
+        Findings that are neither: only ``audit.findings`` has them.
     not_applicable
         Checks that do not apply, and why.
     sections
@@ -148,6 +150,7 @@ class Content:
     summary: str = ""
     findings: Sequence[FindingText] = ()
     more_findings: Sequence[FindingText] = ()
+    n_unlisted: int = 0
     not_applicable: Sequence[str] = ()
     sections: Sequence[Section] = ()
     code: str = ""

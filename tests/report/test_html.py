@@ -90,6 +90,10 @@ def test_many_findings_are_folded():
     html = audit_html(audit)
     assert "20 more" in html
     assert "Finding 49." in html
+    most = audit_html(an_audit(findings=[a_finding(message=f"Finding {i}.") for i in range(90)]))
+    assert "60 more" in most
+    assert "and 40 others; audit.findings has all." in most
+    assert "Finding 50." not in most
 
 
 def test_size_for_a_hundred_stores():
@@ -100,7 +104,7 @@ def test_size_for_a_hundred_stores():
     assert "The 50 of 100 stores that cost the inner join most" in html
     beyond = audit_html(an_audit([f"s{i}" for i in range(300)]))
     assert len(beyond.encode()) < 150_000
-    assert "The first 100 of 300 stores; audit.stores has all." in beyond
+    assert "The first 60 of 300 stores; audit.stores has all." in beyond
 
 
 @pytest.fixture(scope="module")

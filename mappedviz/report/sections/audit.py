@@ -43,15 +43,17 @@ def audit_content(
         False for the findings alone.
     """
     every = set(audit.stores.index)
-    findings = [_finding_text(one, i, every) for i, one in enumerate(audit.findings)]
     is_page = most != REPR_ROWS
-    few = 500 if is_page else 30
+    few, folded = (500, len(audit.findings)) if is_page else (30, 20)
+    listed_findings = audit.findings[: few + folded]
+    findings = [_finding_text(one, i, every) for i, one in enumerate(listed_findings)]
     return Content(
         verdict=audit.verdict,
         # The verdict of what can be read has these numbers already, and a page shows all findings.
         summary=summary_line(audit, counts=audit.fatal or not is_page),
         findings=findings[:few],
         more_findings=findings[few:],
+        n_unlisted=len(audit.findings) - len(findings),
         not_applicable=[_not_applicable_text(one) for one in audit.not_applicable],
         sections=sections_of(audit, most, figures) if views else (),
         code=recipe_code(audit.recipe),
