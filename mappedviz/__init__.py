@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mappedviz.collection.row_batch import RowBatch
     from mappedviz.loaders.loader import dataloader
     from mappedviz.loaders.tensors import to_device
+    from mappedviz.orders.numpy_batches import batches
     from mappedviz.recipe.labels import Encoder
     from mappedviz.recipe.recipe import Recipe
     from mappedviz.stores.opening import check_store
@@ -57,6 +58,7 @@ _HOME = {
     "Store": "stores",
     "WeightsView": "views",
     "audit": "audits",
+    "batches": "orders",
     "check_store": "stores",
     "dataloader": "loaders",
     "explore": "views",
@@ -84,6 +86,7 @@ __all__ = [
     "WeightsView",
     "__version__",
     "audit",
+    "batches",
     "check_store",
     "dataloader",
     "explore",
@@ -100,6 +103,7 @@ _MODULES = (
     "errors",
     "genes",
     "loaders",
+    "orders",
     "ontology",
     "plots",
     "recipe",

@@ -9,32 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from torch.utils.data import DataLoader
 
 from mappedviz._types import Array
 from mappedviz.errors import RecipeTypeError
-from mappedviz.loaders.arguments import (
-    check_collection,
-    check_one_order,
-    check_options,
-    check_order,
-    check_processes,
-    check_sizes,
-    weights_of_rows,
-)
-from mappedviz.loaders.batches import Batches
-from mappedviz.loaders.class_order import class_order
-from mappedviz.loaders.given_order import GivenOrder
-from mappedviz.loaders.lookahead import Lookahead, rows_per_chunk
-from mappedviz.loaders.progress import Progress
-from mappedviz.loaders.row_order import RowOrder, Shuffle
+from mappedviz.loaders.dataset import Batches
 from mappedviz.loaders.sampler import Ahead, BatchSampler
 from mappedviz.loaders.tensors import to_tensors
+from mappedviz.orders.arguments import (
+    check_options,
+)
+from mappedviz.orders.choice import chosen_order
+from mappedviz.orders.progress import Progress
 
 if TYPE_CHECKING:
     from mappedviz.collection.mapped_collection import MappedCollection
-    from mappedviz.loaders.order import Order
+    from mappedviz.orders.row_order import Shuffle
     from mappedviz.recipe.weights import Scheme
 
 
@@ -95,7 +85,7 @@ class Loader(DataLoader[dict[str, Any]]):
         True
         """
         received = 0 if self._received is None else self._received.batches
-        return self._stateful().progress(received).normalised(len(self)).to_dict()
+        return self._stateful().walk.progress(received).normalised(len(self)).to_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where a state was taken: the next iteration begins with the batch after it.
@@ -111,7 +101,7 @@ class Loader(DataLoader[dict[str, Any]]):
         RecipeError
             It is of another order or another collection, and says which.
         """
-        self._stateful().resume(Progress.from_dict(state_dict))
+        self._stateful().walk.resume(Progress.from_dict(state_dict))
         self._received = None
 
     def _stateful(self) -> BatchSampler:
@@ -237,54 +227,28 @@ def dataloader(
     >>> len(loader), next(iter(loader))["X"].shape
     (7, torch.Size([100, 640]))
     """
-    check_collection(collection)
-    check_options(options)
-    check_sizes(
-        batch_size=batch_size,
-        block_size=block_size,
-        buffer_size=buffer_size,
-        num_samples=num_samples,
-        lookahead=lookahead,
-    )
-    check_processes(rank, world_size)
-    if isinstance(weights, (bool, np.bool_)) and not weights:
-        weights = None
-    own = {"batches": batches, "sampler": sampler, "batch_sampler": batch_sampler}
-    check_one_order(shuffle=None if weights is not None else shuffle, weights=weights, **own)
-    batch_size = int(batch_size)
-    ahead = Lookahead.choose(
+    order, ahead = chosen_order(
         collection,
         batch_size,
-        lookahead,
-        scattered=shuffle not in (None, False, "block")
-        or any(one is not None for one in (weights, *own.values())),
+        shuffle=shuffle,
+        weights=weights,
+        scaler=scaler,
+        scheme=scheme,
+        num_samples=num_samples,
+        batches=batches,
+        within=within,
+        sampler=sampler,
+        batch_sampler=batch_sampler,
         sparse=sparse,
+        block_size=block_size,
+        buffer_size=buffer_size,
+        lookahead=lookahead,
+        seed=seed,
+        drop_last=drop_last,
+        rank=rank,
+        world_size=world_size,
     )
-    shared: dict[str, Any] = {
-        "seed": seed, "drop_last": drop_last, "rank": rank, "world_size": world_size
-    }  # fmt: skip
-    order: Order
-    if batches is not None or within is not None:
-        order = class_order(collection, batch_size, batches, within, num_samples, **shared)
-    elif sampler is not None or batch_sampler is not None:
-        size = batch_size if batch_sampler is None else None
-        order = GivenOrder(len(collection), size, sampler if size else batch_sampler, **shared)  # type: ignore[arg-type]
-    else:
-        check_order(shuffle, weights, num_samples=num_samples, scaler=scaler, scheme=scheme)
-        order = RowOrder(
-            len(collection),
-            batch_size,
-            shuffle=shuffle or False,
-            weights=None
-            if weights is None
-            else weights_of_rows(collection, weights, scaler, scheme),
-            num_samples=num_samples,
-            block_size=rows_per_chunk(collection) if block_size is None else block_size,
-            buffer_size=max(16384, 4 * batch_size) if buffer_size is None else buffer_size,
-            window=max(1, ahead.batches),
-            begin=ahead.begin,
-            **shared,
-        )
+    check_options(options)
     source = Batches(collection, sparse)
     reads_ahead = num_workers == 0 and ahead.batches > 0
     batched = BatchSampler(

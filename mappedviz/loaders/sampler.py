@@ -11,33 +11,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.data import DistributedSampler
 
-from mappedviz.loaders.order import processes
-from mappedviz.loaders.progress import Progress
-from mappedviz.loaders.read_ahead import ReadAhead
+from mappedviz.orders.progress import Progress
+from mappedviz.orders.read_ahead import ReadAhead
+from mappedviz.orders.walk import Walk
 
 if TYPE_CHECKING:
     from mappedviz._types import Array
-    from mappedviz.loaders.batches import Batches
-    from mappedviz.loaders.order import Order
-
-
-@dataclass
-class Position:
-    """Where an iteration over an epoch is.
-
-    Attributes
-    ----------
-    epoch
-        The epoch.
-    start
-        The batch that it began with.
-    batch
-        The batch that comes next.
-    """
-
-    epoch: int
-    start: int
-    batch: int
+    from mappedviz.loaders.dataset import Batches
+    from mappedviz.orders.order import Order
 
 
 @dataclass(frozen=True)
@@ -101,9 +82,7 @@ class BatchSampler(DistributedSampler[list[int]]):
         self.ahead = ahead
         self.batch_size = order.batch_size
         self.drop_last = order.drop_last
-        self._seed = order.seed
-        self._epoch, self._batch = 0, 0  # where the next iteration begins
-        self._running: Position | None = None
+        self.walk = Walk(order, source.collection.n_obs_list, _seed_of_torch)
 
     @property
     def sampler(self) -> BatchSampler:
@@ -112,8 +91,7 @@ class BatchSampler(DistributedSampler[list[int]]):
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the random order of the next epoch; without it epochs are counted."""
-        if epoch != self._epoch:  # else a state may have been loaded that begins within it
-            self._epoch, self._batch = epoch, 0
+        self.walk.set_epoch(epoch)
 
     def __len__(self) -> int:
         return len(self._walked(self._shares))
@@ -123,20 +101,10 @@ class BatchSampler(DistributedSampler[list[int]]):
         given = self.order.rank is not None
         return self.order if shares or given else self.order.shared(0, 1)
 
-    def chosen_seed(self) -> int:
-        """Return the seed of all epochs; drawn from torch's generator the first time, if none was given.
-
-        Where several processes share an epoch it is 0 then: they have to agree on it.
-        """
-        if self._seed is None:
-            alone = processes()[1] == 1 and self.order.shard[1] == 1
-            self._seed = int(torch.empty((), dtype=torch.int64).random_().item()) if alone else 0
-        return self._seed
-
     @contextmanager
     def only_consumer(self) -> Iterator[None]:
         """While it is entered, an iteration begins whose every batch is asked for, for this process alone."""
-        self._running = None
+        self.walk.announce()
         self._only_consumer = True
         try:
             yield
@@ -153,11 +121,8 @@ class BatchSampler(DistributedSampler[list[int]]):
 
     def _iterate(self, order: Order, stride: int | None) -> Iterator[list[int]]:
         # Begins with the first batch that is asked for: trainers set the epoch after iter().
-        position = self._running = Position(self._epoch, self._batch, self._batch)
-        self._epoch, self._batch = position.epoch + 1, 0
-        start = position.batch
-        windows = order.seeded(self.chosen_seed()).batches(position.epoch, start)
-        for batch in self._planned(windows, start, stride):
+        position, windows = self.walk.begin(order)
+        for batch in self._planned(windows, position.start, stride):
             position.batch += 1
             yield batch
 
@@ -183,41 +148,9 @@ class BatchSampler(DistributedSampler[list[int]]):
         finally:  # also when the consumer stops half-way
             ahead.close()
 
-    def progress(self, received: int | None = None) -> Progress:
-        """Return the position of the iteration that began last, or of the next one.
-
-        Parameters
-        ----------
-        received
-            Batches of it that the consumer has; default: those that were handed out.
-        """
-        if self._running is None:
-            epoch, batch = self._epoch, self._batch
-        else:
-            epoch = self._running.epoch
-            batch = self._running.batch if received is None else self._running.start + received
-        return self._at(epoch, batch, self.chosen_seed())
-
-    def _at(self, epoch: int, batch: int, seed: int) -> Progress:
-        return Progress.of(self.order, self.source.collection.n_obs_list, epoch, batch, seed)
-
-    def resume(self, progress: Progress) -> None:
-        """Begin the next iteration there.
-
-        Raises
-        ------
-        RecipeError
-            It is a position in another order, or of another collection.
-        """
-        seed = progress.seed if self.order.seed is None else self.order.seed
-        progress.check(self._at(0, 0, seed))
-        self._seed = seed
-        self._epoch, self._batch = progress.epoch, progress.batch
-        self._running = None
-
     def state_dict(self) -> dict[str, Any]:
         """Return the position of the iteration, by the batches that were handed out: plain numbers and text."""
-        return self.progress().normalised(len(self)).to_dict()
+        return self.walk.progress().normalised(len(self)).to_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where a state was taken: the next iteration begins with the batch after it.
@@ -227,4 +160,8 @@ class BatchSampler(DistributedSampler[list[int]]):
         RecipeError
             The state is of another order, or of another collection.
         """
-        self.resume(Progress.from_dict(state))
+        self.walk.resume(Progress.from_dict(state))
+
+
+def _seed_of_torch() -> int:
+    return int(torch.empty((), dtype=torch.int64).random_().item())

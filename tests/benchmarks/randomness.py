@@ -12,7 +12,7 @@ import argparse
 
 import numpy as np
 
-from mappedviz.loaders.row_order import RowOrder
+from mappedviz.orders.row_order import RowOrder
 
 
 def entropy(order: RowOrder, labels: np.ndarray, epochs: int) -> float:

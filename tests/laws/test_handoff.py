@@ -17,7 +17,7 @@ import mappedviz as mv
 from examples.demo import ALIAS, KEY, RELABEL
 from mappedviz import Recipe
 from mappedviz.cli import command as cli
-from mappedviz.loaders.row_order import RowOrder
+from mappedviz.orders.row_order import RowOrder
 from mappedviz.testing import coded_anndata
 from tests.loaders import origins
 from tests.stores import STORE_KINDS

@@ -12,7 +12,7 @@ from torch.utils.data import (
 )
 
 import mappedviz as mv
-from mappedviz.loaders.row_order import RowOrder
+from mappedviz.orders.row_order import RowOrder
 from tests.loaders import ORDERS, rows_of, same
 
 

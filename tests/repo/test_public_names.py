@@ -9,8 +9,8 @@ import pytest
 PUBLIC = {
     "mappedviz": """
         Audit CategoriesView CellsView ChecksView CoverageView Encoder Expectations Explorer Finding HandoffView
-        HistoryView MappedCollection Recipe RowBatch ShapesView Store WeightsView __version__ audit check_store dataloader
-        explore open_store to_device
+        HistoryView MappedCollection Recipe RowBatch ShapesView Store WeightsView __version__ audit batches check_store
+        dataloader explore open_store to_device
     """,
     "mappedviz.audits": """
         Audit AuditDiff CellStats Change Coverage Embedding Expectations ExpectedColumn ExpectedGenes ExpectedMatrix
@@ -29,6 +29,9 @@ PUBLIC = {
         BatchSampler Batches Loader RowOrder Shuffle dataloader to_device to_tensors
     """,
     "mappedviz.ontology": "HOWS SURE Term Terms ancestors relabel roll_up suggest terms",
+    "mappedviz.orders": """
+        BalancedOrder ClassOrder GivenOrder NumpyBatches Order RowOrder Shuffle batches
+    """,
     "mappedviz.plots": """
         plot_batch_by_label plot_categories plot_cell_stats plot_coverage_curve plot_crosstab
         plot_drawn plot_embedding plot_expression plot_intersections plot_leave_one_out

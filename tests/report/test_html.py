@@ -101,7 +101,7 @@ def test_size_for_a_hundred_stores():
         an_audit([f"study_of_something_{i}/{'long' * 10}_{i % 7}.h5ad" for i in range(100)])
     )
     assert len(html.encode()) < 150_000
-    assert "The 50 of 100 stores that cost the inner join most" in html
+    assert "The 30 of 100 stores that cost the inner join most" in html
     beyond = audit_html(an_audit([f"s{i}" for i in range(300)]))
     assert len(beyond.encode()) < 150_000
     assert "The first 60 of 300 stores; audit.stores has all." in beyond

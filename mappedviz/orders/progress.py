@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from mappedviz.errors import RecipeError, RecipeTypeError
 
 if TYPE_CHECKING:
-    from mappedviz.loaders.order import Order
+    from mappedviz.orders.order import Order
 
 __all__ = ["Progress"]
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from mappedviz._types import Array
-from mappedviz.loaders.order import Order, digest_of
+from mappedviz.orders.order import Order, digest_of
 
 Shuffle: TypeAlias = bool | Literal["block"]
 

@@ -9,7 +9,7 @@ import torch
 
 import mappedviz as mv
 from mappedviz.errors import MissingKeyError, RecipeError, RecipeTypeError
-from mappedviz.loaders.class_order import BalancedOrder, ClassOrder
+from mappedviz.orders.class_order import BalancedOrder, ClassOrder
 from tests.loaders import origins, rows_of
 
 

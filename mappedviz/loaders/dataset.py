@@ -9,7 +9,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from mappedviz.collection.row_batch import RowBatch, hear_sparse_warnings
-from mappedviz.loaders.source import PlannedRows, RowSource
+from mappedviz.orders.source import PlannedRows, RowSource
 
 if TYPE_CHECKING:
     from mappedviz.collection.mapped_collection import MappedCollection

@@ -13,8 +13,8 @@ import numpy as np
 
 from mappedviz._types import Array
 from mappedviz.errors import RecipeError, RecipeTypeError
-from mappedviz.loaders.arguments import classes_of_rows
-from mappedviz.loaders.order import Order, digest_of
+from mappedviz.orders.arguments import classes_of_rows
+from mappedviz.orders.order import Order, digest_of
 
 if TYPE_CHECKING:
     from mappedviz.collection.mapped_collection import MappedCollection
@@ -37,7 +37,7 @@ class ClassOrder(Order):
     batch_size
         Rows per batch; the last one of each class may have fewer.
     **options
-        See :class:`~mappedviz.loaders.order.Order`. ``drop_last`` leaves out batches that are not full.
+        See :class:`~mappedviz.orders.order.Order`. ``drop_last`` leaves out batches that are not full.
     """
 
     def __init__(self, classes: Array, batch_size: int, **options: Any) -> None:
@@ -101,7 +101,7 @@ class BalancedOrder(Order):
     num_samples
         Rows per epoch, of all processes together; default: as many as have a class.
     **options
-        See :class:`~mappedviz.loaders.order.Order`.
+        See :class:`~mappedviz.orders.order.Order`.
 
     Raises
     ------

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-import torch
 
 from mappedviz._types import Array
 from mappedviz.errors import RecipeError, RecipeTypeError
-from mappedviz.loaders.order import Order, digest_of
+from mappedviz.orders.order import Order, digest_of
 
 __all__ = ["GivenOrder"]
 
@@ -31,10 +31,10 @@ class GivenOrder(Order):
     batch_size
         Rows per batch; None where `sampler` yields batches.
     sampler
-        Row numbers, or whatever yields them (or lists of them) at every iteration. One that has
-        ``set_epoch`` is told the epoch.
+        Row numbers, or whatever yields them (or lists of them) at every iteration. Its
+        ``set_epoch``, if it has one, is called with the epoch.
     **options
-        See :class:`~mappedviz.loaders.order.Order`.
+        See :class:`~mappedviz.orders.order.Order`.
 
     Raises
     ------
@@ -100,6 +100,9 @@ class GivenOrder(Order):
         """The batches of an epoch of a sampler."""
         if hasattr(self.sampler, "set_epoch"):
             self.sampler.set_epoch(epoch)
+        torch = sys.modules.get("torch")
+        if torch is None:  # whoever has not imported it cannot draw from its generator
+            return self._checked(list(self.sampler))
         seed = np.random.SeedSequence([self.seed or 0, epoch]).generate_state(1, np.uint64)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(seed[0] >> np.uint64(1)))

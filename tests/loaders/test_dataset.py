@@ -3,7 +3,7 @@
 import numpy as np
 
 from mappedviz import MappedCollection
-from mappedviz.loaders.batches import Batches
+from mappedviz.loaders.dataset import Batches
 
 
 def test_a_dataset_has_the_rows_of_its_collection(two_plain):

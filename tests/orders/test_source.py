@@ -4,8 +4,8 @@ import pickle
 
 import numpy as np
 
-from mappedviz.loaders.batches import Batches
-from mappedviz.loaders.source import PlannedRows
+from mappedviz.loaders.dataset import Batches
+from mappedviz.orders.source import PlannedRows
 
 
 class Answers:

@@ -3,8 +3,8 @@
 import numpy as np
 import torch  # noqa: F401 - what asks for processes asks torch, where it is imported
 
-from mappedviz.loaders.order import processes
-from mappedviz.loaders.row_order import RowOrder
+from mappedviz.orders.order import processes
+from mappedviz.orders.row_order import RowOrder
 
 
 def test_an_order_begins_anywhere():

@@ -21,12 +21,12 @@ import numpy as np
 
 from mappedviz._types import Array
 from mappedviz.collection.reader import one_of_several
-from mappedviz.loaders.source import PlannedRows
+from mappedviz.orders.source import PlannedRows
 
 if TYPE_CHECKING:
     from mappedviz.collection.reader import Window
     from mappedviz.collection.row_batch import RowBatch
-    from mappedviz.loaders.source import RowSource
+    from mappedviz.orders.source import RowSource
 
 _Batch: TypeAlias = "tuple[int, Array]"  # position in the epoch, rows
 
@@ -171,6 +171,14 @@ class ReadAhead:
         rows = np.concatenate([rows for _, rows in batches])
         size = len(batches[0][1])
         return batches, self._window_thread.submit(self._source.read_window, rows, size)
+
+    def in_order(self) -> Iterator[RowBatch]:
+        """Yield all batches, for whoever wants each of them."""
+        while True:
+            self._fill()
+            if not self._waiting:
+                return
+            yield self._waiting.popleft()[1].result()
 
     def batches(self, windows: Iterator[list[Array]], start: int = 0) -> Iterator[PlannedRows]:
         """Yield the batches of windows as rows that this reads when they are asked for."""

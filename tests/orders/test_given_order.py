@@ -9,7 +9,7 @@ from torch.utils.data import BatchSampler, RandomSampler, SubsetRandomSampler, W
 
 import mappedviz as mv
 from mappedviz.errors import RecipeError, RecipeTypeError
-from mappedviz.loaders.given_order import GivenOrder
+from mappedviz.orders.given_order import GivenOrder
 from tests.loaders import origins, rows_of
 
 N = 330
