@@ -134,32 +134,20 @@ def value_mixed(e: Evidence) -> Iterator[Found]:
 @check(
     "value-normalised",
     "info",
-    "Models of counts need counts: see whether a layer or raw.X has them.",
+    "Models of counts need counts: counts-elsewhere says whether another matrix has them.",
 )
 def value_normalised(e: Evidence) -> Iterator[Found]:
-    """{key} holds no counts in {n} of {all} stores: it is {scales}.{counts}"""
+    """{key} holds no counts in {n} of {all} stores: it is {scales}."""
     for key, samples in _samples(e).items():
         other = {store: s.scale for store, s in samples.items() if s.scale != "counts"}
         if other:
             words = ", ".join(dict.fromkeys(_WORDS[scale] for scale in other.values()))
-            names = [
-                name
-                for name in dict.fromkeys(
-                    name
-                    for _, scan in e.readable
-                    if scan.store
-                    for name in scan.store.facts.matrices
-                )
-                if "count" in name.lower() or name == "raw.X"
-            ]
-            text = ", ".join(repr(name) for name in names[:3])
             yield Found(
                 {
                     "key": key,
                     "n": len(other),
                     "all": len(samples),
                     "scales": words,
-                    "counts": f" Counts may be in {text}." if text else "",
                 },
                 stores=list(other),
                 number=len(other),
