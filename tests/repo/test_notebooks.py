@@ -42,6 +42,7 @@ HOLDS = {
         "ui.dataset().shape == (4136, 987)",
         "len(ui.audit.labels().classes) == 13",
         "ui.audit.labels().total[['CD4 T cells', 'Treg', 'mast']].tolist() == [1658, 70, 10]",
+        "shares.round(2)[['CD8 T cells', 'gdT', 'NK cells']].tolist() == [0.63, 0.5, 0.1]",
         "round(schemes.loc['inverse', 'effective_fraction'], 2) == 0.12",
         "(ui.recipe.weights_keys, ui.recipe.weights_scheme) == (('cell_type',), 'sqrt')",
         "'weights=True' in ui.handoff.code()",
