@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -126,9 +127,15 @@ def test_ctrl_c_ends_an_audit_whatever_its_child_does(several):
     for line in process.stderr:  # what a child prints
         if "stuck" in line:
             break
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode != 0
+    for _ in range(8):  # Python drops one that arrives while a finaliser runs; people press again
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            _, said = process.communicate(timeout=5)
+            break
+    else:
+        process.kill()
+        pytest.fail("the audit did not end")
+    assert process.returncode != 0, said
     assert "KeyboardInterrupt" in said
 
 
