@@ -16,6 +16,7 @@ OPTIONAL = {
     "IPython": "only where IPython itself asks a widget to show itself; ipywidgets brings it",
     "google_crc32c": "the faster checksum, where zarr brought it; numcodecs' serves otherwise",
     "hdf5plugin": "filters of HDF5 that few files have; the message says how to install it",
+    "lightning": "the data module of scvi-tools, whose extra brings it; the message says how to install it",
     "pytest": "the store contract is a class of tests: who runs it has pytest",
 }
 
