@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mappedviz.audits.tables.genes import Coverage
 from mappedviz.report.sections.genes import genes_section
+from mappedviz.report.values import REPR_ROWS
 from tests.hostile import (
     coverage_table,
 )
@@ -12,7 +13,7 @@ from tests.report.pages import STORES
 
 def test_genes_are_those_of_the_coverage():
     coverage = coverage_table(STORES)
-    section = genes_section(coverage, 100, {})
+    section = genes_section(coverage, REPR_ROWS, {})
     assert section.numbers[0] == (str(coverage.inner), "genes in all stores (inner)")
     per_store, patterns, *_ = section.tables
     assert [row[2].text for row in per_store.rows] == [str(coverage.inner)] * len(STORES)
@@ -23,13 +24,13 @@ def test_genes_are_those_of_the_coverage():
 
 def test_of_many_stores_those_that_cost_most_are_shown_in_their_order():
     coverage = coverage_table([f"s{i}" for i in range(150)])
-    per_store = genes_section(coverage, 100, {}).tables[0]
-    assert len(per_store.rows) == 50
+    per_store = genes_section(coverage, REPR_ROWS, {}).tables[0]
+    assert len(per_store.rows) == 30
     shown = [int(row[0].text[1:]) for row in per_store.rows]
     assert shown == sorted(shown)
-    assert per_store.note.startswith("The 50 of 150 stores that cost the inner join most")
+    assert per_store.note.startswith("The 30 of 150 stores that cost the inner join most")
 
 
 def test_genes_of_no_store():
-    section = genes_section(Coverage.of({}), 100, {})
+    section = genes_section(Coverage.of({}), REPR_ROWS, {})
     assert section.tables[0].rows == []

@@ -6,6 +6,7 @@ import pandas as pd
 
 from mappedviz.report.html import audit_html
 from mappedviz.report.sections.stores import depth_section, obs_section, shapes_section
+from mappedviz.report.values import REPR_ROWS
 from tests.hostile import (
     HOSTILE,
     depths,
@@ -23,7 +24,7 @@ def test_hostile_names_are_told_apart(hostile):
 
 
 def test_a_store_that_cannot_be_read_says_so_and_has_no_numbers():
-    (table,) = shapes_section(stores_table(STORES, broken=1), 100, {}).tables
+    (table,) = shapes_section(stores_table(STORES, broken=1), REPR_ROWS, {}).tables
     broken, *others = table.rows
     assert "is an HTML page" in broken[1].text
     assert (broken[2].text, broken[2].bar) == ("–", None)
@@ -37,11 +38,11 @@ def test_stores_that_are_left_out_are_counted():
 
 
 def test_nothing_sampled_and_no_columns_make_no_section():
-    assert depth_section(depths([]), 100, {}) is None
+    assert depth_section(depths([]), REPR_ROWS, {}) is None
     nothing = pd.MultiIndex.from_tuples([], names=["store", "what"])
-    assert obs_section(pd.DataFrame(columns=nothing), 100) is None
+    assert obs_section(pd.DataFrame(columns=nothing), REPR_ROWS) is None
 
 
 def test_columns_of_obs_name_their_types():
-    (table,) = obs_section(schema_table(STORES), 100).tables
+    (table,) = obs_section(schema_table(STORES), REPR_ROWS).tables
     assert [cell.text for cell in table.rows[0]] == ["cell_type", "8 of 8", "category(12)", "0.5 %"]
