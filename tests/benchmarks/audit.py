@@ -373,7 +373,7 @@ def main() -> None:
         )
         size = result.pop("kilobytes", None)
         text = f"{peak:,.0f} MB"
-        text += f", {worker:,.0f} MB a worker" if options.case in ("small", "names") else ""
+        text += f", {worker:,.0f} MB per worker" if options.case in ("small", "names") else ""
         text += f"; {size:,.0f} kB of HTML" if size else ""
         print(json.dumps({"seconds": result, "memory": text}))
         return
