@@ -89,6 +89,7 @@ def chosen_order(
         or any(one is not None for one in (weights, *own.values())),
         sparse=sparse,
     )
+    shared |= {"window": max(1, ahead.batches), "begin": ahead.begin}
     order: Order
     if batches is not None or within is not None:
         order = class_order(collection, batch_size, batches, within, num_samples, **shared)
@@ -107,8 +108,6 @@ def chosen_order(
             num_samples=num_samples,
             block_size=rows_per_chunk(collection) if block_size is None else block_size,
             buffer_size=max(16384, 4 * batch_size) if buffer_size is None else buffer_size,
-            window=max(1, ahead.batches),
-            begin=ahead.begin,
             **shared,
         )
     return order, ahead

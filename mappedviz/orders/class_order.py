@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BalancedOrder", "ClassOrder", "class_order"]
 
-_WINDOW = 64  # batches that are read together
-
 
 class ClassOrder(Order):
     """Batches whose rows are all of one class; every row with a class once an epoch.
@@ -75,10 +73,9 @@ class ClassOrder(Order):
         ends = np.minimum(begins + self.batch_size, self._begins[of_class + 1])
         order = rng.permutation(len(begins))
         rank, world_size = self.shard
-        numbers = np.arange(start, len(self)) * world_size + rank
-        mine = order[numbers % max(1, len(order))]
-        for at in range(0, len(mine), _WINDOW):
-            yield [rows[begins[i] : ends[i]] for i in mine[at : at + _WINDOW]]
+        for window in self._cuts(start):
+            mine = order[(np.array(window) * world_size + rank) % len(order)]
+            yield [rows[begins[i] : ends[i]] for i in mine]
 
 
 class BalancedOrder(Order):
@@ -168,11 +165,10 @@ class BalancedOrder(Order):
     def batches(self, epoch: int, start: int = 0) -> Iterator[list[Array]]:
         """See :meth:`Order.batches`."""
         rank, _ = self.shard
-        for begin in range(start, len(self), _WINDOW):
-            numbers = range(begin, min(begin + _WINDOW, len(self)))
+        for window in self._cuts(start):
             yield [
                 self._drawn(np.random.default_rng([self.seed or 0, epoch, rank, number]))
-                for number in numbers
+                for number in window
             ]
 
     def _drawn(self, rng: np.random.Generator) -> Array:

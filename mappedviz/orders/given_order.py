@@ -14,8 +14,6 @@ from mappedviz.orders.order import Order, digest_of
 
 __all__ = ["GivenOrder"]
 
-_WINDOW = 64  # batches that are read together
-
 
 class GivenOrder(Order):
     """The order of a sampler, or of an array of row numbers, read ahead as others are.
@@ -91,10 +89,8 @@ class GivenOrder(Order):
         """See :meth:`Order.batches`."""
         every = self._fixed if self._fixed is not None else self._drawn(epoch)
         rank, world_size = self.shard
-        numbers = np.arange(start, len(self)) * world_size + rank
-        mine = [every[number % len(every)] for number in numbers.tolist()]
-        for at in range(0, len(mine), _WINDOW):
-            yield mine[at : at + _WINDOW]
+        for window in self._cuts(start):
+            yield [every[(number * world_size + rank) % len(every)] for number in window]
 
     def _drawn(self, epoch: int) -> list[Array]:
         """The batches of an epoch of a sampler."""

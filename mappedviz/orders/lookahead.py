@@ -10,7 +10,7 @@ import numpy as np
 
 from mappedviz.collection.matrices import facts_of
 from mappedviz.collection.reader import default_cache_bytes
-from mappedviz.orders.row_order import LOOKAHEAD
+from mappedviz.orders.order import LOOKAHEAD
 
 if TYPE_CHECKING:
     from mappedviz.collection.mapped_collection import MappedCollection

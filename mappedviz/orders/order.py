@@ -15,7 +15,10 @@ from typing import Any, Self
 
 from mappedviz._types import Array
 
-__all__ = ["Order", "processes"]
+__all__ = ["LOOKAHEAD", "Order", "processes"]
+
+LOOKAHEAD = 64
+"""Batches of a window, unless something speaks for fewer or more."""
 
 
 class Order(ABC):
@@ -34,6 +37,11 @@ class Order(ABC):
     rank, world_size
         This process and the number of processes that share an epoch; None asks ``torch.distributed``
         each time.
+    window
+        Batches per window.
+    begin
+        Batches of the second window, from which their number doubles; the first one has one, so
+        that it is soon there.
     """
 
     def __init__(
@@ -41,6 +49,8 @@ class Order(ABC):
         n_rows: int,
         batch_size: int,
         *,
+        window: int = LOOKAHEAD,
+        begin: int = 2,
         seed: int | None = None,
         drop_last: bool = False,
         rank: int | None = 0,
@@ -51,6 +61,7 @@ class Order(ABC):
         self.seed = seed
         self.drop_last = drop_last
         self.rank, self.world_size = rank, world_size
+        self._window, self._begin = window, min(begin, window)
 
     @abstractmethod
     def __len__(self) -> int:
@@ -71,6 +82,14 @@ class Order(ABC):
     @abstractmethod
     def fields(self) -> dict[str, Any]:
         """Return what determines the order, apart from the seed: JSON-able, by name."""
+
+    def _cuts(self, start: int) -> Iterator[range]:
+        """The batches of each window from one batch on; the first windows are small."""
+        end, size = len(self), 1
+        while start < end:
+            yield range(start, min(start + size, end))
+            start += size
+            size = min(max(2 * size, self._begin), self._window)
 
     @property
     def shard(self) -> tuple[int, int]:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from mappedviz._types import Array
+from mappedviz._types import Array, lazy
 from mappedviz.orders.order import Order, digest_of
 
 Shuffle: TypeAlias = bool | Literal["block"]
-
-LOOKAHEAD = 64
-"""Batches of a window, unless something speaks for fewer or more."""
 
 
 class RowOrder(Order):
@@ -35,19 +31,9 @@ class RowOrder(Order):
         Rows drawn per epoch with ``weights``; default: ``n_rows``.
     block_size, buffer_size
         Rows per block and per buffer.
-    window
-        Batches per window.
-    begin
-        Batches of the second window, from which their number doubles; the first one has one, so
-        that it is soon there.
-    seed
-        Of the random order; None until somebody chooses one with :meth:`seeded`.
-    drop_last
-        Leave out the last batch if it is not full.
-    rank, world_size
-        This process and the number of processes that share an epoch; None asks ``torch.distributed``
-        each time. Each gets as many rows as the others: some come twice (or with ``drop_last`` not
-        at all) where they do not divide.
+    **options
+        See :class:`~mappedviz.orders.order.Order`. Processes get as many rows as the others: some
+        come twice (or with ``drop_last`` not at all) where they do not divide.
     """
 
     def __init__(
@@ -60,23 +46,14 @@ class RowOrder(Order):
         num_samples: int | None = None,
         block_size: int = 64,
         buffer_size: int = 16384,
-        window: int = LOOKAHEAD,
-        begin: int = 2,
-        seed: int | None = None,
-        drop_last: bool = False,
-        rank: int | None = 0,
-        world_size: int | None = 1,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            n_rows, batch_size, seed=seed, drop_last=drop_last, rank=rank, world_size=world_size
-        )
+        super().__init__(n_rows, batch_size, **options)
         self.shuffle = shuffle
         self.block_size = block_size
         self._cumulated = None if weights is None else np.cumsum(weights)
         self._total = (n_rows if num_samples is None else num_samples) if n_rows else 0
-        per_window = buffer_size if shuffle == "block" else window * batch_size
-        self._window = max(1, per_window // batch_size) * batch_size
-        self._begin = min(begin * batch_size, self._window)
+        self._buffer = max(1, buffer_size // batch_size) * batch_size
 
     @property
     def n_samples(self) -> int:
@@ -89,13 +66,13 @@ class RowOrder(Order):
         full, rest = divmod(self.n_samples, self.batch_size)
         return full if self.drop_last or not rest else full + 1
 
-    @cached_property
+    @lazy
     def _weights_digest(self) -> str | None:
         return None if self._cumulated is None else digest_of(self._cumulated)
 
     def fields(self) -> dict[str, Any]:
         """See :meth:`Order.fields`."""
-        block = {"block_size": self.block_size, "buffer_size": self._window}
+        block = {"block_size": self.block_size, "buffer_size": self._buffer}
         return {
             "shuffle": self.shuffle,
             **(block if self.shuffle == "block" else {}),
@@ -129,7 +106,7 @@ class RowOrder(Order):
             # Every process draws for itself: a shared stream would only be drawn to be dropped.
             rng = np.random.default_rng([self.seed or 0, epoch, rank])
             rng.bit_generator.advance(first)  # type: ignore[attr-defined]  # one draw per row
-            for begin, end in self._cuts(first, limit):
+            for begin, end in self._rows_of_windows(start, limit):
                 yield self._draw(rng, end - begin)
             return
         order = self._order(rng)
@@ -137,7 +114,7 @@ class RowOrder(Order):
         if self.shuffle == "block":
             yield from self._shuffled_windows(order, rng, offset, first, limit)
             return
-        for begin, end in self._cuts(first, limit):
+        for begin, end in self._rows_of_windows(start, limit):
             # Past the end it begins again, so that every process gets its full share.
             yield order(np.arange(offset + begin, offset + end) % self.n_rows)
 
@@ -150,20 +127,18 @@ class RowOrder(Order):
         limit: int,
     ) -> Iterator[Array]:
         """Windows of one size, rows shuffled inside each; those before `first` only move the stream."""
-        for begin in range(0, limit, self._window):
-            end = min(begin + self._window, limit)
+        for begin in range(0, limit, self._buffer):
+            end = min(begin + self._buffer, limit)
             places = rng.permutation(end - begin)
             if end > first:
                 rows = order(np.arange(offset + begin, offset + end) % self.n_rows)
                 yield rows[places][max(0, first - begin) :]
 
-    def _cuts(self, start: int, limit: int) -> Iterator[tuple[int, int]]:
-        """Where the windows begin and end; the first ones are small: the first batch is soon there."""
-        size = min(self.batch_size, self._window)
-        while start < limit:
-            yield start, min(start + size, limit)
-            start += size
-            size = min(max(2 * size, self._begin), self._window)
+    def _rows_of_windows(self, start: int, limit: int) -> Iterator[tuple[int, int]]:
+        """Where the rows of each window begin and end."""
+        size = self.batch_size
+        for window in self._cuts(start):
+            yield window.start * size, min(window.stop * size, limit)
 
     def _draw(self, rng: np.random.Generator, n: int) -> Array:
         assert self._cumulated is not None

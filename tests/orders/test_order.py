@@ -3,6 +3,8 @@
 import numpy as np
 import torch  # noqa: F401 - what asks for processes asks torch, where it is imported
 
+from mappedviz.orders.class_order import BalancedOrder, ClassOrder
+from mappedviz.orders.given_order import GivenOrder
 from mappedviz.orders.order import processes
 from mappedviz.orders.row_order import RowOrder
 
@@ -31,3 +33,19 @@ def test_an_order_is_changed_by_making_another_one():
     assert order.seeded(4).seed == 4
     assert (order.seed, order.drop_last, order.rank) == (None, False, None)
     assert order.shard == processes() == (0, 1)
+
+
+def test_windows_are_small_at_first_and_bounded_whatever_the_order():
+    """As many batches are read together as the look-ahead says; the first one is soon there."""
+    classes = np.arange(400) % 3
+    for made in (
+        lambda **window: RowOrder(400, 10, shuffle=True, **window),
+        lambda **window: ClassOrder(classes, 10, **window),
+        lambda **window: BalancedOrder(classes, 10, 5, **window),
+        lambda **window: GivenOrder(400, 10, range(400), **window),
+    ):
+        for window, begin, sizes in ((8, 2, [1, 2, 4, 8, 8]), (8, 8, [1, 8, 8]), (1, 2, [1, 1, 1])):
+            order = made(window=window, begin=begin, seed=0)
+            found = [len(batches) for batches in order.batches(0)]
+            assert found[: len(sizes)] == sizes
+            assert sum(found) == len(order)

@@ -98,6 +98,18 @@ def test_our_modules_are_imported_by_string_in_the_lazy_root_only(repository):
     assert found == []
 
 
+def test_no_lock_is_held_over_a_fork_by_a_cached_property(repository):
+    """functools' holds one per class up to Python 3.11, and forked workers hang: `_types.lazy` does not."""
+    found = [
+        str(path)
+        for path in sorted((repository / "mappedviz").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.alias) and node.name == "cached_property")
+        or (isinstance(node, ast.Attribute) and node.attr == "cached_property")
+    ]
+    assert found == []
+
+
 def test_what_lies_at_the_root_of_the_package(repository):
     """Packages, and the few modules that are below or beside all of them."""
     package = repository / "mappedviz"
