@@ -37,7 +37,8 @@ class GivenOrder(Order):
     Raises
     ------
     RecipeError, RecipeTypeError
-        It has no length, has a random generator of its own, or yields something else.
+        It has no length or another one, has a random generator of its own, is shared by processes
+        already, or yields something else.
     """
 
     def __init__(
@@ -53,21 +54,35 @@ class GivenOrder(Order):
                 key=self._name,
                 remedy="Give an array of row numbers, or a sampler with a length.",
             )
+        self._check_sampler(sampler)
+        self._check_sampler(
+            getattr(sampler, "sampler", None)
+        )  # a sampler of batches has one of rows
+        # What is fixed is checked now; a sampler when its epoch begins.
+        fixed = isinstance(sampler, (list, tuple, np.ndarray, range))
+        self._fixed = self._checked(sampler) if fixed else None
+
+    def _check_sampler(self, sampler: Any) -> None:
+        """Refuse a sampler whose order cannot be made again, or that processes share already."""
         if getattr(sampler, "generator", None) is not None:
             raise RecipeError(
                 "has a random generator of its own, whose order could not be made again",
                 key=self._name,
                 remedy="Leave its generator out, and give seed= here.",
             )
-        # What is fixed is checked now; a sampler when its epoch begins.
-        fixed = isinstance(sampler, (list, tuple, np.ndarray, range))
-        self._fixed = self._checked(sampler) if fixed else None
+        if getattr(sampler, "num_replicas", 1) != 1 and self.world_size != 1:
+            raise RecipeError(
+                f"is a {type(sampler).__name__}, which shares rows among processes as this loader does",
+                key=self._name,
+                remedy="Give the order of all rows; or say that it is shared already, with rank=0, world_size=1.",
+            )
 
     def fields(self) -> dict[str, Any]:
         """See :meth:`Order.fields`."""
         what = type(self.sampler).__name__
         if self._fixed is not None:
-            what = digest_of(np.concatenate([*self._fixed, np.empty(0, np.int64)]))
+            sizes = np.array([len(batch) for batch in self._fixed], dtype=np.int64)
+            what = digest_of(np.concatenate([sizes, *self._fixed]))
         return {
             self._name: what,
             "length": len(self.sampler),  # type: ignore[arg-type]
@@ -105,13 +120,25 @@ class GivenOrder(Order):
             return self._checked(list(self.sampler))
 
     def _checked(self, given: Any) -> list[Array]:
-        """Row numbers as batches, each number in range."""
+        """Row numbers as batches, as many as the length says, each number in range."""
+        found = [self._rows(batch) for batch in given] if self._batched else self._rows(given)
+        length = len(self.sampler)  # type: ignore[arg-type]
+        if len(found) != length:
+            raise RecipeError(
+                f"has the length {length} and gives {len(found)}",
+                key=self._name,
+                remedy="Processes that share an epoch go by its length: let it say how many it gives.",
+            )
         if self._batched:
-            batches = [self._rows(batch) for batch in given]
-            return [batch for batch in batches if len(batch)]
-        rows, size = self._rows(given), self.batch_size
-        end = len(rows) // size * size if self.drop_last else len(rows)
-        return [rows[at : at + size] for at in range(0, end, size)]
+            empty = next((i for i, batch in enumerate(found) if not len(batch)), None)
+            if empty is not None:
+                raise RecipeError(
+                    f"gives no row in batch {empty}", key=self._name, remedy="Leave the batch out."
+                )
+            return list(found)
+        size = self.batch_size
+        end = len(found) // size * size if self.drop_last else len(found)
+        return [found[at : at + size] for at in range(0, end, size)]  # type: ignore[misc]
 
     def _rows(self, given: Any) -> Array:
         rows = np.asarray(given)

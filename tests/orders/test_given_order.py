@@ -5,7 +5,13 @@ import json
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import BatchSampler, RandomSampler, SubsetRandomSampler, WeightedRandomSampler
+from torch.utils.data import (
+    BatchSampler,
+    DistributedSampler,
+    RandomSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
 
 import mappedviz as mv
 from mappedviz.errors import RecipeError, RecipeTypeError
@@ -98,6 +104,47 @@ def test_the_random_numbers_of_others_stay_what_they_are():
     assert torch.equal(torch.get_rng_state(), state)
 
 
+class Short(Counting):
+    """Gives fewer rows than it says."""
+
+    def __iter__(self):
+        return iter(range(self.n - 5))
+
+
+def test_a_length_is_kept(ds):
+    """By the length processes know how many batches each gets."""
+    with pytest.raises(RecipeError, match="sampler: has the length 40 and gives 35"):
+        list(mv.dataloader(ds, 10, sampler=Short(40)))
+    for batches in ([[]], [[1, 2], [], [3]]):
+        with pytest.raises(
+            RecipeError, match=rf"batch_sampler: gives no row in batch {len(batches) // 2}"
+        ):
+            mv.dataloader(ds, batch_sampler=batches)
+
+
+def test_a_generator_inside_of_a_sampler_of_batches(ds):
+    rows = RandomSampler(range(len(ds)), generator=torch.Generator())
+    with pytest.raises(RecipeError, match="batch_sampler: has a random generator of its own"):
+        mv.dataloader(ds, batch_sampler=BatchSampler(rows, 8, drop_last=False))
+
+
+def test_a_sampler_that_is_shared_already(ds):
+    """Shared once more, half of its rows would never come."""
+    half = DistributedSampler(range(len(ds)), num_replicas=2, rank=1, shuffle=True)
+    for options in ({}, {"rank": 0, "world_size": 2}):
+        with pytest.raises(RecipeError, match="DistributedSampler, which shares rows"):
+            mv.dataloader(ds, 10, sampler=half, **options)
+    loader = mv.dataloader(ds, 10, sampler=half, rank=0, world_size=1)
+    half.set_epoch(0)
+    assert rows_of(ds, loader) == list(half)
+
+
+def test_batches_of_the_same_rows_are_another_order(ds):
+    state = mv.dataloader(ds, batch_sampler=[[1, 2], [3]], seed=0).state_dict()
+    with pytest.raises(RecipeError, match="batch_sampler was"):
+        mv.dataloader(ds, batch_sampler=[[1], [2, 3]], seed=0).load_state_dict(state)
+
+
 def test_what_is_no_order(ds):
     with pytest.raises(RecipeTypeError, match="generator, which has no length"):
         mv.dataloader(ds, 10, sampler=(i for i in range(3)))
@@ -110,3 +157,11 @@ def test_what_is_no_order(ds):
     with pytest.raises(RecipeError, match="gives row 400 of 330"):
         list(mv.dataloader(ds, 10, sampler=SubsetRandomSampler([400])))
     assert list(mv.dataloader(ds, 10, sampler=[])) == []
+
+
+def test_the_batches_of_another_loader(ds):
+    """Its batch sampler is its own ``sampler``, for trainers."""
+    other = mv.dataloader(ds, 10, shuffle=True, seed=3)
+    again = mv.dataloader(ds, batch_sampler=other.batch_sampler)
+    other.batch_sampler.set_epoch(0)
+    assert rows_of(ds, again) == rows_of(ds, mv.dataloader(ds, 10, shuffle=True, seed=3))
