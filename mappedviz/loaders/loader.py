@@ -72,7 +72,7 @@ class Loader(DataLoader[dict[str, Any]]):
         Examples
         --------
         >>> import mappedviz as mv
-        >>> ds = mv.MappedCollection("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad")
+        >>> ds = mv.MappedCollection(mv.datasets.demo() / "berlin.h5ad")
         >>> loader = mv.dataloader(ds, 100, shuffle=True, seed=0)
         >>> batches = iter(loader)
         >>> first = next(batches)

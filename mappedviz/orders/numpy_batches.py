@@ -152,12 +152,12 @@ def batches(
     Examples
     --------
     >>> import mappedviz as mv
-    >>> ds = mv.MappedCollection("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad", obs_keys="cell_type")
+    >>> ds = mv.MappedCollection(mv.datasets.demo() / "berlin.h5ad", obs_keys="cell_type")
     >>> batches = mv.batches(ds, 100, shuffle=True, seed=0)
     >>> for batch in batches:
     ...     x, y = batch["X"], batch["cell_type"]
     >>> len(batches), x.shape, x.dtype, y.dtype
-    (5, (100, 2000), dtype('float32'), dtype('int64'))
+    (7, (100, 640), dtype('float32'), dtype('int64'))
     """
     order, ahead = chosen_order(
         collection,
