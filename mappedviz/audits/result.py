@@ -175,10 +175,10 @@ class Audit(Tabulated):
         Examples
         --------
         >>> import mappedviz as mv
-        >>> audit = mv.audit("notebooks/data/*.h5ad", progress=False)
+        >>> audit = mv.audit(mv.datasets.demo(), progress=False)
         >>> expected = mv.Expectations(stores={"least": 9})
         >>> [one.message for one in audit.check(expected).findings if one.id == "expected-stores"]
-        ['stores.least: 3 stores can be read, where at least 9 are expected.']
+        ['stores.least: 5 stores can be read, where at least 9 are expected.']
         """
         if not isinstance(expectations, Expectations):
             expectations = Expectations.load(expectations)
@@ -217,7 +217,7 @@ class Audit(Tabulated):
         Examples
         --------
         >>> import mappedviz as mv
-        >>> before = mv.audit("notebooks/data/*.h5ad", label="cell_type", progress=False)
+        >>> before = mv.audit(mv.datasets.demo(), label="cell_type", progress=False)
         >>> after = mv.audit(None, recipe=before.recipe.replace(join="outer"), progress=False)
         >>> print(before.diff(after).of("recipe")[0].words)
         join: 'inner' → 'outer'

@@ -156,10 +156,11 @@ class Tabulated:
         Examples
         --------
         >>> import mappedviz as mv
-        >>> audit = mv.audit("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad", label="cell_type")
-        >>> audit.kinds(level=["T cell"])[["label", "n", "name", "becomes"]].to_numpy().tolist()
-        [['CD4_T', 250, 'CD4-positive, alpha-beta T cell', 'T cell'],
-         ['CD8_T', 250, 'CD8-positive, alpha-beta T cell', 'T cell']]
+        >>> audit = mv.audit(mv.datasets.demo() / "boston.zarr", label="celltype")
+        >>> kinds = audit.kinds(level=["T cell"])
+        >>> kinds[["label", "n", "name", "becomes"]].head(2).to_numpy().tolist()
+        [['CD4 T cells', 159, 'CD4-positive, alpha-beta T cell', 'T cell'],
+         ['CD14+ Monocytes', 79, 'CD14-positive monocyte', None]]
         """
         return kinds_table(self.labels(key), level)
 

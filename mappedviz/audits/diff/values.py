@@ -109,11 +109,11 @@ class AuditDiff:
     Examples
     --------
     >>> import mappedviz as mv
-    >>> before = mv.audit("notebooks/data/*reduced.h5ad", progress=False)
-    >>> after = mv.audit("notebooks/data/*.h5ad", progress=False)
+    >>> before = mv.audit(mv.datasets.demo() / "berlin.h5ad", progress=False)
+    >>> after = mv.audit(mv.datasets.demo() / "*.h5ad", progress=False)
     >>> diff = before.diff(after)
     >>> diff.equal, [one.name for one in diff.changes if one.about == "stores"]
-    (False, ['pbmc5k_small_cd4_vs_cd8.h5ad', 'spectra_breast_immune.h5ad'])
+    (False, ['kyoto.h5ad', 'oxford.h5ad'])
     >>> before.diff(before).equal
     True
     """

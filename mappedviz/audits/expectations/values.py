@@ -71,13 +71,13 @@ class Expectations:
     --------
     >>> import mappedviz as mv
     >>> expected = mv.Expectations(
-    ...     obs={"cell_type": {"labels": ["CD4_T", "CD8_T"], "most_missing": 0}},
+    ...     obs={"celltype": {"kind": "text", "most_missing": 0}},
     ...     matrices={"X": {"scale": "counts"}},
     ... )
-    >>> path = "notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad"
-    >>> audit = mv.audit(path, label="cell_type", expect=expected, progress=False)
+    >>> path = mv.datasets.demo() / "boston.zarr"
+    >>> audit = mv.audit(path, label="celltype", expect=expected, progress=False)
     >>> [finding.message for finding in audit.findings if finding.id.startswith("expected")]
-    ["matrices.X.scale: X is 'logarithms' in 1 of 1 stores, where 'counts' is expected."]
+    ["matrices.X.scale: X is 'log1p' in 1 of 1 stores, where 'counts' is expected."]
     >>> mv.Expectations.from_toml(expected.to_toml()) == expected
     True
     """
@@ -183,7 +183,7 @@ class Expectations:
         Examples
         --------
         >>> import mappedviz as mv
-        >>> audit = mv.audit("notebooks/data/*.h5ad", progress=False)
+        >>> audit = mv.audit(mv.datasets.demo(), progress=False)
         >>> mv.Expectations.from_audit(audit).genes.species
         ('human',)
         """

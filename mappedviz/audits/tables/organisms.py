@@ -38,7 +38,8 @@ def organisms(stores: Iterable[tuple[str, Scan]]) -> dict[str, set[str]]:
     Examples
     --------
     >>> from mappedviz.audits.scan import scan_store
-    >>> organisms([("a", scan_store("notebooks/data/pbmc5k_small_cd4_vs_cd8.h5ad"))])
+    >>> from mappedviz.datasets import demo
+    >>> organisms([("a", scan_store(demo() / "berlin.h5ad"))])
     {'a': {'human'}}
     """
     found: dict[str, set[str]] = {}
