@@ -50,8 +50,8 @@ def hash_rows(matrix: Matrix, genes: Array, stop: Callable[[], None]) -> Array:
         stop()
         rows = np.arange(begin, min(begin + step, n_obs))
         part = Part(matrix, rows, np.arange(len(rows)), None)
-        csr = gather_csr([part], len(rows), n_vars, np.float64)
-        hashes[begin : begin + len(rows)] = _hashes_of(*csr, gene)
+        filled = _without_zeros(*gather_csr([part], len(rows), n_vars, np.float64))
+        hashes[begin : begin + len(rows)] = _hashes_of(*filled, gene)
     return hashes
 
 
@@ -72,8 +72,8 @@ def known_by(indptr: Array, indices: Array, data: Array, genes: Array) -> tuple[
     genes
         Hash of the name of each gene.
     """
-    values = np.diff(np.concatenate([[0], np.cumsum(data != 0)])[indptr])
-    enough: Array = np.flatnonzero(values >= _FEW_VALUES)
+    indptr, indices, data = _without_zeros(indptr, indices, data)
+    enough: Array = np.flatnonzero(np.diff(indptr) >= _FEW_VALUES)
     return enough, _hashes_of(indptr, indices, data, genes)[enough]
 
 
@@ -122,13 +122,24 @@ def telling_rows(matrix: Matrix) -> Array:
     return np.sort(np.argpartition(keys, n - 1)[:n])
 
 
+def _without_zeros(indptr: Array, indices: Array, data: Array) -> tuple[Array, Array, Array]:
+    """The same rows in CSR without stored zeros, which say nothing."""
+    filled = data != 0
+    if filled.all():
+        return indptr, indices, data
+    ends = np.concatenate([[0], np.cumsum(filled)])
+    return ends[indptr], indices[filled], data[filled]
+
+
 def _hashes_of(indptr: Array, indices: Array, data: Array, gene: Array) -> Array:
     # Summed, because the order of the genes must not matter; each pair of a gene and its value
-    # is mixed first. Stored zeros say nothing.
-    mixed = _mixed(data.view(np.uint64) ^ gene[indices])
-    mixed[data == 0] = 0
-    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed, dtype=np.uint64)])
-    return cast(Array, sums[indptr[1:]] - sums[indptr[:-1]])
+    # is mixed first.
+    hashes = np.zeros(len(indptr) - 1, dtype=np.uint64)
+    filled = np.flatnonzero(np.diff(indptr))
+    if len(filled):
+        mixed = _mixed(data.view(np.uint64) ^ gene[indices])
+        hashes[filled] = np.add.reduceat(mixed, indptr[filled])
+    return hashes
 
 
 def _mixed(values: Array) -> Array:
