@@ -338,11 +338,15 @@ def _read_var(
         except Exception as error:
             scan.broken = {**scan.broken, key: error.with_traceback(None)}
             continue
-        named = values[values != ""]  # a column may have gaps
-        identifies = len(set(named.tolist())) > 0.9 * len(named) > 0.45 * len(values)
-        if column is None or identifies:
+        if column is None or _identifies(values):
             found[column] = Names.of(values)
     return found
+
+
+def _identifies(values: Array) -> bool:
+    """Whether a column tells variables apart; it may have gaps."""
+    named = values[values != ""]
+    return len(set(named.tolist())) > 0.9 * len(named) > 0.45 * len(values)
 
 
 def _filtered(root: GroupNode) -> int | None:
