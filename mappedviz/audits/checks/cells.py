@@ -64,27 +64,26 @@ def mitochondrial_share(e: Evidence) -> Iterator[Found]:
     several = False
     for key in e.recipe.layers_keys:
         found = {store: some for store, some in _mito_of(e, key).items() if len(some) >= _FEW_CELLS}
-        several = several or len(found) > 1
-        for store, shares in found.items():
-            rest = [some for other, some in found.items() if other != store]
-            if not rest:
-                continue
-            damaged = float((shares > DAMAGED).mean())
-            of_others = float(np.median([(some > DAMAGED).mean() for some in rest]))
-            if damaged > max(e.thresholds.most_damaged_cells, _TIMES * of_others):
-                middle = float(np.median([np.median(some) for some in rest]))
+        if len(found) < 2:
+            continue
+        several = True
+        damaged = np.array([(some > DAMAGED).mean() for some in found.values()])
+        medians = np.array([np.median(some) for some in found.values()])
+        for i, store in enumerate(found):
+            of_others = float(np.median(np.delete(damaged, i)))
+            if damaged[i] > max(e.thresholds.most_damaged_cells, _TIMES * of_others):
                 yield Found(
                     {
-                        "percent": f"{100 * damaged:.0f} %",
+                        "percent": f"{100 * damaged[i]:.0f} %",
                         "store": store,
                         "bound": f"{100 * DAMAGED:.0f} %",
                         "key": key,
                         "others": f"{100 * of_others:.0f} %",
-                        "median": f"{100 * np.median(shares):.0f} %",
-                        "middle": f"{100 * middle:.0f} %",
+                        "median": f"{100 * medians[i]:.0f} %",
+                        "middle": f"{100 * np.median(np.delete(medians, i)):.0f} %",
                     },
                     stores=[store],
-                    number=damaged,
+                    number=float(damaged[i]),
                 )
     if not several:
         raise NotApplicableError("the share is known of fewer than two stores")
