@@ -147,7 +147,7 @@ def gene_versions(e: Evidence) -> Iterator[Found]:
             {"n": len(versioned), "all": len(kinds), "inner": inner, "now": e.coverage.inner},
             stores=versioned,
             number=inner,
-            change={"strip_version": True},
+            change=with_duplicates(e, {"strip_version": True}),
         )
 
 

@@ -23,6 +23,18 @@ def test_repeated_genes_are_fatal_and_mended(tmp_path):
     assert found(mended, "duplicate-genes")[0].severity == "info"
 
 
+def test_identifiers_that_are_repeated_without_versions_are_added_up(tmp_path):
+    plain = [f"ENSG{i:011d}" for i in range(20)]
+    versioned = [f"{one}.1" for one in plain[1:]] + [f"{plain[1]}.2"]
+    audit = quiet(made(tmp_path, [{"genes": plain}, {"genes": versioned}]))
+    (finding,) = found(audit, "gene-versions")
+    assert finding.change == {"strip_version": True, "duplicates": "sum"}
+    assert finding in audit.safe_fixes()
+    mended = quiet(None, recipe=finding.fix)
+    assert not mended.fatal
+    assert mended.coverage.inner == 19
+
+
 def test_one_store_that_costs_the_join_most(tmp_path):
     genes = [symbols(), symbols(), ["SYM0"]]
     stores = [{"genes": some, "store": i} for i, some in enumerate(genes)]
