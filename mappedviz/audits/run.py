@@ -16,7 +16,7 @@ from mappedviz.audits.judge import judge
 from mappedviz.audits.result import Audit
 from mappedviz.audits.samples import SAMPLED_ROWS
 from mappedviz.audits.scan import Scan, Wants
-from mappedviz.audits.workers import scan_stores
+from mappedviz.audits.workers import scan_stores, stop_if
 from mappedviz.recipe.recipe import Recipe
 from mappedviz.stores.paths import expand_paths
 
@@ -75,7 +75,7 @@ def audit(
         Show a bar if it takes long, or a function that is called with the number of stores
         done and of all stores.
     cancel
-        Setting this event ends the scan with :class:`~mappedviz.audits.ScanCancelledError`.
+        Setting this event ends the audit with :class:`~mappedviz.audits.ScanCancelledError`.
     workers
         Processes that read; 0 reads in this one, without a time limit. Default: as many as are
         worth it, and at least one, which can be ended.
@@ -155,7 +155,9 @@ def audit(
         vocabulary=cache.vocabulary,
         thresholds=expect.thresholds if expect else None,
     )
-    return Audit(evidence, *checked(evidence, expect, cancel))
+    outcomes = checked(evidence, expect, cancel)
+    stop_if(cancel)  # checks that were left out would look like checks that found nothing
+    return Audit(evidence, *outcomes)
 
 
 def _timeout(asked: float | None, workers: int | None, deep: bool) -> float | None:

@@ -80,7 +80,7 @@ def scan_stores(
     """
     wanted = [os.fspath(path) for path in paths]
     cache = default_cache() if cache is None else cache
-    stop = partial(_stop_if, cancel)
+    stop = partial(stop_if, cancel)
     found: dict[str, Scan] = {}
     for path in dict.fromkeys(wanted):
         known = cache.get(path, wants, stop)
@@ -108,7 +108,8 @@ def scan_stores(
     return [found[path] for path in wanted]
 
 
-def _stop_if(cancel: threading.Event | None) -> None:
+def stop_if(cancel: threading.Event | None) -> None:
+    """Raise ScanCancelledError if an event is set."""
     if cancel is not None and cancel.is_set():
         raise ScanCancelledError("the scan was cancelled", remedy="Start it again to go on.")
 

@@ -1,6 +1,7 @@
 """Making an audit: it never raises because of a store, and it takes a recipe as it is."""
 
 import json
+import threading
 
 import h5py
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 
 import mappedviz as mv
 from mappedviz import MappedCollection, Recipe
+from mappedviz.audits import ScanCancelledError, run
 from mappedviz.errors import RecipeError, StoreError
 from mappedviz.testing import coded_anndata
 from tests.audits import found, quiet, write
@@ -123,3 +125,17 @@ def test_a_recipe_is_taken_as_it_is_and_can_be_changed(tmp_path):
     assert quiet(path, recipe=Recipe(), join="outer").recipe == Recipe(paths=[path], join="outer")
     with pytest.raises(RecipeError):
         quiet(path, join="sideways")
+
+
+def test_an_audit_that_is_cancelled_after_the_scan_is_no_audit_of_half_the_checks(
+    tmp_path, monkeypatch
+):
+    cancel, judged = threading.Event(), run.judge
+
+    def judge(*args):
+        cancel.set()
+        return judged(*args)
+
+    monkeypatch.setattr(run, "judge", judge)
+    with pytest.raises(ScanCancelledError):
+        quiet(write(tmp_path, "good"), cancel=cancel)
