@@ -81,11 +81,12 @@ class Harmoniser:
         if not self._how:
             return names.of(self.found(names.values)[0])
         key = (names.key, *self._key)
-        if key not in _mapped:
+        mapped = _mapped.get(key)  # asked once: another thread may clear it meanwhile
+        if mapped is None:
             if sum(map(len, list(_mapped.values()))) + len(names) > _MOST_NAMES:
                 _mapped.clear()
-            _mapped[key] = names.of(self.found(names.values, store)[0])
-        return _mapped[key]
+            mapped = _mapped[key] = names.of(self.found(names.values, store)[0])
+        return mapped
 
     def found(self, names: Array, store: str | None = None) -> tuple[Array, Array]:
         """Names as they are joined, and how each was found: codes of :data:`~mappedviz.genes.lookup.HOW`."""

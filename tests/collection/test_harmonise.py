@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import anndata as ad
 import numpy as np
@@ -11,6 +13,7 @@ import pandas as pd
 import pytest
 
 from mappedviz import MappedCollection, Recipe, genes
+from mappedviz.collection.harmonise import Harmoniser
 from mappedviz.errors import JoinError, RecipeError
 from mappedviz.recipe.names import Names
 
@@ -203,6 +206,21 @@ def test_equal_lists_are_mapped_once(tmp_path, monkeypatch):
     assert len(calls) == 1
 
 
+def test_lists_that_are_forgotten_while_threads_ask_for_them(monkeypatch):
+    """Each list of a thread pushes out those of the others."""
+    monkeypatch.setattr("mappedviz.collection.harmonise._MOST_NAMES", 5)
+    harmonise = Harmoniser(Recipe(var_map="human: symbol->ensembl"))
+    lists = [Names.of(np.array(["TP53", "CD4", "CD8A", f"n{i}"], dtype=object)) for i in range(4)]
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            made = list(threads.map(harmonise, [lists[i % 4] for i in range(4_000)]))
+    finally:
+        sys.setswitchinterval(switch)
+    assert all(one.values.tolist() == [TP53, CD4, CD8A, ""] for one in made)
+
+
 # ------------------------------------------------------------------------------- differential
 NAMES = ["TP53", "p53", "SEPT2", "SEPTIN2", "CD4", "CD8A", TP53, f"{CD4}.3", "Y_RNA", "nonsense"]
 NAMES += ["TBCE", "ENSG00000116957", "RP11-34P13.7", "tdTomato", TBCE, SEPTIN2]
@@ -302,8 +320,6 @@ def test_random_recipes_join_what_pandas_joins(seed, tmp_path):
 
 
 def test_names_of_nothing():
-    from mappedviz.collection.harmonise import Harmoniser
-
     harmonise = Harmoniser(Recipe(var_map="symbol->ensembl"))
     assert len(harmonise(Names.of(np.empty(0, dtype=object)))) == 0
     assert harmonise(Names.of(np.array([""], dtype=object))).values.tolist() == [""]
