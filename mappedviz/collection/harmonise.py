@@ -6,6 +6,7 @@ The order is fixed: the column that ``var_key`` names, ``strip_version``, ``var_
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,7 +58,7 @@ class Harmoniser:
             table, release = recipe.var_map["table"], recipe.var_map["release"]
             _check_release(table, release)
             if is_path(table):
-                self._own = GeneTable.from_csv(table)
+                self._own = _own_table(table, release)
             else:
                 self._species = PACKAGED if table == ANY else (table,)
 
@@ -131,6 +132,12 @@ def _among(names: Array, some: Iterable[str]) -> Array:
     if not wanted:
         return np.zeros(len(names), dtype=bool)
     return np.array([name in wanted for name in names.tolist()], dtype=bool)
+
+
+@lru_cache(maxsize=2)
+def _own_table(path: str, release: str) -> GeneTable:
+    """A table of the user's, read once in a process: an audit asks per store and gene. Another release is read anew."""
+    return GeneTable.from_csv(path)
 
 
 def _check_release(table: str, release: str) -> None:

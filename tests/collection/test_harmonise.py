@@ -206,6 +206,24 @@ def test_equal_lists_are_mapped_once(tmp_path, monkeypatch):
     assert len(calls) == 1
 
 
+def test_a_table_of_ones_own_is_read_once(tmp_path, monkeypatch):
+    paths = [write(tmp_path / "a.h5ad", ["TP53", "x"]), write(tmp_path / "b.h5ad", [TP53, CD4])]
+    table = tmp_path / "t.csv"
+    table.write_text(f"ensembl,symbol\n{TP53},TP53\n", encoding="utf-8")
+    calls = []
+    read = genes.GeneTable.from_csv
+    monkeypatch.setattr(genes.GeneTable, "from_csv", lambda path: (calls.append(1), read(path))[1])
+    recipe = Recipe(paths=paths, var_map=f"{table}: symbol->ensembl")
+    for _ in range(3):
+        ds = MappedCollection.from_recipe(recipe)
+        assert ds.var_unmapped["name"].tolist() == ["x"]
+    assert len(calls) == 1
+    table.write_text(f"ensembl,symbol\n{TP53},TP53\n{CD4},x\n", encoding="utf-8")
+    other = MappedCollection(paths, var_map=f"{table}: symbol->ensembl")
+    assert other.var_joint.tolist() == [TP53, CD4]
+    assert len(calls) == 2
+
+
 def test_lists_that_are_forgotten_while_threads_ask_for_them(monkeypatch):
     """Each list of a thread pushes out those of the others."""
     monkeypatch.setattr("mappedviz.collection.harmonise._MOST_NAMES", 5)
