@@ -89,10 +89,16 @@ class Harmoniser:
             mapped = _mapped[key] = names.of(self.found(names.values, store)[0])
         return mapped
 
-    def found(self, names: Array, store: str | None = None) -> tuple[Array, Array]:
-        """Names as they are joined, and how each was found: codes of :data:`~mappedviz.genes.lookup.HOW`."""
+    def found(
+        self, names: Array, store: str | None = None
+    ) -> tuple[Array, Array, GeneTable | None]:
+        """Names as they are joined, how each was found, and the table that says so, if one was asked.
+
+        How are codes of :data:`~mappedviz.genes.lookup.HOW`.
+        """
         values = strip_versions(names) if self._strip else names
         codes = np.full(len(values), SAME, dtype=np.int8)
+        table = None
         if self._how:
             asked = np.flatnonzero(~_among(values, self._alias) & (values != ""))
             if len(asked):
@@ -104,12 +110,7 @@ class Harmoniser:
         if self._alias:
             get = self._alias.get
             values = np.array([get(name, name) for name in values.tolist()], dtype=object)
-        return values, codes
-
-    def table_of(self, names: Array, store: str | None = None) -> GeneTable:
-        """The table by which names of one store are mapped."""
-        plain = strip_versions(names[names != ""])
-        return self._table_of(plain[~_among(plain, self._alias)], store)[0]
+        return values, codes, table
 
     def _table_of(self, names: Array, store: str | None) -> tuple[GeneTable, Array]:
         """The table of the species that names are of, and where they are in it."""
@@ -198,11 +199,10 @@ def unmapped(recipe: Recipe, named: Iterable[tuple[str, Names]]) -> pd.DataFrame
     counts: dict[tuple[str, str, str], int] = {}
     several: dict[GeneTable, list[str]] = {}
     for path, names, n in lists.values() if recipe.var_map is not None else ():
-        values, codes = harmonise.found(names.values, path)
+        values, codes, table = harmonise.found(names.values, path)
         out = left_out(codes) & (values == "")
-        if not out.any():
+        if table is None or not out.any():
             continue
-        table = harmonise.table_of(names.values, path)
         found = zip(names.values[out].tolist(), codes[out].tolist(), strict=True)
         for name, code in dict.fromkeys(found):
             key = table.name, name, HOW[code]
