@@ -11,6 +11,7 @@ from mappedviz.collection.matrices import facts_of
 from mappedviz.errors import MissingKeyError, RecipeError
 from mappedviz.recipe.recipe import choose_for_store, store_names
 from mappedviz.recipe.relabels import ALL
+from mappedviz.recipe.store_paths import is_among
 
 if TYPE_CHECKING:
     from mappedviz.formats.columns import Column
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def check_store_names(recipe: Recipe, paths: Sequence[str]) -> None:
     """Raise RecipeError where the recipe speaks of a store that is not among the paths."""
-    known = {name for path in paths for name in (*store_names(path), path)}
+    known = {name for path in paths for name in (*store_names(path), os.path.abspath(path))}
     spoken: dict[str, Iterable[str]] = {}
     if isinstance(recipe.var_key, Mapping):
         spoken["var_key"] = recipe.var_key
@@ -32,7 +33,7 @@ def check_store_names(recipe: Recipe, paths: Sequence[str]) -> None:
         if isinstance(renames, Mapping):
             spoken[f"relabel[{key!r}]"] = [name for name in renames if name != ALL]
     for where, names in spoken.items():
-        unknown = [name for name in names if name not in known]
+        unknown = [name for name in names if not is_among(name, known)]
         if unknown:
             raise RecipeError(
                 f"names {unknown}, which {'are' if len(unknown) > 1 else 'is'} no store here"
@@ -49,9 +50,7 @@ def _check_taken(where: str, names: Mapping[str, str], paths: Sequence[str]) -> 
     taken = {choose_for_store(names, path, "") for path in paths}
     for name in names:
         if name not in taken:
-            path = next(
-                path for path in paths if name in (*store_names(path), os.path.abspath(path))
-            )
+            path = next(path for path in paths if choose_for_store({name: True}, path, False))
             raise RecipeError(
                 f"names {path} twice: {choose_for_store(names, path, '')!r} and {name!r}",
                 key=where,

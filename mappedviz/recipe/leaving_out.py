@@ -8,10 +8,9 @@ from typing import Any, TypeVar
 
 from mappedviz.recipe.recipe import Recipe, store_names
 from mappedviz.recipe.relabels import plain_renames
+from mappedviz.recipe.store_paths import BY_KEY, is_among
 
 _V = TypeVar("_V")
-#: Fields of a recipe that say something per key, and there per store.
-_BY_KEY = ("layer_alias", "obs_alias", "relabel")
 
 
 def without_stores(recipe: Recipe, dropped: Sequence[str], kept: Sequence[str]) -> Recipe:
@@ -31,13 +30,13 @@ def without_stores(recipe: Recipe, dropped: Sequence[str], kept: Sequence[str]) 
     Recipe(paths=('b.h5ad',), var_key={'b': None})
     """
     changes: dict[str, Any] = {"paths": tuple(kept)}
-    said = [recipe.var_key, *(one for name in _BY_KEY for one in getattr(recipe, name).values())]
+    said = [recipe.var_key, *(one for name in BY_KEY for one in getattr(recipe, name).values())]
     if not any(isinstance(one, Mapping) for one in said):
         return recipe.replace(**changes)
     gone = _names(dropped) - _names(kept)
     if isinstance(recipe.var_key, Mapping):
         changes["var_key"] = _rest(recipe.var_key, gone) or None
-    for name in _BY_KEY:
+    for name in BY_KEY:
         of_keys: dict[str, Any] = {}
         for key, given in getattr(recipe, name).items():
             if name == "relabel":
@@ -57,4 +56,4 @@ def _names(paths: Sequence[str]) -> set[str]:
 
 
 def _rest(choices: Mapping[str, _V], gone: set[str]) -> dict[str, _V]:
-    return {store: choice for store, choice in choices.items() if store not in gone}
+    return {store: choice for store, choice in choices.items() if not is_among(store, gone)}

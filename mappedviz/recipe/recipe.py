@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar
@@ -40,6 +40,7 @@ from mappedviz.recipe.frozen import FrozenDict
 from mappedviz.recipe.labels import Encoder, Label, as_label, number_of_json
 from mappedviz.recipe.query import Query
 from mappedviz.recipe.relabels import Renames, plain_renames, relabel_of, renames_in
+from mappedviz.recipe.store_paths import BY_KEY, is_relative, moved_names
 from mappedviz.recipe.var_maps import moved, var_alias_of, var_map_of
 from mappedviz.recipe.weights import Scheme, scheme_of
 from mappedviz.text.files import write_text
@@ -85,6 +86,9 @@ def choose_for_store(choices: Mapping[str, _V], path: PathLike, default: _V) -> 
     for name in (*store_names(path), os.path.abspath(path)):
         if name in choices:
             return choices[name]
+    for name, choice in choices.items():
+        if is_relative(name) and os.path.abspath(name) == os.path.abspath(path):
+            return choice
     return default
 
 
@@ -544,10 +548,14 @@ class Recipe:
 
         seen = [one if Path(one).is_absolute() else from_there(one) for one in self.paths]
         var_map = moved(self.var_map, from_there)
-        content = json.loads(self.replace(paths=seen, var_map=var_map).to_json())
-        if not all(Path(one).is_absolute() for one in seen) or var_map != self.var_map:
+        saved = self.replace(paths=seen, var_map=var_map, **self._with_names(from_there))
+        content = json.loads(saved.to_json())
+        if not all(Path(one).is_absolute() for one in seen) or saved != self:
             content["paths_from"] = "file"
         return write_text(path, json.dumps(content, indent=1) + "\n")
+
+    def _with_names(self, move: Callable[[str], str]) -> dict[str, Any]:
+        return moved_names({name: getattr(self, name) for name in ("var_key", *BY_KEY)}, move)
 
     @classmethod
     def load(cls, path: PathLike, root: PathLike | None = None) -> Self:
@@ -578,5 +586,6 @@ class Recipe:
             stays = Path(one).is_absolute() or (root is None and not known and found(one))
             return one if stays else seen_from_here(folder / one)
 
-        var_map = moved(recipe.var_map, from_here)
-        return recipe.replace(paths=[from_here(one) for one in recipe.paths], var_map=var_map)
+        var_map, names = moved(recipe.var_map, from_here), recipe._with_names(from_here)
+        paths = [from_here(one) for one in recipe.paths]
+        return recipe.replace(paths=paths, var_map=var_map, **names)

@@ -1,0 +1,66 @@
+"""Stores that a recipe names by relative paths: what these mean, and what they are elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Container, Mapping
+from typing import Any
+
+#: Fields of a recipe that say something per key, and there per store; ``var_key`` does per store.
+BY_KEY = ("layer_alias", "obs_alias", "relabel")
+
+
+def is_relative(name: str) -> bool:
+    """Return True for the name of a store that is a relative path: it starts from the working directory.
+
+    Examples
+    --------
+    >>> is_relative("lab/a.h5ad"), is_relative("a.h5ad"), is_relative("/lab/a.h5ad")
+    (True, False, False)
+    """
+    return os.sep in name and not name.startswith(os.sep)
+
+
+def is_among(name: str, names: Container[str]) -> bool:
+    """Return True if the name of a store is one of some names, or the path of one.
+
+    Examples
+    --------
+    >>> is_among("lab/../a.h5ad", {os.path.abspath("a.h5ad")})
+    True
+    """
+    return name in names or (is_relative(name) and os.path.abspath(name) in names)
+
+
+def moved_names(said: Mapping[str, Any], move: Callable[[str], str]) -> dict[str, Any]:
+    """Return fields of a recipe with other relative paths for the stores that they name.
+
+    Parameters
+    ----------
+    said
+        The fields: ``var_key`` and those of :data:`BY_KEY`.
+    move
+        Makes a relative path another one.
+
+    Examples
+    --------
+    >>> moved_names({"var_key": {"x/a.h5ad": "ids", "b": None}}, lambda path: f"../{path}")
+    {'var_key': {'../x/a.h5ad': 'ids', 'b': None}}
+    """
+    return {
+        field: _moved(given, move)
+        if field == "var_key"
+        else {key: _moved(one, move) for key, one in given.items()}
+        for field, given in said.items()
+    }
+
+
+def _moved(given: Any, move: Callable[[str], str]) -> Any:
+    if not isinstance(given, Mapping):
+        return given
+    return {_path(move(name)) if is_relative(name) else name: one for name, one in given.items()}
+
+
+def _path(path: str) -> str:
+    """A path that is not taken for a file name, which a store in another folder may have."""
+    return path if os.sep in path else os.path.join(os.curdir, path)  # noqa: PTH118 - Path drops "./"
