@@ -407,7 +407,7 @@ class View(Page):
         if audit is None:
             return fragment(Content(verdict=self._kept_status()))
         chosen = [one for one in sections_of(audit) if one.id in self.sections]
-        return fragment(Content(sections=chosen, code=self.code()))
+        return fragment(Content(self._kept_warning(), sections=chosen, code=self.code()))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         self.alone = self.active = True

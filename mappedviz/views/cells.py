@@ -372,7 +372,7 @@ class CellsView(View):
             return super()._repr_html_()
         found = self._found(self._parts_of(audit).get("stats"))
         sections = [_section(found, texts_of(audit))] if isinstance(found, CellStats) else []
-        return fragment(Content(sections=sections, code=self.code()))
+        return fragment(Content(self._kept_warning(), sections=sections, code=self.code()))
 
     def _csv(self, name: str = "") -> str:
         if name in IDS.values():

@@ -233,4 +233,6 @@ class ChecksView(View):
     def _repr_html_(self) -> str:
         self.session.wait(2.0)
         audit = self.session.audit
-        return super()._repr_html_() if audit is None else findings_html(audit)
+        if audit is None:
+            return super()._repr_html_()
+        return self._with_warning(findings_html(audit), self.code())

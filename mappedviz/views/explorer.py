@@ -317,7 +317,7 @@ class Explorer(Page):
         audit = self.session.audit
         if audit is None:
             return fragment(Content(verdict=self._kept_status(), code=repr(self.recipe)))
-        return str(audit._repr_html_())
+        return self._with_warning(str(audit._repr_html_()), repr(self.recipe))
 
 
 def explore(source: Source, label: str | None = None, **options: Any) -> Explorer:

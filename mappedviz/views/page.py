@@ -15,6 +15,8 @@ import anywidget
 import traitlets
 
 from mappedviz.errors import MappedvizError
+from mappedviz.report.html import fragment
+from mappedviz.report.values import Content
 from mappedviz.text.display import shown
 from mappedviz.views import front
 from mappedviz.views.models.history import change_words
@@ -265,6 +267,20 @@ class Page(anywidget.AnyWidget):
         if self.session.busy:
             return "The stores were still being read when this was shown. Run it again to see them here."
         return str(self.session.status)
+
+    def _kept_warning(self) -> str:
+        """A line above the tables of the static HTML if they are older than the recipe."""
+        error = self.session.unread
+        return (
+            f"The last reading did not end ({error}). What follows was read before."
+            if error
+            else ""
+        )
+
+    def _with_warning(self, html: str, code: str) -> str:
+        """The static HTML of an audit, below the warning and the code of now if it is an earlier one."""
+        warning = self._kept_warning()
+        return fragment(Content(warning, code=code)) + html if warning else html
 
     def _repr_html_(self) -> str:
         """Return the same as static HTML, which is shown where there is no kernel."""

@@ -63,6 +63,8 @@ class Session(traitlets.HasTraits):
         Display names of the stores that are in focus; all views mark them.
     classes
         Labels in focus.
+    unread
+        Why the last reading brought no audit, so that `audit` is an earlier one; empty if it did.
     named
         Name -> recipe, for those that were kept.
 
@@ -103,6 +105,7 @@ class Session(traitlets.HasTraits):
         self._past: list[Recipe] = []
         self._future: list[Recipe] = []
         self._travelling = False
+        self.unread = ""
         self._places: dict[str, int] = {}  # path of a store -> number of its colour
         if known is not None:
             self._keep_colours(known)
@@ -292,6 +295,7 @@ class Session(traitlets.HasTraits):
         with self.together():
             recipe = self.recipe
             self.busy, self.done, self.total = True, 0, 0
+            self.unread = ""
             self.tell("Reading the stores …", "busy")
 
             def look(report: Report, cancel: threading.Event) -> Audit:
@@ -338,9 +342,11 @@ class Session(traitlets.HasTraits):
         with self.together():
             self.busy = False
             if isinstance(error, ScanCancelledError):
+                self.unread = "cancelled"
                 self.tell("Cancelled.", "ok")
             else:
-                self.tell(f"{type(error).__name__}: {error}", "error")
+                self.unread = shown(f"{type(error).__name__}: {error}", 600)
+                self.tell(self.unread, "error")
 
     def _tell(self, found: Audit) -> None:
         self.tell(found.verdict, "error" if found.fatal else "ok")
@@ -356,6 +362,7 @@ class Session(traitlets.HasTraits):
         with self.lock:
             if self.work.cancel():
                 self.busy = False
+                self.unread = "cancelled"
                 self.tell("Cancelled. Press “Read again” to go on.", "ok")
 
     def wait(self, timeout: float | None = 60.0) -> bool:

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from mappedviz.views import saved
+from mappedviz.views import saved, state
 
 
 class Outputs:
@@ -101,3 +101,15 @@ def test_nothing_is_followed_that_was_closed_or_stands_in_a_terminal(outputs, mo
         (False, False),
         (True, False),
     ]
+
+
+def test_an_output_says_that_the_last_reading_failed(outputs, ui, monkeypatch):
+    def breaks(**_):
+        raise OSError("Input/output error")
+
+    ui._ipython_display_()
+    monkeypatch.setattr(state, "audit", breaks)
+    ui.recipe = ui.recipe.replace(dtype="float16")
+    outputs.until(2)
+    assert "did not end (OSError: Input/output error)" in outputs.sent[-1][0]
+    assert "float16" in outputs.sent[-1][0]

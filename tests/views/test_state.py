@@ -2,12 +2,14 @@
 
 import shutil
 import threading
+from html import escape
 
 import pytest
 import traitlets
 
 import mappedviz as mv
 from mappedviz import Recipe
+from mappedviz.audits import ScanCancelledError
 from mappedviz.errors import MappedvizError
 from mappedviz.views import Session, state
 from tests.views.looks import browser, node, settled
@@ -207,6 +209,49 @@ def test_an_audit_that_fails_in_the_middle(ui, monkeypatch):
     assert settled(ui).join == "outer"
     assert ui.audit.recipe == ui.recipe
     assert ui.session.status == ui.audit.verdict
+
+
+def test_the_static_html_says_that_the_last_reading_failed(ui, monkeypatch):
+    """No verdict of an earlier recipe stands beside the recipe of now without a word."""
+    pages, real = [ui, *ui.views.values()], state.audit
+    verdict = escape(ui.audit.verdict)
+    assert verdict in ui._repr_html_()
+
+    def breaks(**_):
+        raise OSError("Input/output <error>")
+
+    monkeypatch.setattr(state, "audit", breaks)
+    ui.recipe = ui.recipe.replace(dtype="float16")
+    assert ui.wait()
+    ui.session.tell("Something else that is said meanwhile.")
+    for page in set(pages) - {ui.history, ui.handoff}:  # which show the recipe, and nothing read
+        html = page._repr_html_()
+        assert html.count("The last reading did not end") == 1
+        assert "OSError: Input/output &lt;error&gt;" in html
+        assert "float16" in html
+    html = ui._repr_html_()
+    assert html.index("did not end") < html.index("float16") < html.index(verdict)
+    monkeypatch.setattr(state, "audit", real)
+    ui.event("status.again", "press")
+    assert settled(ui).dtype == "float16"
+    assert not any("did not end" in page._repr_html_() for page in pages)
+
+
+def test_the_static_html_says_that_the_reading_was_cancelled(ui, monkeypatch):
+    began, go = threading.Event(), threading.Event()
+
+    def slow(**_):
+        began.set()
+        go.wait(60)
+        raise ScanCancelledError("cancelled")
+
+    monkeypatch.setattr(state, "audit", slow)
+    ui.recipe = ui.recipe.replace(dtype="float16")
+    assert began.wait(60)
+    ui.event("status.cancel", "press")
+    go.set()
+    assert ui.wait()
+    assert "The last reading did not end (cancelled)." in ui._repr_html_()
 
 
 def test_a_store_that_vanishes_between_two_tabs(paths, tmp_path):
