@@ -39,8 +39,7 @@ class Saved:
     ) -> None:
         self._bundle, self._ready, self._before = bundle, ready, before
         self._lock = threading.Lock()
-        self._shown: list[str] = []
-        self._html: str | None = None
+        self._shown: dict[str, str] = {}  # display_id -> the HTML in that output
         self._held = self._stale = False
         self._due: float | None = None  # when a thread that waits looks again
 
@@ -52,10 +51,9 @@ class Saved:
             return
         name = uuid.uuid4().hex
         with self._lock:
-            self._shown = [*self._shown, name][-_MOST:]
-            # Another output may be shown with the HTML of an earlier state.
-            self._stale = self._stale or (self._html not in (None, bundle["text/html"]))
-            self._html = bundle["text/html"]
+            self._shown[name] = bundle["text/html"]
+            for old in list(self._shown)[:-_MOST]:
+                del self._shown[old]
         _display(bundle, display_id=name)
         if not self._ready():
             self.stale()
@@ -82,7 +80,7 @@ class Saved:
     def forget(self) -> None:
         """Follow no output any more."""
         with self._lock:
-            self._shown, self._stale = [], False
+            self._shown, self._stale = {}, False
 
     def _start(self, seconds: float) -> None:
         """Look after some seconds, in place of what was to come; the lock is held."""
@@ -110,16 +108,18 @@ class Saved:
             return  # who leaves the widget, or the next change, asks again
         with self._lock:
             stale, self._stale = self._stale, False
-            names = list(self._shown)
-        if not stale or not names:
+        if not stale:
             return
         bundle = self._bundle()
-        if bundle["text/html"] == self._html:
-            return
-        if not self._may():  # somebody came meanwhile
-            self._stale = True
-            return
-        self._html = bundle["text/html"]
+        html = bundle["text/html"]
+        with self._lock:
+            names = [name for name, there in self._shown.items() if there != html]
+            if not names:
+                return
+            if not self._may():  # somebody came meanwhile
+                self._stale = True
+                return
+            self._shown.update(dict.fromkeys(names, html))
         self._before()
         for name in names:
             _display(bundle, display_id=name, update=True)

@@ -58,6 +58,18 @@ def test_every_output_is_updated_once_things_rest(outputs):
     assert len(outputs.sent) == 4
 
 
+def test_an_earlier_output_is_updated_though_a_later_one_shows_the_same(outputs):
+    one = outputs.made()
+    one.show()
+    outputs.html = "second"
+    one.stale()
+    one.show()  # by the next cell, before things rest
+    outputs.until(3)
+    assert outputs.sent[2] == ("second", outputs.sent[0][1], True)
+    time.sleep(0.3)
+    assert len(outputs.sent) == 3  # the later one is as it was
+
+
 def test_not_while_stores_are_read_or_somebody_is_there(outputs):
     one = outputs.made()
     one.show()
