@@ -16,6 +16,7 @@ from mappedviz.report.values import Content
 from mappedviz.text.display import csv_cell, shown
 from mappedviz.views import nodes
 from mappedviz.views.models.history import change_words
+from mappedviz.views.models.memory import of_audit
 from mappedviz.views.models.tables import Arrangement
 from mappedviz.views.page import Page
 from mappedviz.views.state import Session, Source
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 _PATIENCE = 2.0
 # Traits on which nothing depends that is drawn.
 _NOT_OURS = frozenset(Page.class_trait_names()) | {"active"}
+
+
+# Asked for after every click.
+_sections_of = of_audit(sections_of)
 
 
 def handler(method: Callable[[Any, Any], object]) -> Callable[[Any, Any], None]:
@@ -406,7 +411,7 @@ class View(Page):
         audit = self.session.audit
         if audit is None:
             return fragment(Content(verdict=self._kept_status()))
-        chosen = [one for one in sections_of(audit) if one.id in self.sections]
+        chosen = [one for one in _sections_of(audit) if one.id in self.sections]
         return fragment(Content(self._kept_warning(), sections=chosen, code=self.code()))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

@@ -10,7 +10,7 @@ import traitlets
 from mappedviz.audits.result import Audit
 from mappedviz.errors import RecipeError
 from mappedviz.recipe.recipe import Recipe
-from mappedviz.report.html import fragment
+from mappedviz.report.html import audit_html, fragment
 from mappedviz.report.values import Content
 from mappedviz.views.categories import CategoriesView
 from mappedviz.views.cells import CellsView
@@ -18,6 +18,7 @@ from mappedviz.views.checks import ChecksView
 from mappedviz.views.coverage import CoverageView
 from mappedviz.views.handoff import HandoffView
 from mappedviz.views.history import HistoryView
+from mappedviz.views.models.memory import of_audit
 from mappedviz.views.nodes import Node, page
 from mappedviz.views.page import Page
 from mappedviz.views.shapes import ShapesView
@@ -54,6 +55,10 @@ _KEPT = {
     "history": (),
     "handoff": ("batch_size", "shuffle", "validate", "script"),
 }
+
+
+# Asked for after every click, and 0.1 s of work for 1,000 stores.
+_html_of = of_audit(audit_html)
 
 
 class Explorer(Page):
@@ -317,7 +322,7 @@ class Explorer(Page):
         audit = self.session.audit
         if audit is None:
             return fragment(Content(verdict=self._kept_status(), code=repr(self.recipe)))
-        return self._with_warning(str(audit._repr_html_()), repr(self.recipe))
+        return self._with_warning(_html_of(audit), repr(self.recipe))
 
 
 def explore(source: Source, label: str | None = None, **options: Any) -> Explorer:
