@@ -165,7 +165,7 @@ def without(session: Session, audit: Audit, stores: Sequence[str]) -> None:
     try:
         # Its paths alone: the recipe may have gone on while it was being audited.
         kept = audit.recipe_without(stores).paths
-        dropped = [path for path in map(str, audit.stores["path"]) if path not in kept]
+        dropped = [str(path) for path in audit.stores.loc[list(stores), "path"]]
         session.recipe = without_stores(session.recipe, dropped, kept)
     except RecipeError as error:
         session.tell(str(error), "error")

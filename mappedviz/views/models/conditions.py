@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
+from mappedviz.audits.nearest import suggestion
 from mappedviz.errors import MissingKeyError
 from mappedviz.recipe.query import Query
 from mappedviz.text.display import quantity, shown
@@ -35,11 +35,10 @@ def checked(audit: Audit, text: str) -> str | None:
     known = {*map(str, audit.obs_schema.index), *audit.recipe.obs_alias}
     for column in Query(text).columns:
         if column not in known:
-            near = difflib.get_close_matches(column, known, n=2, cutoff=0.5)
             raise MissingKeyError(
                 "no store has this obs column",
                 key=column,
-                remedy=f"Did you mean {' or '.join(map(repr, near))}?" if near else None,
+                remedy=suggestion(column, sorted(known)).strip() or None,
             )
     return text
 
