@@ -223,9 +223,8 @@ class CoverageView(View):
 
     def _csv(self, name: str = "") -> str:
         coverage = self.audit.coverage
-        if (
-            name == "patterns"
-        ):  # what is drawn: a row for each pattern, or for each number of stores
+        # What is drawn: a row for each pattern, or for each number of stores.
+        if name == "patterns":
             if len(coverage.stores) > model.MOST_SETS:
                 return csv_of(coverage.histogram(model.MOST_BINS))
             return csv_of(coverage.intersections(self.top_n).reset_index())

@@ -178,18 +178,9 @@ def _safe(audit: Audit, state: State) -> list[Node]:
         if state.reviewing
         else f"Review {things(n, 'safe fix', 'safe fixes')}"
     )
-    said = (
-        "leave out no store, cell, gene or label"
-        if n > 1
-        else ("leaves out no store, cell, gene or label")
-    )
+    said = f"{'It leaves' if n == 1 else 'They leave'} out no store, cell, gene or label."
     button = nodes.button("review", text, "see what they change together", icon="check")
-    return [
-        nodes.row(
-            "safe",
-            [button, nodes.note("safe_said", f"It {said}." if n == 1 else f"They {said}.", "hint")],
-        )
-    ]
+    return [nodes.row("safe", [button, nodes.note("safe_said", said, "hint")])]
 
 
 def _review(audit: Audit, state: State) -> Node:

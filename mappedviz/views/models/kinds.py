@@ -26,10 +26,10 @@ Choice: TypeAlias = tuple[Any, "str | None"]
 MOST = 1_000  # labels, the most frequent ones
 OWN = "terms"
 LEVELS = {
-    "": "its own term",
-    "subclass": "subclass (CELLxGENE)",
-    "class": "class (CELLxGENE)",
-    OWN: "terms of my own",
+    "": "Its own term",
+    "subclass": "Subclass (CELLxGENE)",
+    "class": "Class (CELLxGENE)",
+    OWN: "Terms of my own",
 }
 _HOW = {
     "identifier": "identifier",
@@ -107,7 +107,7 @@ def _inner(audit: Audit, state: State) -> list[Node]:
     if state.level == OWN:
         asked.append(
             nodes.text_field(
-                "terms", "terms", state.terms, placeholder="T cell; B cell; monocyte", late=True
+                "terms", "Terms", state.terms, placeholder="T cell; B cell; monocyte", late=True
             )
         )
     made: list[Node] = [nodes.row("levels", asked)]
