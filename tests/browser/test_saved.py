@@ -7,6 +7,7 @@ import re
 import time
 from html import escape
 
+import nbformat
 import pytest
 from playwright.sync_api import expect
 
@@ -126,3 +127,38 @@ def test_stores_that_take_long(jupyter, spelled, tmp_path):  # noqa: F811
     html = until_saved(notebook, jupyter, "can be trained on")
     assert "still being read" not in html
     assert "a.h5ad" in html
+
+
+def test_a_kernel_that_restarts(jupyter, spelled):  # noqa: F811
+    """What was decided stays on the page and in the file, and is there as HTML when that is opened.
+
+    The file is opened as one that came from elsewhere: in a notebook that JupyterLab trusts, ipywidgets
+    puts "model not found" in the place of every widget, whatever else an output holds.
+    """
+    notebook = jupyter.lab(OPEN.format(paths=spelled, label="donor"))
+    page = notebook.page
+    page.set_default_timeout(60_000)
+    notebook.run_all()
+    tab(page, "Genes")
+    page.get_by_role("radio", name="In any (outer)").check()
+    page.mouse.move(5, 5)
+    until_saved(notebook, jupyter, "join='outer'")
+    mark(page)
+    kernel = f"{CURRENT}.sessionContext.session.kernel"
+    page.evaluate(f"{kernel}.restart()")  # what the menu calls once it has asked
+    page.wait_for_function(f"{kernel}.status === 'idle'")
+    assert notebook.execute("print('ui' in dir())").split() == ["False"]
+    assert is_marked(page)
+    until_saved(notebook, jupyter, "join='outer'")
+
+    saved = nbformat.read(jupyter.server.root / jupyter._written[-1], 4)
+    saved.metadata["from"] = "elsewhere"  # which this server has not signed
+    nbformat.write(saved, jupyter.server.root / jupyter.write([]))
+    again = jupyter._page()
+    again.set_default_timeout(60_000)
+    again.goto(jupyter._address("doc/tree", jupyter._written[-1]))
+    output = again.locator(".jp-OutputArea-output")
+    expect(output.get_by_role("cell", name="a.h5ad").first).to_be_visible(timeout=60_000)
+    output.get_by_text("Recipe", exact=True).click()
+    expect(output.get_by_text("join='outer'").first).to_be_visible(timeout=60_000)
+    expect(output.get_by_text("Error displaying widget")).to_have_count(0)
