@@ -158,7 +158,7 @@ def same_cells(e: Evidence) -> Iterator[Found]:
     if sum(scan.obs_hashes is not None for _, scan in e.readable) < 2:
         raise NotApplicableError("there are fewer than two stores with readable names of cells")
     scans = dict(e.readable)
-    for row in _worst(e.shared_cells):
+    for row in worst(e.shared_cells):
         if _rows_differ(scans[row["store_a"]], scans[row["store_b"]]):
             continue
         if (
@@ -193,7 +193,7 @@ def same_rows(e: Evidence) -> Iterator[Found]:
     """{a} and {b} hold {n:,} cells with exactly the same values of X, {percent} of the smaller store."""
     if sum(scan.row_hashes is not None for _, scan in e.readable) < 2:
         raise NotApplicableError("the values of the cells are compared on request, with deep=True")
-    for row in _worst(e.shared_rows):
+    for row in worst(e.shared_rows):
         yield _pair(e, row)
 
 
@@ -208,15 +208,17 @@ def _pair(e: Evidence, row: dict[str, Any]) -> Found:
         },
         stores=[row["store_a"], row["store_b"]],
         number=row["shared"],
-        change={"drop": [_smaller(e, row["store_a"], row["store_b"])]},
+        change={"drop": [smaller(e, row["store_a"], row["store_b"])]},
     )
 
 
-def _worst(pairs: pd.DataFrame) -> list[dict[str, Any]]:
+def worst(pairs: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the pairs of stores that share most, of a table of them."""
     return [dict(row) for _, row in pairs.head(_MOST_PAIRS).iterrows()]
 
 
-def _smaller(e: Evidence, a: str, b: str) -> str:
+def smaller(e: Evidence, a: str, b: str) -> str:
+    """Return the path of the one of two stores that has fewer cells."""
     rows = e.stores["n_obs"]
     fewer = a if int(rows[a]) < int(rows[b]) else b
     return str(e.stores.loc[fewer, "path"])

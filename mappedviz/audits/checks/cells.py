@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mappedviz._types import Array
+from mappedviz.audits.checks.bias import smaller, worst
 from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.audits.samples import spread_rows
 from mappedviz.audits.tables.shared import shared_by_pairs
@@ -20,7 +21,6 @@ DAMAGED = 0.2  # share of mitochondrial counts
 _TIMES = 3  # as many damaged cells as in the others
 _FEW_CELLS = 20
 _FEWEST_ROWS = 3
-_MOST_PAIRS = 20
 
 
 def _samples(e: Evidence, key: str) -> Iterator[tuple[str, MatrixSample, int, Array | None]]:
@@ -106,19 +106,16 @@ def same_sampled_rows(e: Evidence) -> Iterator[Found]:
         applies = applies or len(hashes) > 1
         if len(hashes) < 2:
             continue
-        pairs = shared_by_pairs(list(hashes), list(hashes.values()))
-        for _, row in pairs.head(_MOST_PAIRS).iterrows():
-            a, b, n = str(row["store_a"]), str(row["store_b"]), int(row["shared"])
+        for row in worst(shared_by_pairs(list(hashes), list(hashes.values()))):
+            a, b, n = row["store_a"], row["store_b"], row["shared"]
             if n < _FEWEST_ROWS:
                 continue
-            cells = e.stores["n_obs"]
-            smaller = a if int(cells[a]) < int(cells[b]) else b
             rows = min(len(hashes[a]), len(hashes[b]))
             yield Found(
                 {"a": a, "b": b, "n": n, "rows": rows, "key": key},
                 stores=[a, b],
                 number=n,
-                change={"drop": [str(e.stores.loc[smaller, "path"])]},
+                change={"drop": [smaller(e, a, b)]},
             )
     if not applies:
         raise NotApplicableError("fewer than two stores have sampled rows that can be compared")
