@@ -249,6 +249,26 @@ def _unexpected(
         )
 
 
+def _absent(
+    e: Evidence, key: str, lacking: list[str], known: Iterable[str], severity: Severity | None
+) -> Found:
+    """The stores that lack a matrix or a column, and which of those that they have may be meant."""
+    near = nearest(key, list(dict.fromkeys(known)))
+    return Found(
+        {
+            "place": dotted(key),
+            "n": len(lacking),
+            "all": len(e.used),
+            "key": key,
+            "maybe": "" if near is None else f" (did you mean {near!r}?)",
+        },
+        stores=lacking,
+        number=len(lacking),
+        change=_drop(e, lacking),
+        severity=severity,
+    )
+
+
 # --- matrices ----------------------------------------------------------------------------
 
 
@@ -265,21 +285,8 @@ def expected_matrix(e: Evidence, x: Expectations) -> Iterator[Found]:
         if lacking:
             scans = dict(e.used)
             facts = (scans[name].store.facts for name in lacking)  # type: ignore[union-attr]
-            known = list(dict.fromkeys(one for some in facts for one in some.matrices))
-            near = nearest(key, known)
-            yield Found(
-                {
-                    "place": dotted(key),
-                    "n": len(lacking),
-                    "all": len(slots),
-                    "key": key,
-                    "maybe": "" if near is None else f" (did you mean {near!r}?)",
-                },
-                stores=lacking,
-                number=len(lacking),
-                change=_drop(e, lacking),
-                severity=one.severity,
-            )
+            known = (matrix for some in facts for matrix in some.matrices)
+            yield _absent(e, key, lacking, known, one.severity)
 
 
 @expected(
@@ -315,21 +322,8 @@ def expected_column(e: Evidence, x: Expectations) -> Iterator[Found]:
         lacking = [name for name, facts in columns.items() if facts is None]
         if one.required and lacking:
             scans = dict(e.used)
-            known = list(dict.fromkeys(name for store in lacking for name in scans[store].obs))
-            near = nearest(key, known)
-            yield Found(
-                {
-                    "place": dotted(key),
-                    "n": len(lacking),
-                    "all": len(columns),
-                    "key": key,
-                    "maybe": "" if near is None else f" (did you mean {near!r}?)",
-                },
-                stores=lacking,
-                number=len(lacking),
-                change=_drop(e, lacking),
-                severity=one.severity,
-            )
+            known = (column for name in lacking for column in scans[name].obs)
+            yield _absent(e, key, lacking, known, one.severity)
 
 
 @expected(

@@ -91,11 +91,10 @@ def _matrix(e: Evidence, key: str) -> ExpectedMatrix | None:
 
 def _keys(e: Evidence) -> list[str]:
     """Keys that were named, then columns that every store has."""
-    named = [e.label, e.batch, e.group, *e.recipe.obs_keys]
     columns = [list(scan.store.facts.obs_columns) for _, scan in e.used if scan.store is not None]
     first = columns[0] if columns else []
     others = set(first).intersection(*columns) if columns else set()
-    keys = [*(key for key in named if key is not None), *(key for key in first if key in others)]
+    keys = [*e.label_keys, *(key for key in first if key in others)]
     return [key for key in dict.fromkeys(keys) if _writable(key)]
 
 
