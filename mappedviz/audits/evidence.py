@@ -16,6 +16,7 @@ from mappedviz.audits.judge import judge
 from mappedviz.audits.tables.crosstabs import crosstab
 from mappedviz.audits.tables.genes import Coverage, coverage_of
 from mappedviz.audits.tables.labels import LabelTable, column_labels, label_table
+from mappedviz.audits.tables.mapped import AsJoined
 from mappedviz.audits.tables.samples import obs_browser, sample_columns, sample_sheet
 from mappedviz.audits.tables.shared import shared_by_pairs
 from mappedviz.audits.tables.stores import display_names, library_sizes, obs_schema, stores_table
@@ -115,6 +116,11 @@ class Evidence:
         """See :class:`~mappedviz.audits.tables.genes.Coverage`."""
         scans, names = [scan for _, scan in self.used], [name for name, _ in self.used]
         return coverage_of(scans, self.recipe, names, self._vocabulary)
+
+    @lazy
+    def as_joined(self) -> AsJoined:
+        """See :class:`~mappedviz.audits.tables.mapped.AsJoined`."""
+        return AsJoined(self.recipe)
 
     @lazy
     def digests(self) -> Digests:

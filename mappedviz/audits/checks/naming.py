@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.audits.nearest import did_you_mean
 from mappedviz.audits.tables.labels import label_table
-from mappedviz.audits.tables.mapped import as_joined
+from mappedviz.audits.tables.mapped import AsJoined
 from mappedviz.audits.tables.var_names import read_names
 from mappedviz.collection.matrices import RAW, frames_of
 from mappedviz.collection.variables import identifier_of
@@ -137,6 +137,7 @@ def _matrices(e: Evidence) -> Iterator[tuple[str, list[Label], list[Label]]]:
 def _genes(e: Evidence) -> list[Label]:
     """Names of genes that new names can be given to: as they are in the stores, and as they are mapped."""
     recipe = e.recipe.replace(var_alias={})
+    as_joined = AsJoined(recipe)
     known: dict[Label, None] = {}
     for _, scan in e.used:
         assert scan.known is not None
@@ -145,8 +146,7 @@ def _genes(e: Evidence) -> list[Label]:
             names = read_names(scan, column, raw=raw)
             if names is not None:
                 known.update(dict.fromkeys(strip_versions(names.values).tolist()))
-                mapped = as_joined(recipe, names, scan.known.path)
-                known.update(dict.fromkeys(mapped.values.tolist()))
+                known.update(dict.fromkeys(as_joined(names).values.tolist()))
     return list(known)
 
 

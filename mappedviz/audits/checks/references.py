@@ -11,7 +11,6 @@ from mappedviz.audits.checks.genes import joined, with_duplicates
 from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.audits.nearest import some_of
 from mappedviz.audits.tables.identifiers import kind_of, species_of_list
-from mappedviz.audits.tables.mapped import as_joined
 from mappedviz.audits.tables.var_names import read_names
 from mappedviz.collection.harmonise import unmapped
 from mappedviz.collection.matrices import RAW
@@ -100,11 +99,13 @@ def _identifiers(e: Evidence) -> tuple[dict[bytes, tuple[Array, list[str]]], Gen
     """The distinct lists of identifiers with their stores, and the table of their species."""
     lists: dict[bytes, tuple[Array, list[str]]] = {}
     species = set()
-    for store, path, names in _names(e):
-        as_read = as_joined(e.recipe, names, path)
+    for store, _, names in _names(e):
+        as_read = e.as_joined(names)
         named = species_of_list(as_read)
         if kind_of(as_read).startswith("ensembl") and named in PACKAGED:
-            lists.setdefault(as_read.key, (strip_versions(as_read.values), []))[1].append(store)
+            if as_read.key not in lists:
+                lists[as_read.key] = strip_versions(as_read.values), []
+            lists[as_read.key][1].append(store)
             species.add(named)
     if sum(len(stores) for _, stores in lists.values()) < 2 or len(species) != 1:
         raise NotApplicableError(
@@ -189,8 +190,8 @@ def suffix_names(e: Evidence) -> Iterator[Found]:
         raise NotApplicableError("no genes are joined")
     found: dict[bytes, dict[str, str]] = {}
     stores = []
-    for store, path, names in _names(e):
-        as_read = as_joined(e.recipe, names, path)
+    for store, _, names in _names(e):
+        as_read = e.as_joined(names)
         if as_read.key not in found:
             found[as_read.key] = made_unique(as_read.values)
         if found[as_read.key]:
@@ -238,10 +239,7 @@ def names_left_out(e: Evidence) -> Iterator[Found]:
     table = unmapped(e.recipe, ((path, names) for _, path, names in named))
     if not len(table):
         return
-    shares = {
-        store: 1 - len(as_joined(e.recipe, names, path)) / max(len(names), 1)
-        for store, path, names in named
-    }
+    shares = {store: 1 - len(e.as_joined(names)) / max(len(names), 1) for store, _, names in named}
     worst = max(shares, key=lambda store: shares[store])
     why = table["why"].value_counts()
     yield Found(

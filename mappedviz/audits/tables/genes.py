@@ -12,7 +12,7 @@ from mappedviz._types import Array, lazy
 from mappedviz.audits.tables.frames import plain_text
 from mappedviz.audits.tables.gene_sets import LackingSets, best_to_leave_out, histogram_of
 from mappedviz.audits.tables.identifiers import id_kind, kind_of
-from mappedviz.audits.tables.mapped import as_joined
+from mappedviz.audits.tables.mapped import AsJoined
 from mappedviz.audits.tables.stores import display_names
 from mappedviz.audits.tables.var_names import names_by_column
 from mappedviz.audits.tables.what_if import Harmonised, no_what_if, what_if_table
@@ -471,7 +471,7 @@ def coverage_of(
     kinds = {key: kind_of(found) for key, found in every.items()}
     what_if = what_if_table(paths, stores, harmonised, kinds)
     if recipe.var_map is not None or recipe.var_alias:
-        joined = [as_joined(recipe, one, path) for one, path in zip(joined, paths, strict=True)]
+        joined = list(map(AsJoined(recipe), joined))
         kinds |= {found.key: kind_of(found) for found in joined}
         harmonised = Harmonised(vocabulary, joined)
     distinct = {found.key: found for found in joined}

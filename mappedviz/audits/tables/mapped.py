@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mappedviz._types import Array
+from mappedviz._types import Array, lazy
 from mappedviz.audits.tables.identifiers import species_of_list
 from mappedviz.collection.harmonise import LEAST_KNOWN, Harmoniser
 from mappedviz.errors import RecipeError
@@ -81,13 +81,43 @@ def _mapped(names: Array, species: str, how: str) -> tuple[Array, Array]:
     return codes, places >= 0
 
 
-def as_joined(recipe: Recipe, names: Names, path: str) -> Names:
-    """Return names as the recipe's map and new names make them; as they are if it is refused."""
-    if recipe.var_map is None and not recipe.var_alias:
-        return names
-    try:
-        joined = Harmoniser(recipe)(names, path)
-    except RecipeError:  # the plan says what is wrong
-        return names
-    left = joined.values[joined.values != ""]
-    return joined if len(left) == len(joined) else Names.of(left)
+class AsJoined:
+    """Makes names what they are joined by: each list once, however many stores have it.
+
+    Parameters
+    ----------
+    recipe
+        Says ``strip_version``, ``var_map`` and ``var_alias``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mappedviz.recipe.recipe import Recipe
+    >>> names = Names.of(np.array(["TP53", "CD4"], dtype=object))
+    >>> AsJoined(Recipe(var_alias={"TP53": "p53"}))(names).values.tolist()
+    ['p53', 'CD4']
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._made: dict[bytes, Names] = {}
+
+    def __call__(self, names: Names) -> Names:
+        """Return names as the recipe's map and new names make them; as they are if it is refused."""
+        if self._recipe.var_map is None and not self._recipe.var_alias:
+            return names
+        if names.key not in self._made:
+            self._made[names.key] = self._make(names)
+        return self._made[names.key]
+
+    @lazy
+    def _harmonise(self) -> Harmoniser:
+        return Harmoniser(self._recipe)
+
+    def _make(self, names: Names) -> Names:
+        try:
+            joined = self._harmonise(names)
+        except RecipeError:  # the plan says what is wrong
+            return names
+        left = joined.values[joined.values != ""]
+        return joined if len(left) == len(joined) else Names.of(left)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mappedviz import Recipe
-from mappedviz.audits.tables.mapped import as_joined, mapped_codes, maps_of, species_with_table
+from mappedviz.audits.tables.mapped import AsJoined, mapped_codes, maps_of, species_with_table
 from mappedviz.audits.vocabulary import Vocabulary
 from mappedviz.recipe.names import Names
 
@@ -46,8 +46,13 @@ def test_names_are_mapped_once_for_all_lists(monkeypatch):
 
 def test_names_as_they_are_joined():
     some = names([*GENES, "nonsense"])
-    assert as_joined(Recipe(), some, "a.h5ad") is some
-    assert len(as_joined(Recipe(var_map="symbol->ensembl"), some, "a.h5ad")) == 10
-    assert as_joined(Recipe(var_map="mouse: symbol->ensembl"), some, "a.h5ad") is some
-    joined = as_joined(Recipe(var_alias={"TP53": "p"}), some, "a.h5ad")
+    assert AsJoined(Recipe())(some) is some
+    assert len(AsJoined(Recipe(var_map="symbol->ensembl"))(some)) == 10
+    assert AsJoined(Recipe(var_map="mouse: symbol->ensembl"))(some) is some
+    joined = AsJoined(Recipe(var_alias={"TP53": "p"}))(some)
     assert joined.values.tolist() == ["p", *GENES[1:], "nonsense"]
+
+
+def test_a_list_that_many_stores_have_is_made_once():
+    as_joined = AsJoined(Recipe(var_map="symbol->ensembl"))
+    assert as_joined(names(GENES)) is as_joined(names(GENES))
