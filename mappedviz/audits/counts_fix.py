@@ -77,7 +77,9 @@ def _with_counts(scan: Scan, but: str | None) -> list[str]:
 def counts_fix(e: Evidence, key: str) -> dict[str, Any]:
     """Return the change of the recipe that reads the counts of all stores under one name.
 
-    Empty unless all stores that are used have counts somewhere.
+    Empty unless all stores that are used have counts somewhere. Whether the engine takes it is not tried:
+    matrices over var are joined as before, and the names of raw.var, which it would join, are not read
+    until a recipe asks for them. The audit of the changed recipe says what is wrong with them.
     """
     found = counts_elsewhere_of(e, key)
     if found.nowhere or not found.elsewhere:
