@@ -45,6 +45,8 @@ def without_stores(recipe: Recipe, dropped: Sequence[str], kept: Sequence[str]) 
             elif isinstance(given, Mapping):
                 if rest := _rest(given, gone):
                     of_keys[key] = rest
+                elif name == "layer_alias" and key == "raw.X":
+                    of_keys[key] = (key,)  # without an alias it would not be joined
             else:
                 of_keys[key] = given
         changes[name] = of_keys

@@ -22,3 +22,13 @@ def test_what_is_said_of_other_stores_stays():
     assert without_stores(recipe, [], recipe.paths) == recipe
     none = without_stores(recipe.replace(var_key={"b": "names"}), ["b.zarr"], ["x/a.h5ad"])
     assert none.var_key is None
+
+
+def test_raw_stays_joined():
+    recipe = Recipe(
+        paths=["a.h5ad", "b.h5ad"],
+        layers_keys=["raw.X", "counts"],
+        layer_alias={"raw.X": {"a": "X"}, "counts": {"a": "X"}},
+    )
+    left = without_stores(recipe, ["a.h5ad"], ["b.h5ad"])
+    assert left.layer_alias == {"raw.X": ("raw.X",)}
