@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mappedviz.audits.where_counts import likelihood, where_counts_may_be
-from mappedviz.recipe.recipe import store_names
+from mappedviz.recipe.store_paths import store_names
 
 if TYPE_CHECKING:
     from mappedviz.audits.evidence import Evidence

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING, Protocol
 
-from mappedviz.recipe.recipe import choose_for_store
+from mappedviz.recipe.aliases import name_in_store
 
 if TYPE_CHECKING:
     from mappedviz.formats.matrices import MatrixFacts
@@ -47,12 +47,7 @@ def slot_of(recipe: Aliased, key: str, path: str, matrices: Container[str]) -> s
     >>> slot_of(recipe, "counts", "a.h5ad", {"X", "raw.X"})
     'raw.X'
     """
-    alias = recipe.layer_alias.get(key)
-    if isinstance(alias, Mapping):
-        candidates: tuple[str, ...] = (choose_for_store(alias, path, key),)
-    else:
-        candidates = alias or (key,)
-    return next((name for name in candidates if name in matrices), None)
+    return name_in_store(recipe.layer_alias, key, path, matrices)
 
 
 def slot_and_facts(

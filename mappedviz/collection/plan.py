@@ -10,7 +10,7 @@ from __future__ import annotations
 import pickle
 import warnings
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,14 +22,15 @@ from mappedviz.collection.split import described_rows
 from mappedviz.collection.unknown_names import check_found, check_matrices, check_store_names
 from mappedviz.collection.variables import NameLists, join_variables
 from mappedviz.errors import RecipeError, StoreError, StoreWarning
+from mappedviz.recipe.aliases import name_in_store
 from mappedviz.recipe.joins import RowMap
-from mappedviz.recipe.recipe import Recipe, choose_for_store
 from mappedviz.stores.store import Store
 
 if TYPE_CHECKING:
     from mappedviz.formats.columns import Column
     from mappedviz.recipe.joins import VarJoin
     from mappedviz.recipe.labels import Labels
+    from mappedviz.recipe.recipe import Recipe
 
 
 @dataclass(eq=False)
@@ -249,15 +250,9 @@ def _read_all(
     return read, left_out
 
 
-def column_of(recipe: Recipe, key: str, path: str, columns: Iterable[str]) -> str | None:
+def column_of(recipe: Recipe, key: str, path: str, columns: Container[str]) -> str | None:
     """The obs column that stands for ``key`` in one store, or None."""
-    columns = set(columns)
-    alias = recipe.obs_alias.get(key)
-    if isinstance(alias, Mapping):
-        candidates: tuple[str, ...] = (choose_for_store(alias, path, key),)
-    else:
-        candidates = alias or (key,)
-    return next((name for name in candidates if name in columns), None)
+    return name_in_store(recipe.obs_alias, key, path, columns)
 
 
 def obs_columns(

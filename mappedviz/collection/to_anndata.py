@@ -16,7 +16,7 @@ from mappedviz.collection.sources import GivenStore
 from mappedviz.collection.variables import harmonised, identifier_of
 from mappedviz.errors import JoinError, RecipeError
 from mappedviz.gather.csr import CsrRows
-from mappedviz.recipe.recipe import store_names
+from mappedviz.recipe.store_paths import store_names
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from mappedviz.collection.matrices import facts_of
 from mappedviz.errors import MissingKeyError, RecipeError
-from mappedviz.recipe.recipe import choose_for_store, store_names
 from mappedviz.recipe.relabels import ALL
-from mappedviz.recipe.store_paths import is_among
+from mappedviz.recipe.store_paths import choose_for_store, is_among, store_names
 
 if TYPE_CHECKING:
     from mappedviz.formats.columns import Column

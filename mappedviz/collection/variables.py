@@ -14,7 +14,7 @@ from mappedviz.collection.sources import GivenStore
 from mappedviz.errors import JoinError
 from mappedviz.recipe.joins import VarJoin, VarNames
 from mappedviz.recipe.names import Names
-from mappedviz.recipe.recipe import choose_for_store
+from mappedviz.recipe.store_paths import choose_for_store
 
 if TYPE_CHECKING:
     import pandas as pd

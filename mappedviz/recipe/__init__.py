@@ -9,8 +9,9 @@ from __future__ import annotations
 from mappedviz.recipe.frozen import FrozenDict
 from mappedviz.recipe.joins import Duplicates, RowMap, VarJoin, VarNames
 from mappedviz.recipe.labels import Encoder, Label, Labels
-from mappedviz.recipe.recipe import SCHEMA, Join, Recipe, choose_for_store, store_names
+from mappedviz.recipe.recipe import SCHEMA, Join, Recipe
 from mappedviz.recipe.splits import split_groups, split_rows
+from mappedviz.recipe.store_paths import choose_for_store, store_names
 from mappedviz.recipe.weights import Scheme, class_weights, row_weights
 
 __all__ = [

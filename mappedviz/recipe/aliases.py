@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from mappedviz.errors import RecipeError
 from mappedviz.recipe.fields import names_of, wrong_type
 from mappedviz.recipe.frozen import FrozenDict
+from mappedviz.recipe.store_paths import choose_for_store
 
 #: Key -> candidates, of which the first that a store has is taken, or store -> name.
 Aliases: TypeAlias = FrozenDict[tuple[str, ...] | FrozenDict[str]]
@@ -35,6 +36,25 @@ def layer_alias_of(value: Any, layers_keys: Sequence[str]) -> Aliases:
             remedy="Give aliases for the layers_keys that are read, or read these keys.",
         )
     return clean
+
+
+def name_in_store(aliases: Aliases, key: str, path: str, has: Container[str]) -> str | None:
+    """Return the name of a key in a store, out of those that the store has; None if it has none.
+
+    Examples
+    --------
+    >>> aliases = obs_alias_of({"cell_type": ["cell_type", "louvain"], "donor": {"a": "patient"}})
+    >>> name_in_store(aliases, "cell_type", "a.h5ad", {"louvain", "leiden"})
+    'louvain'
+    >>> name_in_store(aliases, "donor", "a.h5ad", {"donor"}) is None
+    True
+    """
+    alias = aliases.get(key)
+    if isinstance(alias, Mapping):
+        candidates: tuple[str, ...] = (choose_for_store(alias, path, key),)
+    else:
+        candidates = alias or (key,)
+    return next((name for name in candidates if name in has), None)
 
 
 def _aliases(field: str, value: Any, what: str) -> Aliases:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from mappedviz.recipe.recipe import Recipe, store_names
 from mappedviz.recipe.relabels import plain_renames
-from mappedviz.recipe.store_paths import BY_KEY, is_among
+from mappedviz.recipe.store_paths import BY_KEY, is_among, store_names
+
+if TYPE_CHECKING:
+    from mappedviz.recipe.recipe import Recipe
 
 _V = TypeVar("_V")
 
@@ -25,6 +27,7 @@ def without_stores(recipe: Recipe, dropped: Sequence[str], kept: Sequence[str]) 
 
     Examples
     --------
+    >>> from mappedviz.recipe.recipe import Recipe
     >>> recipe = Recipe(paths=["a.h5ad", "b.h5ad"], var_key={"a": "ids", "b": None})
     >>> without_stores(recipe, ["a.h5ad"], ["b.h5ad"])
     Recipe(paths=('b.h5ad',), var_key={'b': None})

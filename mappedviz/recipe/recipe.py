@@ -10,11 +10,11 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
 
-from mappedviz._types import PathLike, store_suffix
+from mappedviz._types import PathLike
 from mappedviz.errors import RecipeError, RecipeTypeError
 from mappedviz.recipe.aliases import Aliases, layer_alias_of, obs_alias_of
 from mappedviz.recipe.fields import (
@@ -40,7 +40,7 @@ from mappedviz.recipe.frozen import FrozenDict
 from mappedviz.recipe.labels import Encoder, Label, as_label, number_of_json
 from mappedviz.recipe.query import Query
 from mappedviz.recipe.relabels import Renames, plain_renames, relabel_of, renames_in
-from mappedviz.recipe.store_paths import BY_KEY, is_relative, moved_names
+from mappedviz.recipe.store_paths import BY_KEY, choose_for_store, moved_names
 from mappedviz.recipe.var_maps import moved, var_alias_of, var_map_of
 from mappedviz.recipe.weights import Scheme, scheme_of
 from mappedviz.text.files import write_text
@@ -64,32 +64,7 @@ SPLIT_FIELDS = (
     "split_rule",
 )
 _SINCE_RULE_2 = {"split_rule", "stratify", "split_parts", "holdout", "within", "part"}
-_V = TypeVar("_V")
 _NOTHING: FrozenDict[Any] = FrozenDict()
-
-
-def store_names(path: PathLike) -> tuple[str, str, str]:
-    """The ways to name a store in a recipe: its path, its file name, that without the suffix.
-
-    Examples
-    --------
-    >>> store_names("/data/pbmc.h5ad")
-    ('/data/pbmc.h5ad', 'pbmc.h5ad', 'pbmc')
-    """
-    text = os.fspath(path)
-    name = Path(text).name
-    return text, name, name.removesuffix(store_suffix(name))
-
-
-def choose_for_store(choices: Mapping[str, _V], path: PathLike, default: _V) -> _V:
-    """Value of a ``{store: value}`` mapping for a store, by any of its names."""
-    for name in (*store_names(path), os.path.abspath(path)):
-        if name in choices:
-            return choices[name]
-    for name, choice in choices.items():
-        if is_relative(name) and os.path.abspath(name) == os.path.abspath(path):
-            return choice
-    return default
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

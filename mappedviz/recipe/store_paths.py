@@ -1,13 +1,42 @@
-"""Stores that a recipe names by relative paths: what these mean, and what they are elsewhere."""
+"""Stores that a recipe names: by file names, by paths, by relative ones that are others elsewhere."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Container, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mappedviz._types import PathLike, store_suffix
+
+_V = TypeVar("_V")
 
 #: Fields of a recipe that say something per key, and there per store; ``var_key`` does per store.
 BY_KEY = ("layer_alias", "obs_alias", "relabel")
+
+
+def store_names(path: PathLike) -> tuple[str, str, str]:
+    """The ways to name a store in a recipe: its path, its file name, that without the suffix.
+
+    Examples
+    --------
+    >>> store_names("/data/pbmc.h5ad")
+    ('/data/pbmc.h5ad', 'pbmc.h5ad', 'pbmc')
+    """
+    text = os.fspath(path)
+    name = Path(text).name
+    return text, name, name.removesuffix(store_suffix(name))
+
+
+def choose_for_store(choices: Mapping[str, _V], path: PathLike, default: _V) -> _V:
+    """Value of a ``{store: value}`` mapping for a store, by any of its names."""
+    for name in (*store_names(path), os.path.abspath(path)):
+        if name in choices:
+            return choices[name]
+    for name, choice in choices.items():
+        if is_relative(name) and os.path.abspath(name) == os.path.abspath(path):
+            return choice
+    return default
 
 
 def is_relative(name: str) -> bool:

@@ -11,8 +11,8 @@ import traitlets
 
 from mappedviz.audits.findings import changed
 from mappedviz.errors import MappedvizError
-from mappedviz.recipe.recipe import store_names
 from mappedviz.recipe.relabels import with_renames
+from mappedviz.recipe.store_paths import store_names
 from mappedviz.views.base import View, csv_of, handler
 from mappedviz.views.models import categories as model
 from mappedviz.views.models import conditions, kinds, label_bars, spellings

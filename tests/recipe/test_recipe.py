@@ -11,7 +11,7 @@ import pytest
 from mappedviz import Encoder, Recipe  # noqa: F401 - Encoder is what a repr may name
 from mappedviz.audits.findings import code_of
 from mappedviz.errors import RecipeError, RecipeTypeError
-from mappedviz.recipe.recipe import choose_for_store, store_names
+from mappedviz.recipe.store_paths import choose_for_store, store_names
 from tests.optional import torch
 
 FULL = {

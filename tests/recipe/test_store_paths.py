@@ -11,8 +11,7 @@ import pytest
 from mappedviz import MappedCollection, Recipe, audit
 from mappedviz.errors import RecipeError
 from mappedviz.recipe.leaving_out import without_stores
-from mappedviz.recipe.recipe import choose_for_store
-from mappedviz.recipe.store_paths import is_among, is_relative, moved_names
+from mappedviz.recipe.store_paths import choose_for_store, is_among, is_relative, moved_names
 
 X, Y = "x/a.h5ad", "y/a.h5ad"
 

@@ -12,7 +12,7 @@ from mappedviz.audits.covariates import MANY_FRACTIONS, as_numbers, covariates
 from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.audits.nearest import some_of
 from mappedviz.collection.plan import column_of
-from mappedviz.recipe.recipe import store_names
+from mappedviz.recipe.store_paths import store_names
 
 if TYPE_CHECKING:
     from mappedviz.audits.columns import ObsFacts

@@ -13,8 +13,8 @@ from mappedviz.audits.tables.var_names import read_names
 from mappedviz.collection.matrices import RAW, frames_of
 from mappedviz.collection.variables import identifier_of
 from mappedviz.recipe.joins import strip_versions
-from mappedviz.recipe.recipe import choose_for_store
 from mappedviz.recipe.relabels import ALL
+from mappedviz.recipe.store_paths import choose_for_store
 
 if TYPE_CHECKING:
     from mappedviz.audits.evidence import Evidence

@@ -11,7 +11,7 @@ from mappedviz._types import Array
 from mappedviz.audits.tables.frames import plain_text
 from mappedviz.audits.tables.mapped import mapped_codes, maps_of, species_with_table
 from mappedviz.recipe.joins import strip_versions
-from mappedviz.recipe.recipe import store_names
+from mappedviz.recipe.store_paths import store_names
 
 if TYPE_CHECKING:
     import pandas as pd
