@@ -683,3 +683,35 @@ def test_forced_colours(widget, name):
     chosen = widget.page.locator("[aria-selected='true'], [aria-pressed='true']").first
     assert chosen.evaluate("node => getComputedStyle(node).outlineStyle") == "solid"
     widget.page.emulate_media(forced_colors="none")
+
+
+CONTRAST_OF_CUTS = """
+() => {
+  const light = (text) => {
+    const parts = text.match(/[\\d.]+/g).slice(0, 3).map((one) => one / 255);
+    const [r, g, b] = parts.map((one) => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const contrast = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
+  return [...document.querySelectorAll(".mv-bar > .mv-fill:not(:last-child)")].map((node) => {
+    const style = getComputedStyle(node);
+    return [parseFloat(style.borderRightWidth), contrast(style.borderRightColor, style.backgroundColor)];
+  });
+}
+"""
+
+
+@pytest.mark.parametrize("widget", ["light", "dark"], indirect=True)
+@pytest.mark.parametrize("name", pages.PAGES)
+def test_grey_scale(widget, name):
+    """Without colours parts of a bar are told apart by the cut between them, and a mood by its words."""
+    widget.full(pages.PAGES[name]())
+    session = widget.page.context.new_cdp_session(widget.page)
+    session.send("Emulation.setEmulatedVisionDeficiency", {"type": "achromatopsia"})
+    widget.picture(REPOSITORY / "build" / "screenshots" / f"components-{name}-grey.png")
+    cuts = widget.page.evaluate(CONTRAST_OF_CUTS)
+    if name == "labels":
+        assert cuts
+    assert all(width >= 1 and contrast > 1.2 for width, contrast in cuts)
+    for mood in widget.page.locator("[data-mood]").all():
+        assert mood.inner_text().strip()
