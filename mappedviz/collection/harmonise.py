@@ -15,7 +15,7 @@ from mappedviz._types import Array
 from mappedviz.errors import JoinError, RecipeError
 from mappedviz.genes import PACKAGED, GeneTable, packaged
 from mappedviz.genes.gene_table import left_out
-from mappedviz.genes.lookup import AMBIGUOUS, HOW, SAME
+from mappedviz.genes.lookup import AMBIGUOUS, HOW, SAME, among
 from mappedviz.recipe.joins import strip_versions
 from mappedviz.recipe.var_maps import ANY, is_path, release_now
 
@@ -100,7 +100,7 @@ class Harmoniser:
         codes = np.full(len(values), SAME, dtype=np.int8)
         table = None
         if self._how:
-            asked = np.flatnonzero(~_among(values, self._alias) & (values != ""))
+            asked = np.flatnonzero(~among(values, self._alias) & (values != ""))
             if len(asked):
                 some = values[asked]
                 table, places = self._table_of(some, store)
@@ -126,13 +126,6 @@ class Harmoniser:
         if share < LEAST_KNOWN or (others and share < 2 * others[-1]):
             raise _other_species(names, list(shares), store)
         return found[max(shares, key=lambda name: shares[name])]
-
-
-def _among(names: Array, some: Iterable[str]) -> Array:
-    wanted = set(some)
-    if not wanted:
-        return np.zeros(len(names), dtype=bool)
-    return np.array([name in wanted for name in names.tolist()], dtype=bool)
 
 
 @lru_cache(maxsize=2)

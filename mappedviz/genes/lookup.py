@@ -79,7 +79,7 @@ def symbols_to_genes(frame: pd.DataFrame) -> Lookup:
     ]
     known = official.names.tolist()
     more = _of_levels([(EARLIER, earlier), (SYNONYM, _pairs(current["synonyms"], keys))], known)
-    gone = np.isin(more.targets.astype(str), np.array(identifiers, dtype=str))
+    gone = among(more.targets, identifiers)
     more.how[gone] = FORMER
     return Lookup(
         official.names.append(more.names),
@@ -129,7 +129,7 @@ def ensembl_to_symbols(frame: pd.DataFrame, genes: Lookup) -> tuple[Array, Array
     today, found = genes.find(targets[former])
     official = np.isin(found, [CURRENT, RETIRED])
     # A gene without a symbol has its identifier there.
-    named = official & ~np.isin(today.astype(str), frame["ensembl"].to_numpy().astype(str))
+    named = official & ~among(today, frame["ensembl"].tolist())
     targets[former[named]] = today[named]
     how[former] = np.where(targets[former] == "", UNKNOWN, FORMER)
     return targets, how
@@ -155,6 +155,14 @@ def candidates(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, list[str]
             if name in wanted and identifier not in found[name]:
                 found[name].append(identifier)
     return found
+
+
+def among(names: Array, some: Iterable[str]) -> Array:
+    """Boolean (n,): which names are among some; hashed, where numpy would sort texts of fixed width."""
+    wanted = set(some)
+    if not wanted:
+        return np.zeros(len(names), dtype=bool)
+    return np.fromiter(map(wanted.__contains__, names.tolist()), bool, len(names))
 
 
 def _pairs(column: pd.Series[str], targets: Sequence[str]) -> list[tuple[str, str]]:
