@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mappedviz.audits.where_counts import likelihood, where_counts_may_be
-from mappedviz.recipe.store_paths import store_names
+from mappedviz.recipe.store_paths import shortest_names
 
 if TYPE_CHECKING:
     from mappedviz.audits.evidence import Evidence
@@ -140,8 +140,5 @@ def in_order(chosen: Mapping[str, str], has: Mapping[str, set[str]]) -> list[str
 
 def _by_store(chosen: Mapping[str, str], name: str) -> dict[str, str]:
     """The alias by store; a store in which the matrix has that name needs none."""
-    short = {path: store_names(path)[1] for path in chosen}
-    distinct = len(set(short.values())) == len(short)
-    return {
-        short[path] if distinct else path: slot for path, slot in chosen.items() if slot != name
-    }
+    names = shortest_names(chosen)
+    return {names[path]: slot for path, slot in chosen.items() if slot != name}

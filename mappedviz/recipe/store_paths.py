@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Mapping
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +27,19 @@ def store_names(path: PathLike) -> tuple[str, str, str]:
     text = os.fspath(path)
     name = Path(text).name
     return text, name, name.removesuffix(store_suffix(name))
+
+
+def shortest_names(paths: Iterable[str]) -> dict[str, str]:
+    """Return the name for each store in a recipe: its file name, or its path where another one has that name.
+
+    Examples
+    --------
+    >>> shortest_names(["x/a.h5ad", "x/b.h5ad", "y/b.h5ad"])
+    {'x/a.h5ad': 'a.h5ad', 'x/b.h5ad': 'x/b.h5ad', 'y/b.h5ad': 'y/b.h5ad'}
+    """
+    short = {path: store_names(path)[1] for path in paths}
+    times = Counter(short.values())
+    return {path: name if times[name] == 1 else path for path, name in short.items()}
 
 
 def choose_for_store(choices: Mapping[str, _V], path: PathLike, default: _V) -> _V:

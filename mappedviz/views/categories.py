@@ -12,7 +12,7 @@ import traitlets
 from mappedviz.audits.findings import changed
 from mappedviz.errors import MappedvizError
 from mappedviz.recipe.relabels import with_renames
-from mappedviz.recipe.store_paths import store_names
+from mappedviz.recipe.store_paths import shortest_names
 from mappedviz.views.base import View, csv_of, handler
 from mappedviz.views.models import categories as model
 from mappedviz.views.models import conditions, kinds, label_bars, spellings
@@ -440,10 +440,7 @@ class CategoriesView(View):
         )
 
     def _name_of(self, store: str) -> str:
-        paths = [str(path) for path in self.audit.stores["path"]]
-        path = self.session.path_of(store)
-        short = store_names(path)[1]
-        return path if sum(store_names(one)[1] == short for one in paths) > 1 else short
+        return shortest_names(map(str, self.audit.stores["path"]))[self.session.path_of(store)]
 
     # --- for scripts -----------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from mappedviz.audits.covariates import MANY_FRACTIONS, as_numbers, covariates
 from mappedviz.audits.findings import Found, NotApplicableError, check
 from mappedviz.audits.nearest import some_of
 from mappedviz.collection.plan import column_of
-from mappedviz.recipe.store_paths import store_names
+from mappedviz.recipe.store_paths import shortest_names
 
 if TYPE_CHECKING:
     from mappedviz.audits.columns import ObsFacts
@@ -72,7 +72,7 @@ def candidates(e: Evidence, key: str) -> dict[str, str]:
 
 def _alias(e: Evidence, key: str, maybe: dict[str, str]) -> dict[str, str]:
     """Store, by a name that a recipe understands -> its column, those that have one included."""
-    short = [store_names(path)[1] for path in e.paths]
+    names = shortest_names(e.paths)
     alias = {}
     for store, scan in e.readable:
         assert scan.store is not None
@@ -80,8 +80,7 @@ def _alias(e: Evidence, key: str, maybe: dict[str, str]) -> dict[str, str]:
             e.recipe, key, scan.store.path, scan.store.facts.obs_columns
         )
         if column is not None and column != key:
-            name = store_names(scan.path)[1]
-            alias[name if short.count(name) == 1 else scan.path] = column
+            alias[names[scan.path]] = column
     return alias
 
 

@@ -11,7 +11,7 @@ from mappedviz._types import Array
 from mappedviz.audits.tables.frames import plain_text
 from mappedviz.audits.tables.mapped import mapped_codes, maps_of, species_with_table
 from mappedviz.recipe.joins import strip_versions
-from mappedviz.recipe.store_paths import store_names
+from mappedviz.recipe.store_paths import shortest_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -219,6 +219,9 @@ def _var_key(paths: Sequence[str], columns: Sequence[str | None]) -> Any:
     """The ``var_key`` of a recipe that joins by these columns."""
     if len(set(columns)) <= 1:
         return columns[0] if columns else None
-    short = [store_names(path)[1] for path in paths]
-    names = list(paths) if len(set(short)) < len(set(paths)) else short
-    return {name: column for name, column in zip(names, columns, strict=True) if column is not None}
+    names = shortest_names(paths)
+    return {
+        names[path]: column
+        for path, column in zip(paths, columns, strict=True)
+        if column is not None
+    }
