@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from mappedviz.audits.scan import Scan, Wants, complete, is_complete
 from mappedviz.audits.vocabulary import Vocabulary
 from mappedviz.errors import StoreError
 from mappedviz.formats.forks import ForkSafeLock
+from mappedviz.text.addresses import absolute
 
 if TYPE_CHECKING:
     from mappedviz.recipe.names import Names
@@ -97,7 +97,7 @@ class ScanCache:
         stop
             Called now and then; it may raise, to cancel.
         """
-        key = os.path.abspath(path)
+        key = absolute(path)
         with self._lock():
             entry = self._entries.get(key)
         if entry is None or entry.scan.store is None:

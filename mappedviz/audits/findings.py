@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -11,6 +10,7 @@ from mappedviz._types import SEVERITIES, Severity
 from mappedviz.recipe.leaving_out import without_stores
 from mappedviz.recipe.recipe import Recipe
 from mappedviz.recipe.relabels import steps_between, with_renames
+from mappedviz.text.addresses import absolute
 
 if TYPE_CHECKING:
     from mappedviz.audits.evidence import Evidence
@@ -271,8 +271,8 @@ def changed(recipe: Recipe, change: Mapping[str, Any], paths: Sequence[str]) -> 
     dropped = set(change.get("drop", ()))
     kept = tuple(path for path in paths if path not in dropped)
     if len(paths) - len(kept) < len(dropped):  # a path may be written in another way
-        every = {os.path.abspath(path) for path in dropped}
-        kept = tuple(path for path in kept if os.path.abspath(path) not in every)
+        every = {absolute(path) for path in dropped}
+        kept = tuple(path for path in kept if absolute(path) not in every)
     if dropped and kept:
         recipe = without_stores(recipe, change["drop"], kept)
     for name, value in change.items():

@@ -5,12 +5,12 @@ The engine itself makes the plan, of stores that answer from memory.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mappedviz.collection.plan import Plan, make_plan
 from mappedviz.collection.sources import StoreFile, StoreSource, UnreadableStore, paths_of
+from mappedviz.text.addresses import absolute
 
 if TYPE_CHECKING:
     from mappedviz.audits.scan import Scan
@@ -42,11 +42,11 @@ def sources_among(recipe: Recipe, scans: Sequence[Scan]) -> list[StoreSource]:
         A path stands for no store, and the recipe does not skip such paths.
     """
     paths, failed = paths_of(recipe)
-    by_path = {os.path.abspath(scan.path): scan for scan in scans}
+    by_path = {absolute(scan.path): scan for scan in scans}
     return [
         UnreadableStore(path, failed[path])
         if path in failed
-        else _source(path, by_path.get(os.path.abspath(path)))
+        else _source(path, by_path.get(absolute(path)))
         for path in paths
     ]
 

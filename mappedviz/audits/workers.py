@@ -23,6 +23,7 @@ from mappedviz.errors import StoreError, StoreWarning
 from mappedviz.formats.forks import renewed_after_fork
 from mappedviz.recipe.names import Names
 from mappedviz.stores.deadline import Child, NotStartedError, serve
+from mappedviz.text.addresses import absolute
 
 if TYPE_CHECKING:
     from mappedviz._types import PathLike
@@ -166,7 +167,7 @@ class _Worker:
         """
         if self._here:
             return read_store(path, self._wants)
-        full = os.path.abspath(path)  # a child that is used again may be in another folder
+        full = absolute(path)  # a child that is used again may be in another folder
         try:
             child = self._living()
             packed, names = child.ask(full, (full, self._wants, self._fresh), self._timeout)

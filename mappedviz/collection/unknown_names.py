@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from mappedviz.collection.matrices import facts_of
 from mappedviz.errors import MissingKeyError, RecipeError
 from mappedviz.recipe.relabels import ALL
 from mappedviz.recipe.store_paths import choose_for_store, is_among, store_names
+from mappedviz.text.addresses import absolute
 
 if TYPE_CHECKING:
     from mappedviz.formats.columns import Column
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def check_store_names(recipe: Recipe, paths: Sequence[str]) -> None:
     """Raise RecipeError where the recipe speaks of a store that is not among the paths."""
-    known = {name for path in paths for name in (*store_names(path), os.path.abspath(path))}
+    known = {name for path in paths for name in (*store_names(path), absolute(path))}
     spoken: dict[str, Iterable[str]] = {}
     if isinstance(recipe.var_key, Mapping):
         spoken["var_key"] = recipe.var_key

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mappedviz.recipe.relabels import plain_renames
 from mappedviz.recipe.store_paths import BY_KEY, is_among, store_names
+from mappedviz.text.addresses import absolute
 
 if TYPE_CHECKING:
     from mappedviz.recipe.recipe import Recipe
@@ -57,7 +57,7 @@ def without_stores(recipe: Recipe, dropped: Sequence[str], kept: Sequence[str]) 
 
 
 def _names(paths: Sequence[str]) -> set[str]:
-    return {name for path in paths for name in (*store_names(path), os.path.abspath(path))}
+    return {name for path in paths for name in (*store_names(path), absolute(path))}
 
 
 def _rest(choices: Mapping[str, _V], gone: set[str]) -> dict[str, _V]:

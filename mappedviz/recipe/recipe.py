@@ -43,6 +43,7 @@ from mappedviz.recipe.relabels import Renames, plain_renames, relabel_of, rename
 from mappedviz.recipe.store_paths import BY_KEY, choose_for_store, moved_names
 from mappedviz.recipe.var_maps import moved, var_alias_of, var_map_of
 from mappedviz.recipe.weights import Scheme, scheme_of
+from mappedviz.text.addresses import is_absolute
 from mappedviz.text.files import write_text
 
 if TYPE_CHECKING:
@@ -521,11 +522,11 @@ class Recipe:
         def from_there(one: str) -> str:
             return Path(os.path.relpath(one, folder)).as_posix()
 
-        seen = [one if Path(one).is_absolute() else from_there(one) for one in self.paths]
+        seen = [one if is_absolute(one) else from_there(one) for one in self.paths]
         var_map = moved(self.var_map, from_there)
         saved = self.replace(paths=seen, var_map=var_map, **self._with_names(from_there))
         content = json.loads(saved.to_json())
-        if not all(Path(one).is_absolute() for one in seen) or saved != self:
+        if not all(is_absolute(one) for one in seen) or saved != self:
             content["paths_from"] = "file"
         return write_text(path, json.dumps(content, indent=1) + "\n")
 
@@ -558,7 +559,7 @@ class Recipe:
         folder = Path(os.path.abspath(path)).parent if root is None else Path(root)
 
         def from_here(one: str) -> str:
-            stays = Path(one).is_absolute() or (root is None and not known and found(one))
+            stays = is_absolute(one) or (root is None and not known and found(one))
             return one if stays else seen_from_here(folder / one)
 
         var_map, names = moved(recipe.var_map, from_here), recipe._with_names(from_here)

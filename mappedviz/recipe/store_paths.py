@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 from mappedviz._types import PathLike, store_suffix
+from mappedviz.text.addresses import absolute, base_name, is_absolute
 
 _V = TypeVar("_V")
 
@@ -25,7 +25,7 @@ def store_names(path: PathLike) -> tuple[str, str, str]:
     ('/data/pbmc.h5ad', 'pbmc.h5ad', 'pbmc')
     """
     text = os.fspath(path)
-    name = Path(text).name
+    name = base_name(text)
     return text, name, name.removesuffix(store_suffix(name))
 
 
@@ -44,11 +44,11 @@ def shortest_names(paths: Iterable[str]) -> dict[str, str]:
 
 def choose_for_store(choices: Mapping[str, _V], path: PathLike, default: _V) -> _V:
     """Value of a ``{store: value}`` mapping for a store, by any of its names."""
-    for name in (*store_names(path), os.path.abspath(path)):
+    for name in (*store_names(path), absolute(path)):
         if name in choices:
             return choices[name]
     for name, choice in choices.items():
-        if is_relative(name) and os.path.abspath(name) == os.path.abspath(path):
+        if is_relative(name) and absolute(name) == absolute(path):
             return choice
     return default
 
@@ -60,8 +60,10 @@ def is_relative(name: str) -> bool:
     --------
     >>> is_relative("lab/a.h5ad"), is_relative("a.h5ad"), is_relative("/lab/a.h5ad")
     (True, False, False)
+    >>> is_relative("s3://lab/a.h5ad")
+    False
     """
-    return os.sep in name and not name.startswith(os.sep)
+    return os.sep in name and not is_absolute(name)
 
 
 def is_among(name: str, names: Container[str]) -> bool:
@@ -72,7 +74,7 @@ def is_among(name: str, names: Container[str]) -> bool:
     >>> is_among("lab/../a.h5ad", {os.path.abspath("a.h5ad")})
     True
     """
-    return name in names or (is_relative(name) and os.path.abspath(name) in names)
+    return name in names or (is_relative(name) and absolute(name) in names)
 
 
 def moved_names(said: Mapping[str, Any], move: Callable[[str], str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from mappedviz._types import PathLike
 from mappedviz.errors import MappedvizError, StoreError, StoreWarning
 from mappedviz.stores.deadline import Child, NotStartedError, serve
 from mappedviz.stores.store import Store
+from mappedviz.text.addresses import absolute
 
 if TYPE_CHECKING:
     from mappedviz.stores.facts import StoreFacts
@@ -53,7 +54,7 @@ def check_store(path: PathLike, timeout: float = 5.0) -> StoreFacts:
     >>> check_store(demo() / "berlin.h5ad", timeout=60).n_obs
     700
     """
-    full = os.path.abspath(os.fspath(path))
+    full = absolute(path)
     child = Child(_CHECK)
     try:
         found = child.ask(full, timeout=timeout)

@@ -12,7 +12,6 @@ import platform
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -38,6 +37,7 @@ from mappedviz.formats.registry import FORMATS
 from mappedviz.stores.facts import read_facts
 from mappedviz.stores.places import matrix_at, raw_part, uns_of
 from mappedviz.stores.session import session_of
+from mappedviz.text.addresses import absolute, base_name
 
 if TYPE_CHECKING:
     from mappedviz.gather.matrix import Matrix
@@ -86,7 +86,7 @@ class Store:
             yield store
 
     def _locate(self, path: PathLike) -> None:
-        self.path = os.path.abspath(os.fspath(path))
+        self.path = absolute(path)
         with named(self.path):
             self.kind: StoreKind = store_kind(self.path)
         self._here = threading.local()  # open nodes are not shared between threads
@@ -99,7 +99,7 @@ class Store:
     @property
     def name(self) -> str:
         """File name, for people."""
-        return Path(self.path).name
+        return base_name(self.path)
 
     def __repr__(self) -> str:
         return f"Store({self.path!r}: {self.facts.n_obs} obs × {self.facts.n_vars} vars)"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from mappedviz.text.addresses import base_name
 
 if TYPE_CHECKING:
     from mappedviz.audits.digests import StoreDigests
@@ -41,7 +42,7 @@ def matched_stores(old: Stores, new: Stores) -> list[tuple[str | None, str | Non
     keys: list[Callable[[str, Stores], Hashable]] = [
         lambda name, stores: stores[name][0],
         lambda name, stores: name,
-        lambda name, stores: PurePath(stores[name][0]).name,
+        lambda name, stores: base_name(stores[name][0]),
         contents,
     ]
     partner: dict[str, str] = {}

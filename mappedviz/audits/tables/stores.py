@@ -13,6 +13,7 @@ import numpy as np
 
 from mappedviz.audits.tables.frames import plain_text
 from mappedviz.recipe.recipe import Recipe
+from mappedviz.text.addresses import absolute
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,7 +121,7 @@ def stores_table(scans: Sequence[Scan], names: Sequence[str] | None = None) -> p
 def _store_row(scan: Scan) -> dict[str, Any]:
     if scan.store is None:
         return {
-            "path": str(Path(scan.path).absolute()),
+            "path": absolute(scan.path),
             "layers": [],
             "obsm": [],
             "raw": False,
