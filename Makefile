@@ -19,7 +19,7 @@ help:
 	@echo "make test    install, then lint, types, layers and all tests"
 	@echo "make test-newest, make test-oldest"
 	@echo "             the tests with the newest and the oldest versions that are supported"
-	@echo "make lint    ruff, mypy and the layers only"
+	@echo "make lint    ruff, mypy, the layers, and what surrounds the package"
 	@echo "make format  let ruff mend what it can"
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make lab     JupyterLab on the notebooks"
@@ -63,6 +63,7 @@ lint:
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@scripts/repository.sh $(BIN)/python
 
 format:
 	@$(SETUP) test

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mappedviz.text.rendering import renderers_from
 
 if TYPE_CHECKING:
+    __version__: str
     from mappedviz.audits import Audit, Expectations, Finding, audit
     from mappedviz.collection.mapped_collection import MappedCollection
     from mappedviz.collection.row_batch import RowBatch
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
         WeightsView,
         explore,
     )
-
-__version__ = "0.1.0"
 
 # Renderers are imported when the first value is shown.
 renderers_from(lambda: import_module("mappedviz.report"))
@@ -112,9 +111,22 @@ _MODULES = (
 )
 
 
+def _version() -> str:
+    """The version that is installed, which is that of git's last tag."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("mappedviz")
+    except PackageNotFoundError:  # a folder with the sources, on the path of a Python
+        return "0+unknown"
+
+
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"mappedviz.{name}")
+    if name == "__version__":
+        globals()[name] = _version()
+        return globals()[name]
     if name not in _HOME:
         raise AttributeError(f"module 'mappedviz' has no attribute {name!r}")
     value = getattr(import_module(f"mappedviz.{_HOME[name]}"), name)

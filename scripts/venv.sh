@@ -99,7 +99,7 @@ fi
 
 say "installing${extras:+ with $extras}: the versions of $constraints (a minute or two)"
 # The build backend first, so that its version is a fixed one too.
-pip hatchling editables
+pip hatchling hatch-vcs editables
 build_core
 if [ -z "${LEAVE_OUT:-}" ]; then
     pip --no-build-isolation --editable ".${extras:+[$extras]}"

@@ -30,6 +30,11 @@ class Order(ABC):
         Rows of the collection.
     batch_size
         Rows per batch.
+    window
+        Batches per window.
+    begin
+        Batches of the second window, from which their number doubles; the first one has one, so
+        that it is soon there.
     seed
         Of the random order; None until somebody chooses one with :meth:`seeded`.
     drop_last
@@ -37,11 +42,6 @@ class Order(ABC):
     rank, world_size
         This process and the number of processes that share an epoch; None asks ``torch.distributed``
         each time.
-    window
-        Batches per window.
-    begin
-        Batches of the second window, from which their number doubles; the first one has one, so
-        that it is soon there.
     """
 
     def __init__(

@@ -227,10 +227,10 @@ def table(
         The page that is shown, from 0; how many there are; how many rows.
     note
         A line below.
-    boxes
-        Rows are ticked, and show a box.
     selected, selectable, copies
         As for :func:`bars`.
+    boxes
+        Rows are ticked, and show a box.
     """
     if sort and (len(sort) != 2 or sort[1] not in ("ascending", "descending")):
         raise ValueError(
