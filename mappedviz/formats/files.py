@@ -6,41 +6,20 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from mappedviz.errors import AbsentStoreError, StoreError
 from mappedviz.formats.forks import ForkSafeLock, renewed_after_fork
 from mappedviz.formats.inodes import inode_of
+from mappedviz.formats.stamps import Stamp
 
-__all__ = ["FileHandle", "FilePool", "Stamp", "default_max_files", "os_error", "pread", "read_file"]
+__all__ = ["FileHandle", "FilePool", "default_max_files", "os_error", "pread", "read_file"]
 
 _COPY_AGAIN = "Copy or download the file again."
 _REOPEN = "Open the collection again."
 #: Files that are known again; of a store of more chunks, only some are.
 _MOST_SEEN = 200_000
 _READ_ONLY = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-
-
-class Stamp(NamedTuple):
-    """What tells one content of a file from another: size, time of the last change, and inode.
-
-    The inode is 0 on file systems that make it up at every open.
-
-    Examples
-    --------
-    >>> Stamp(size=10, mtime_ns=5) == Stamp(size=12, mtime_ns=5)
-    False
-    """
-
-    size: int
-    mtime_ns: int
-    inode: int = 0
-
-    @classmethod
-    def of(cls, path: str | os.PathLike[str] | int) -> Stamp:
-        """The stamp of a path or of an open descriptor, now."""
-        status = os.stat(path)
-        return cls(status.st_size, status.st_mtime_ns, inode_of(status))
 
 
 def pread(fd: int, nbytes: int, offset: int) -> bytes:

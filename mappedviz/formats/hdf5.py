@@ -14,12 +14,13 @@ from h5py import h5d, h5l, h5o, h5z
 from mappedviz._types import Array
 from mappedviz.errors import ElementError
 from mappedviz.formats.chunks import ChunkedArray, read_rows
-from mappedviz.formats.files import FilePool, Stamp
+from mappedviz.formats.files import FilePool
 from mappedviz.formats.hdf5_attributes import Attributes
 from mappedviz.formats.hdf5_chunks import chunk_map
 from mappedviz.formats.hdf5_dataset import Hdf5Dataset, OpenFile
 from mappedviz.formats.hdf5_errors import Somewhere, cannot_open, readable
 from mappedviz.formats.nodes import GroupNode, join, read_selection, split
+from mappedviz.formats.stamps import Stamp
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from mappedviz.formats.nodes import ArrayNode, strings
 
 if TYPE_CHECKING:
     from mappedviz.errors import ElementError
-    from mappedviz.formats.files import Stamp
+    from mappedviz.formats.stamps import Stamp
 
 __all__ = ["Hdf5Dataset", "OpenFile"]
 

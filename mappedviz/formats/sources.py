@@ -15,7 +15,8 @@ from mappedviz.formats.codecs import DecodeError, crc32c
 from mappedviz.formats.grids import unravel
 
 if TYPE_CHECKING:
-    from mappedviz.formats.files import FilePool, Stamp
+    from mappedviz.formats.files import FilePool
+    from mappedviz.formats.stamps import Stamp
 
 __all__ = ["Direct", "Extents", "Held", "Members", "Place", "Shards", "Source"]
 

@@ -20,11 +20,12 @@ from mappedviz._types import Array
 from mappedviz.errors import StoreError
 from mappedviz.formats import codecs, zarr_python
 from mappedviz.formats.chunks import ChunkedArray, RoutedArray, StoredArray, read_rows
-from mappedviz.formats.files import FilePool, Stamp
+from mappedviz.formats.files import FilePool
 from mappedviz.formats.grids import HUGE_CHUNK_BYTES, cut_extents, grid_of, unravel, virtual_chunks
 from mappedviz.formats.limits import Budget
 from mappedviz.formats.nodes import ArrayNode, GroupNode, join, read_selection, split, strings
 from mappedviz.formats.sources import Extents, Members, Place, Shards, Source
+from mappedviz.formats.stamps import Stamp
 from mappedviz.formats.zarr_files import CHECKED_BYTES, ZarrDirectory, ZarrFiles, ZarrZip
 from mappedviz.formats.zarr_metadata import Layout, is_pickled, layout_v2, layout_v3
 from mappedviz.formats.zarr_text import decode_texts

@@ -12,9 +12,10 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from mappedviz.errors import StoreError
-from mappedviz.formats.files import FilePool, Stamp, os_error, read_file
+from mappedviz.formats.files import FilePool, os_error, read_file
 from mappedviz.formats.limits import inflated_limit
 from mappedviz.formats.sources import Place
+from mappedviz.formats.stamps import Stamp
 
 __all__ = ["CHECKED_BYTES", "ZarrDirectory", "ZarrFiles", "ZarrZip"]
 

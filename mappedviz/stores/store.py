@@ -21,7 +21,7 @@ from mappedviz.errors import MissingKeyError, StoreError
 from mappedviz.formats.cache import ChunkCache
 from mappedviz.formats.columns import Column, all_text
 from mappedviz.formats.detect import store_kind
-from mappedviz.formats.files import FilePool, Stamp
+from mappedviz.formats.files import FilePool
 from mappedviz.formats.foreign import named
 from mappedviz.formats.frames import (
     ColumnFacts,
@@ -34,6 +34,7 @@ from mappedviz.formats.frames import (
 from mappedviz.formats.nodes import ArrayNode, GroupNode
 from mappedviz.formats.obsm import read_field, read_obsm
 from mappedviz.formats.registry import FORMATS
+from mappedviz.formats.stamps import Stamp
 from mappedviz.stores.facts import read_facts
 from mappedviz.stores.places import matrix_at, raw_part, uns_of
 from mappedviz.stores.session import session_of

@@ -8,7 +8,8 @@ import pytest
 
 from mappedviz.errors import StoreError
 from mappedviz.formats import inodes
-from mappedviz.formats.files import FilePool, Stamp, read_file
+from mappedviz.formats.files import FilePool, read_file
+from mappedviz.formats.stamps import Stamp
 
 
 @pytest.fixture

@@ -23,9 +23,10 @@ from scipy import sparse
 from mappedviz.errors import ElementError, StoreError
 from mappedviz.formats.cache import ChunkCache
 from mappedviz.formats.detect import open_root
-from mappedviz.formats.files import FileHandle, FilePool, Stamp
+from mappedviz.formats.files import FileHandle, FilePool
 from mappedviz.formats.matrices import MatrixFacts
 from mappedviz.formats.sources import Direct
+from mappedviz.formats.stamps import Stamp
 from mappedviz.gather import mapped_files
 from mappedviz.gather import matrix as matrices
 from mappedviz.gather import rows as gather
