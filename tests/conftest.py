@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import tempfile
 from doctest import UnexpectedException
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +17,7 @@ from hypothesis import HealthCheck, settings
 pytest.register_assert_rewrite("mappedviz.testing.contract")
 
 ROOT = Path(__file__).resolve().parent.parent
+_CACHE = pytest.StashKey[str]()
 
 # No deadlines: the machines that run this are shared, and some are busy.
 _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
@@ -65,9 +68,17 @@ class _WithoutTorch:
 
 
 def pytest_configure(config) -> None:
-    """Go without torch where there is none."""
+    """Go without torch where there is none, and with a cache that is not the user's."""
+    # By its environment, so that the processes which tests start have it as well.
+    folder = config.stash[_CACHE] = tempfile.mkdtemp(prefix="mappedviz-cache-")
+    os.environ["MAPPEDVIZ_CACHE"] = folder
     if _WITHOUT_TORCH:
         config.pluginmanager.register(_WithoutTorch())
+
+
+def pytest_unconfigure(config) -> None:
+    """Remove the cache of the tests."""
+    shutil.rmtree(config.stash[_CACHE], ignore_errors=True)
 
 
 # What tests of the browser, and of files for other tools, miss, and how to get it.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from mappedviz._types import PathLike
-from mappedviz.datasets.folders import cache_folder, written_once
+from mappedviz.datasets.folders import written_once
 from mappedviz.errors import StoreError
+from mappedviz.text.folders import cache_folder
 
 #: Goes up when what is written changes: a folder of an earlier version stays what it is.
 _FOLDER = "demo-1"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,23 +10,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _MANIFEST = "manifest.json"
-
-
-def cache_folder() -> Path:
-    """The folder for what mappedviz can make again, where the platform has such folders.
-
-    Examples
-    --------
-    >>> cache_folder().name
-    'mappedviz'
-    """
-    if platform.system() == "Darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        named = os.environ.get("XDG_CACHE_HOME", "")
-        # The convention: a relative path is no path.
-        base = Path(named) if Path(named).is_absolute() else Path.home() / ".cache"
-    return base / "mappedviz"
 
 
 def written_once(folder: Path, write: Callable[[Path], None]) -> Path:

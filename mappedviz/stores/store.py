@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
+import stat
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,9 +32,11 @@ from mappedviz.formats.frames import (
     read_column,
     read_index,
 )
+from mappedviz.formats.inodes import inode_of
 from mappedviz.formats.nodes import ArrayNode, GroupNode
 from mappedviz.formats.obsm import read_field, read_obsm
 from mappedviz.formats.registry import FORMATS
+from mappedviz.formats.sniff import zarr_root_files
 from mappedviz.formats.stamps import Stamp
 from mappedviz.stores.facts import read_facts
 from mappedviz.stores.places import matrix_at, raw_part, uns_of
@@ -43,7 +46,7 @@ from mappedviz.text.addresses import absolute, base_name
 if TYPE_CHECKING:
     from mappedviz.gather.matrix import Matrix
 
-__all__ = ["Store", "open_store"]
+__all__ = ["Store", "open_store", "stamp_of"]
 
 
 class Store:
@@ -287,3 +290,29 @@ class Store:
 def open_store(path: PathLike) -> Store:
     """Open one store; see :class:`Store`."""
     return Store(path)
+
+
+def stamp_of(address: str) -> Stamp:
+    """Return what tells the content that a store has now from others.
+
+    Parameters
+    ----------
+    address
+        The store.
+
+    Raises
+    ------
+    OSError
+        There is none.
+
+    Examples
+    --------
+    >>> from mappedviz.datasets import demo
+    >>> path = str(demo() / "berlin.h5ad")
+    >>> stamp_of(path).size == (demo() / "berlin.h5ad").stat().st_size
+    True
+    """
+    status = os.stat(address)
+    if stat.S_ISDIR(status.st_mode):  # the file at its root says when it was written
+        return Stamp.of(next(iter(zarr_root_files(address)), address))
+    return Stamp(status.st_size, status.st_mtime_ns, inode_of(status))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -48,6 +49,48 @@ def write_text(path: PathLike, text: str) -> Path:
     except OSError as error:  # of the temporary file, whose name says nothing to anybody
         raise OSError(error.errno, error.strerror or str(error), str(target)) from error
     return target
+
+
+def write_bytes(path: PathLike, content: bytes) -> None:
+    """Write a file that can be made again atomically; it is not waited for until a disk has it.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    content
+        Its content.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written; what was there before is still there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_bytes(Path(folder) / "a", b"new")
+    ...     (Path(folder) / "a").read_bytes()
+    b'new'
+    """
+    target = os.fspath(path)
+    temporary = f"{target}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+    try:
+        file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            view = memoryview(content)
+            while view:
+                view = view[os.write(file, view) :]
+        finally:
+            os.close(file)
+        os.replace(temporary, target)  # noqa: PTH105 - ten thousand of them
+    except BaseException as error:
+        with suppress(OSError):
+            os.unlink(temporary)  # noqa: PTH108 - as above
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror or str(error), target) from error
+        raise
 
 
 def _replace(target: Path, text: str) -> None:

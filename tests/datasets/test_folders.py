@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mappedviz.datasets.folders import cache_folder, written_once
+from mappedviz.datasets.folders import written_once
 
 
 class Writer:
@@ -147,16 +146,3 @@ def test_without_locks_the_other_one_counts(tmp_path, writer, monkeypatch):
     written_once(folder, writer)
     assert writer.calls == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == [".data-1.lock", "data-1"]
-
-
-def test_the_folder_for_caches_is_that_of_the_platform(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr("platform.system", lambda: "Linux")
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert cache_folder() == tmp_path / ".cache" / "mappedviz"
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # the convention: to be ignored
-    assert cache_folder() == tmp_path / ".cache" / "mappedviz"
-    monkeypatch.setenv("XDG_CACHE_HOME", os.fspath(tmp_path / "x"))
-    assert cache_folder() == tmp_path / "x" / "mappedviz"
-    monkeypatch.setattr("platform.system", lambda: "Darwin")
-    assert cache_folder() == tmp_path / "Library" / "Caches" / "mappedviz"

@@ -1,0 +1,279 @@
+"""The cache: records of stores in a folder, so that a store that is unchanged is not read again.
+
+One file per store, named by a digest of its address; one per distinct list of names. They are
+written whole or not at all, so that any number of processes may share a folder: the one that comes
+last wins, with the same content. Whatever is wrong with the folder costs the cache, never a result.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+import warnings
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextlib import suppress
+from hashlib import blake2b
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from mappedviz._types import PathLike
+from mappedviz.errors import StoreWarning
+from mappedviz.recipe.names import Names
+from mappedviz.stores.evidence import evidence_of
+from mappedviz.stores.records import SCHEMA, Record, RecordError, Section, read_record, write_record
+from mappedviz.text.addresses import shown
+from mappedviz.text.folders import cache_folder
+
+if TYPE_CHECKING:
+    from mappedviz.formats.stamps import Stamp
+
+__all__ = ["VARIABLE", "CacheLike", "FactCache"]
+
+#: Environment variable with the folder, or ``off``.
+VARIABLE = "MAPPEDVIZ_CACHE"
+_OFF = ("off", "0", "no", "false")
+_STORE = "store"  # the section that says which store a record is of
+_NAMES = "names"
+_SUFFIX = ".record"
+#: A file that was written so lately (ns) may be written again with the same stamp: as long as the
+#: ticks of clocks of file systems are, which may be whole seconds.
+_TICK, _COARSE_TICK = 20_000_000, 2_000_000_000
+_SECOND = 1_000_000_000
+_MOST_LISTS, _MOST_NAMES = 256, 3_000_000
+
+
+class FactCache:
+    """Records of stores in one folder.
+
+    Parameters
+    ----------
+    folder
+        Where they are, made when the first is written; None keeps nothing.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from mappedviz.stores.store import stamp_of
+    >>> from mappedviz.datasets import demo
+    >>> path = str(demo() / "berlin.h5ad")
+    >>> cache = FactCache(tempfile.mkdtemp())
+    >>> cache.put(path, stamp_of(path), {"n": Section({"rows": 700})})
+    True
+    >>> cache.get(path, stamp_of(path))["n"].data
+    {'rows': 700}
+    """
+
+    def __init__(self, folder: PathLike | None) -> None:
+        self.folder = None if folder is None else os.path.abspath(os.fspath(folder))
+        #: Why nothing is written any more.
+        self.trouble: str | None = None
+        self._damaged: list[str] = []
+        self._said = False
+        self._lists: OrderedDict[bytes, Names] = OrderedDict()
+        self._written: set[bytes] = set()
+
+    @classmethod
+    def of(cls, cache: CacheLike = None) -> FactCache:
+        """Return the cache that an argument stands for.
+
+        Parameters
+        ----------
+        cache
+            A folder; False for none; None or True for the folder in ``MAPPEDVIZ_CACHE`` or, where
+            that is not set, that of the user.
+        """
+        if isinstance(cache, FactCache):
+            return cache
+        if cache is False:
+            return cls(None)
+        if cache is not None and cache is not True:
+            return cls(cache)
+        named = os.environ.get(VARIABLE, "")
+        if named.strip().lower() in _OFF:
+            return cls(None)
+        return cls(os.path.expanduser(named) if named else cache_folder())
+
+    @property
+    def records(self) -> str | None:
+        """The folder of the records of this version; None where nothing is kept."""
+        return None if self.folder is None else os.path.join(self.folder, f"facts-{SCHEMA}")
+
+    def path_of(self, address: str) -> str:
+        """Return where the record of a store is, or would be."""
+        key = blake2b(address.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        return f"{self.records}/{key[:2]}/{key[2:]}{_SUFFIX}"
+
+    # --- records ----------------------------------------------------------------------
+
+    def get(self, address: str, stamp: Stamp | None) -> Record | None:
+        """Return the record of a store, if it is of the content that the store has now.
+
+        Parameters
+        ----------
+        address
+            The store; see :func:`mappedviz.stores.store.stamp_of` for its stamp.
+        stamp
+            What it is now; None for a store that has none.
+        """
+        if self.folder is None or stamp is None or not _has_records(address):
+            return None
+        path = self.path_of(address)
+        try:
+            record = read_record(path)
+            of = record[_STORE].data
+            if of["address"] != shown(address) or of["stamp"] != list(stamp):
+                return None
+            if of["evidence"] and of["evidence"] != evidence_of(address):
+                return None
+        except FileNotFoundError:
+            return None
+        except (RecordError, LookupError, TypeError, ValueError, OSError) as error:
+            self._damaged.append(str(error) if isinstance(error, RecordError) else path)
+            return None
+        return record
+
+    def put(
+        self,
+        address: str,
+        stamp: Stamp | None,
+        sections: Mapping[str, Section],
+        evidence: str | None = None,
+    ) -> bool:
+        """Keep sections of the record of a store beside those that it has; return whether that was done.
+
+        Parameters
+        ----------
+        address
+            The store.
+        stamp
+            As it was *before* anything of this was read. A store that has changed since then, or that
+            was written a moment ago, is not kept.
+        sections
+            What was read. Those of the engine are ``"facts"``, ``"names"`` and ``"obs/<column>"``.
+        evidence
+            See :func:`~mappedviz.stores.evidence.evidence_of`, as of then; default: as of now.
+        """
+        if self.folder is None or self.trouble or stamp is None or not _has_records(address):
+            return False
+        if _is_fresh(stamp):
+            return False
+        old = self.get(address, stamp)
+        kept: dict[str, Section] = {} if old is None else dict(old)
+        if old is None:
+            seen = evidence_of(address) if evidence is None else evidence
+            of = {"address": shown(address), "stamp": list(stamp), "evidence": seen}
+            kept[_STORE] = Section(of)
+        try:
+            self._write(self.path_of(address), {**kept, **sections})
+        except (OSError, TypeError, ValueError) as error:
+            self._give_up(error)
+            return False
+        return True
+
+    def _write(self, path: str, sections: Mapping[str, Section]) -> None:
+        try:
+            write_record(path, sections)
+        except FileNotFoundError:  # the first one of its folder
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            write_record(path, sections)
+
+    def _give_up(self, error: Exception) -> None:
+        if isinstance(error, OSError):
+            said = os.strerror(error.errno) if error.errno else str(error)
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            self.trouble = "the disk is full" if full else said
+
+    # --- names ------------------------------------------------------------------------
+
+    def names(self, key: bytes) -> Names | None:
+        """Return a list of names by its digest; None if it is not kept."""
+        found = self._lists.get(key)
+        if found is None and self.folder is not None:
+            try:
+                values = read_record(self._names_path(key))[_NAMES].data
+            except FileNotFoundError:
+                return None
+            except (RecordError, LookupError, TypeError, ValueError) as error:
+                self._damaged.append(str(error))
+                return None
+            found = Names(np.array(values, dtype=object), key)
+            self._written.add(key)
+            self._remember(found)
+        return found
+
+    def keep_names(self, names: Names) -> None:
+        """Keep a list of names, once."""
+        self._remember(names)
+        if self.folder is None or self.trouble or names.key in self._written:
+            return
+        self._written.add(names.key)
+        path = self._names_path(names.key)
+        if not os.path.exists(path):
+            try:
+                self._write(path, {_NAMES: Section(names.values.tolist())})
+            except (OSError, TypeError, ValueError) as error:
+                self._give_up(error)
+
+    def _names_path(self, key: bytes) -> str:
+        text = key.hex()
+        return f"{self.records}/names/{text[:2]}/{text[2:]}{_SUFFIX}"
+
+    def _remember(self, names: Names) -> None:
+        self._lists[names.key] = names
+        self._lists.move_to_end(names.key)
+        while len(self._lists) > _MOST_LISTS or (
+            len(self._lists) > 1 and sum(map(len, self._lists.values())) > _MOST_NAMES
+        ):
+            self._lists.popitem(last=False)
+
+    # --- the folder -------------------------------------------------------------------
+
+    def warn(self, stacklevel: int = 2) -> None:
+        """Say once what went wrong with the folder since this was last called."""
+        damaged, self._damaged = self._damaged, []
+        if damaged:
+            warnings.warn(
+                f"{len(damaged)} records of the cache could not be used and are made again, "
+                f"the first: {damaged[0]}",
+                StoreWarning,
+                stacklevel=stacklevel + 1,
+            )
+        if self.trouble and not self._said:
+            self._said = True
+            warnings.warn(
+                f"{self.folder}: the cache cannot be written ({self.trouble}), so stores are read "
+                f'again the next time. Name another folder in {VARIABLE}, or "off".',
+                StoreWarning,
+                stacklevel=stacklevel + 1,
+            )
+
+    def clear(self) -> None:
+        """Remove the records of all stores, of this version and of others."""
+        if self.folder is None:
+            return
+        self._lists.clear()
+        self._written.clear()
+        with suppress(FileNotFoundError):
+            for entry in os.scandir(self.folder):
+                if entry.name.startswith("facts-") and entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+
+
+#: ``cache=`` as functions take it.
+CacheLike: TypeAlias = "FactCache | PathLike | bool | None"
+
+
+def _has_records(address: str) -> bool:
+    return not address.startswith("memory:")
+
+
+def _is_fresh(stamp: Stamp) -> bool:
+    """Whether a store may be written again without a change of its stamp."""
+    if stamp.etag:
+        return False
+    changed = stamp.mtime_ns
+    return time.time_ns() - changed < (_TICK if changed % _SECOND else _COARSE_TICK)
