@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mappedviz._types import Array
-from mappedviz.audits.hashes import hash_texts
+from mappedviz.gather.row_hashes import hash_texts
 
 if TYPE_CHECKING:
     from mappedviz.audits.scan import Scan

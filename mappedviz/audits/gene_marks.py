@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mappedviz._types import Array
-from mappedviz.audits.hashes import hash_texts
 from mappedviz.formats.forks import ForkSafeLock
+from mappedviz.gather.row_hashes import hash_texts
 
 if TYPE_CHECKING:
     from mappedviz.recipe.names import Names

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mappedviz._types import Array
-from mappedviz.audits.hashes import known_by, not_often, telling_rows
 from mappedviz.audits.scales import RowValues, Scales, scales_of, undo_of, undone_sums
 from mappedviz.gather.request import Part, sum_dtype
+from mappedviz.gather.row_hashes import known_by, not_often, telling_rows
 from mappedviz.gather.rows import gather_csr
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class MatrixSample:
         Share of mitochondrial genes in the counts of every row: float64 (rows,); None where it is
         not known which genes these are, or what the values are.
     hashes
-        Hashes of some rows, of these and others, see :func:`~mappedviz.audits.hashes.telling_rows`:
+        Hashes of some rows, of these and others, see :func:`~mappedviz.gather.row_hashes.telling_rows`:
         uint64, each once. Without those of rows that have few values or are repeated often.
     hashed_rows
         Numbers of these rows: int64.

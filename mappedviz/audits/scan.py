@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, TypeVar
 from mappedviz._types import Array, PathLike
 from mappedviz.audits.columns import ObsFacts, obs_facts
 from mappedviz.audits.gene_marks import GeneMarks, gene_marks
-from mappedviz.audits.hashes import hash_rows, hash_texts
 from mappedviz.audits.samples import SAMPLED_ROWS, MatrixSample, all_finite, sample_of
 from mappedviz.audits.where_counts import where_counts_may_be
 from mappedviz.collection.matrices import RAW, Aliased, facts_of, slot_of
@@ -26,6 +25,7 @@ from mappedviz.formats.consistency import contradictions
 from mappedviz.formats.files import FilePool
 from mappedviz.formats.frames import column_facts, column_names, read_column, read_index
 from mappedviz.formats.nodes import GroupNode
+from mappedviz.gather.row_hashes import hash_rows, hash_texts
 from mappedviz.recipe.frozen import FrozenDict
 from mappedviz.recipe.names import Names
 from mappedviz.stores.places import raw_part

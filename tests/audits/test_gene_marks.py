@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mappedviz.audits.gene_marks import gene_marks, mitochondrial
-from mappedviz.audits.hashes import hash_texts
+from mappedviz.gather.row_hashes import hash_texts
 from mappedviz.recipe.names import Names
 
 

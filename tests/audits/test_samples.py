@@ -6,10 +6,10 @@ import pytest
 from scipy import sparse
 
 from mappedviz.audits.gene_marks import gene_marks
-from mappedviz.audits.hashes import hash_rows
 from mappedviz.audits.samples import sample_of, spread_rows
 from mappedviz.formats.cache import ChunkCache
 from mappedviz.formats.files import FilePool
+from mappedviz.gather.row_hashes import hash_rows
 from mappedviz.recipe.names import Names
 from mappedviz.stores.store import open_store
 from mappedviz.testing import coded_anndata

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mappedviz.audits.hashes import hash_texts
 from mappedviz.audits.tables.identifiers import kind_of
+from mappedviz.gather.row_hashes import hash_texts
 
 if TYPE_CHECKING:
     from mappedviz._types import Array

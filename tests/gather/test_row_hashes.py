@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from mappedviz.audits.hashes import hash_rows, hash_texts, known_by, not_often, telling_rows
+from mappedviz.gather.row_hashes import hash_rows, hash_texts, known_by, not_often, telling_rows
 from tests.audits.test_samples import counts, matrix_of
 
 
