@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mappedviz.collection.plan import Plan
     from mappedviz.collection.reader import Reader, Window
     from mappedviz.collection.row_batch import RowBatch
+    from mappedviz.formats.matrices import MatrixFacts
     from mappedviz.recipe.labels import Encoder
     from mappedviz.recipe.recipe import Recipe
     from mappedviz.stores.store import Store
@@ -128,7 +129,7 @@ class PlanDataset:
     def stored_plainly(self) -> bool:
         """True if all matrices that are read are uncompressed parts of single files."""
         return all(
-            store.kind == "h5ad" and facts.codec == "none"
+            facts.codec == "none" and (store.kind == "h5ad" or _is_one_chunk(facts))
             for key in self.recipe.layers_keys
             for store in self.stores
             if (facts := facts_of(self.recipe, key, store)) is not None
@@ -442,3 +443,9 @@ class PlanDataset:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _is_one_chunk(facts: MatrixFacts) -> bool:
+    """Whether the values are one chunk, which zarr keeps in a file of its own."""
+    size = facts.shape if facts.nnz is None else (facts.nnz,)
+    return facts.chunks == tuple(max(1, n) for n in size)

@@ -128,7 +128,10 @@ class ArrayNode(Node):
 
     @abstractmethod
     def chunked(self) -> ChunkedArray:
-        """Where the chunks lie. Numeric arrays of one or two dimensions only."""
+        """Where the chunks lie. Numeric arrays of one or two dimensions only.
+
+        They may be kept in a smaller type than that of the node, which holds their numbers exactly.
+        """
 
     def take_values(self, selection: Any = ()) -> None:
         """Count the memory of a selection that is about to be read; see :meth:`Node.take`."""

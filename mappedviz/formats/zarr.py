@@ -196,7 +196,7 @@ class ZarrArray(_ZarrNode, ArrayNode):
         elif self._layout.text:
             self.dtype = np.dtype(object)
         else:
-            self.dtype = self._layout.pipeline.stored.newbyteorder("=")
+            self.dtype = self._layout.dtype or self._layout.pipeline.stored.newbyteorder("=")
 
     @property
     def chunks(self) -> tuple[int, ...] | None:
@@ -235,7 +235,9 @@ class ZarrArray(_ZarrNode, ArrayNode):
             selection,
             lambda start, stop: read_rows(array, start, stop, self._tree.files),
         )
-        return strings(values, self) if values.dtype.kind in "SU" else np.asarray(values)
+        if values.dtype.kind in "SU":
+            return strings(values, self)
+        return np.asarray(values, self.dtype)
 
     def chunked(self) -> ChunkedArray:
         """See :class:`~mappedviz.formats.nodes.ArrayNode`."""

@@ -18,7 +18,9 @@ class Layout:
     """What the metadata of an array say.
 
     `pipeline` is None where zarr-python has to read the array. `text` is "utf8", "bytes" or "json" for
-    strings of variable length: the pipeline then ends before they are told apart.
+    strings of variable length: the pipeline then ends before they are told apart. `dtype` is the type
+    of the array where its numbers are kept in a smaller one that holds them exactly (the filter
+    ``astype``).
     """
 
     shape: tuple[int, ...]
@@ -30,6 +32,7 @@ class Layout:
     text: str | None = None
     shard: tuple[int, ...] | None = None
     index: tuple[bool, bool] = (True, True)
+    dtype: np.dtype[Any] | None = None
 
 
 def is_pickled(meta: dict[str, Any]) -> bool:
@@ -86,6 +89,9 @@ def layout_v2(meta: dict[str, Any]) -> Layout:
             return exotic
     else:
         return exotic
+    narrow = _narrow2(configs, stored)
+    if narrow is not None:
+        configs = configs[1:]
     steps = [codecs.numcodecs_step(config) for config in reversed(configs)]
     known = tuple(step for step in steps if step is not None)
     if len(known) != len(steps):
@@ -98,8 +104,24 @@ def layout_v2(meta: dict[str, Any]) -> Layout:
     fill = _fill_text(meta.get("fill_value")) if text else _fill(meta.get("fill_value"), stored)
     if fill is None:
         return exotic
-    pipeline = codecs.Pipeline(known, stored, chunks, order)
-    return Layout(shape, chunks, pipeline.name, key, pipeline, fill, text)
+    if narrow is None:
+        pipeline = codecs.Pipeline(known, stored, chunks, order)
+        return Layout(shape, chunks, pipeline.name, key, pipeline, fill, text)
+    if fill != 0:  # of the wide type: the narrow one may not have it
+        return exotic
+    pipeline = codecs.Pipeline(known, narrow, chunks, order)
+    return Layout(shape, chunks, pipeline.name, key, pipeline, 0, dtype=stored.newbyteorder("="))
+
+
+def _narrow2(configs: list[Any], wide: np.dtype[Any]) -> np.dtype[Any] | None:
+    """The type that the filter ``astype`` keeps numbers in, if it holds no others than the array's."""
+    if not configs or configs[0]["id"] != "astype" or wide.kind not in "iuf":
+        return None
+    narrow: np.dtype[Any] = np.dtype(configs[0]["encode_dtype"])
+    decoded = np.dtype(configs[0]["decode_dtype"])
+    if decoded != wide or narrow.kind not in "iuf" or not np.can_cast(narrow, wide, "safe"):
+        return None
+    return narrow
 
 
 def _name2(config: Mapping[str, Any]) -> str:

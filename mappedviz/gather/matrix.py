@@ -90,6 +90,8 @@ class Matrix:
         What the matrix is.
     store, key
         Where it is.
+    stored
+        Type of the values as they are kept: that of the facts, or a smaller one.
     """
 
     def __init__(self, facts: MatrixFacts, store: str, key: str) -> None:
@@ -108,7 +110,11 @@ class Matrix:
             raise self.error(f"has values of {facts.dtype}", "Write it as float32.")
         if facts.shape[1] >= 2**31:
             raise self.error(f"has {facts.shape[1]} columns, more than can be joined")
-        self.code = CODES[facts.dtype.str[1:]]
+        self._keep_as(facts.dtype)
+
+    def _keep_as(self, dtype: np.dtype[Any]) -> None:
+        self.stored = dtype
+        self.code = CODES[dtype.str[1:]]
 
     def __repr__(self) -> str:
         shape = " × ".join(map(str, self.facts.shape))
@@ -145,6 +151,7 @@ class Matrix:
                 # Weakly: a cycle would keep gigabytes of cached chunks until the next collection.
                 this = weakref.ref(matrix)
                 matrix.columns = replace(matrix.columns, absent=lambda chunk: _check(this, chunk))
+        matrix._keep_as(matrix.values.dtype)
         return matrix
 
     @classmethod
@@ -303,7 +310,7 @@ class Matrix:
         nnz = cast(int, self.facts.nnz)
         n_rows, n_vars = self.facts.shape
         index = np.dtype(np.int32 if max(nnz, n_rows, n_vars) < 2**31 else np.int64)
-        size = nnz * (self.facts.dtype.itemsize + index.itemsize) + 4 * n_rows
+        size = nnz * (self.stored.itemsize + index.itemsize) + 4 * n_rows
         if size > self.cache.max_bytes // 2:
             raise self.error(
                 f"is stored by columns (CSC), of which rows need {size / 2**20:.0f} MiB in memory, "
@@ -389,10 +396,11 @@ def _fields(matrix: Matrix) -> layout.MatrixFields:
     fields = layout.MatrixFields(
         n_rows=facts.shape[0], n_vars=facts.shape[1], nnz=facts.nnz or 0, type=matrix.code
     )
-    fields.values.item = facts.dtype.itemsize
+    fields.values.item = matrix.stored.itemsize
     if facts.index_dtype is not None:
-        fields.index = CODES[facts.index_dtype.str[1:]]
-        fields.columns.item = facts.index_dtype.itemsize
+        kept = facts.index_dtype if matrix.columns is None else matrix.columns.dtype
+        fields.index = CODES[kept.str[1:]]
+        fields.columns.item = kept.itemsize
     return fields
 
 

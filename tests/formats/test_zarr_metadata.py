@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numcodecs
 import numpy as np
 import pytest
 import zarr
@@ -182,3 +183,41 @@ def test_codecs_of_numcodecs_in_zarr_3(tmp_path: Path, codec: str) -> None:
         np.testing.assert_array_equal(root["x"].read(), values)
         assert type(root["x"].chunked()).__name__ == "StoredArray"
         assert codec in root["x"].codec
+
+
+def narrow(folder: Path, values: np.ndarray, kept: str, **more: Any) -> zarr.Array:
+    """An array of version 2 whose numbers are kept in another type."""
+    filters = [numcodecs.AsType(encode_dtype=kept, decode_dtype=values.dtype.str)]
+    how: dict[str, Any] = {"compressors": None, "chunks": values.shape, **more}
+    group = zarr.open_group(folder, mode="w", zarr_format=2)
+    made = group.create_array(
+        "a", shape=values.shape, dtype=values.dtype, filters=filters, fill_value=0, **how
+    )
+    made[:] = values
+    return made
+
+
+@pytest.mark.parametrize(("wide", "kept"), [("<f4", "|u1"), ("<i4", "<u2"), (">f8", "<i4")])
+@pytest.mark.parametrize("more", [{}, {"chunks": (3,), "compressors": numcodecs.Zstd()}])
+def test_numbers_that_are_kept_in_a_smaller_type(
+    tmp_path: Path, wide: str, kept: str, more: dict[str, Any]
+) -> None:
+    values = np.array([3, 0, 250, 1, 7], wide)
+    narrow(tmp_path / "a.zarr", values, kept, **more)
+    with open_root(tmp_path / "a.zarr") as root:
+        node = root["a"]
+        found, chunks = node.read(slice(1, 4)), node.chunked()
+        assert found.dtype == node.dtype == np.dtype(wide).newbyteorder("=")
+        assert found.tolist() == [0, 250, 1]
+        assert chunks.dtype == np.dtype(kept)
+        assert (chunks.direct is None) == bool(more)
+        assert "astype" not in node.codec
+
+
+def test_a_type_that_would_not_hold_the_numbers_is_left_to_zarr(tmp_path: Path) -> None:
+    values = np.array([3, 300, 70_000], "<i4")
+    narrow(tmp_path / "a.zarr", values, "<f4")  # of some integers only
+    with open_root(tmp_path / "a.zarr") as root:
+        assert root["a"].read().tolist() == values.tolist()
+        assert root["a"].chunked().dtype == np.int32
+        assert "astype" in root["a"].codec

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import anndata
 import h5py
+import numcodecs
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
@@ -1110,3 +1112,39 @@ def test_a_forked_child_reads_on(cache, tmp_path):
         except BaseException:
             os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "dense"])
+def test_rows_of_numbers_that_are_kept_in_a_smaller_type(tmp_path: Path, kind: str) -> None:
+    rng = np.random.default_rng(5)
+    values = np.where(rng.random((40, 30)) < 0.3, rng.integers(1, 200, (40, 30)), 0)
+    wide = values.astype(np.float32)
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
+
+    def put(parent: zarr.Group, name: str, array: np.ndarray, kept: str) -> None:
+        filters = [numcodecs.AsType(encode_dtype=kept, decode_dtype=array.dtype.str)]
+        parent.create_array(
+            name, shape=array.shape, dtype=array.dtype, chunks=array.shape, filters=filters,
+            compressors=None, fill_value=0,
+        )[:] = array  # fmt: skip
+
+    if kind == "dense":
+        put(group, "X", wide, "|u1")
+    else:
+        matrix = sparse.csr_matrix(wide) if kind == "csr" else sparse.csc_matrix(wide)
+        attributes = {"encoding-type": f"{kind}_matrix", "shape": list(wide.shape)}
+        inside = group.create_group("X", attributes=attributes)
+        put(inside, "data", matrix.data, "|u1")
+        put(inside, "indices", matrix.indices, "<u2")
+        put(inside, "indptr", matrix.indptr, "<u4")
+    with open_root(tmp_path / "a.zarr") as root:
+        opened = Matrix.open(root["X"], ChunkCache(1 << 20, FilePool()))
+    assert opened.facts.dtype == np.float32
+    assert opened.stored == np.uint8
+    rows = rng.integers(0, 40, 25)
+    for dtype in ("f4", "f8", "u1", "i8"):
+        out = np.empty((25, 30), dtype)
+        gather_dense([Part(opened, rows, np.arange(25))], out)
+        assert (out == wide[rows].astype(dtype)).all()
+    indptr, indices, data = gather_csr([Part(opened, rows, np.arange(25))], 25, 30, np.float32)
+    assert (sparse.csr_matrix((data, indices, indptr), (25, 30)).toarray() == wide[rows]).all()
