@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
+from mappedviz.errors import RecipeError
 from mappedviz.scvi.counts import log_libraries
-from mappedviz.scvi.registry import setup_args
+from mappedviz.scvi.registry import n_obs_per_sample, setup_args
 
 if TYPE_CHECKING:
     from anndata import AnnData  # type: ignore[import-untyped]
@@ -54,33 +56,85 @@ def make_model(data: Data, cls: type[_Model], **parameters: Any) -> _Model:
     A class that takes a registry gets it. One that does not (scvi-tools 1.4: LinearSCVI, PEAKVI)
     gets :func:`template`, and learns from the data module as well.
     """
-    known = inspect.signature(cls).parameters
-    if "registry" in known:
-        own: dict[str, Any] = {"registry": data.registry_for(cls.__name__)}
-        if "datamodule" in known:
-            own["datamodule"] = data
-        made: Any = cls(**own, **parameters)
-    else:
-        made = cls(_set_up(data, cls), **parameters)  # type: ignore[call-arg]
+    _check_sample(data, cls)
+    made: Any = new_model(data, cls, **parameters)
     _give_libraries(data, made.module)
     model: _Model = made
     return model
 
 
+def new_model(data: Data, cls: type[_Model], **parameters: Any) -> _Model:
+    """Return a model of a class, without reading cells."""
+    known = inspect.signature(cls).parameters
+    if "registry" in known:
+        own: dict[str, Any] = {"registry": data.registry_for(cls.__name__)}
+        if "datamodule" in known:
+            own["datamodule"] = data
+        return cls(**own, **parameters)
+    return cls(_set_up(data, cls), **parameters)  # type: ignore[call-arg]
+
+
+def check_needs(data: Data, model: Any) -> None:
+    """Refuse to train a model that has a parameter for each label, or sample, where cells have none.
+
+    Raises
+    ------
+    RecipeError
+        MRVI without samples; MRVI, or ``dispersion="gene-label"``, with unlabelled cells.
+    """
+    _check_sample(data, type(model))
+    if data.labels is None or not _is_by_label(model):
+        return
+    missing = int((data.labels.codes < 0).sum())
+    if missing:
+        raise RecipeError(
+            f"{missing:,} of {len(data.labels.codes):,} cells have no {data.labels.key!r}, and the model has a "
+            "parameter for each label",
+            key="labels_key",
+            remedy=f"Let {data.keys.unlabeled!r} be a label like others, with an unlabeled_category that no cell "
+            "has, or leave these cells out with obs_query.",
+        )
+
+
+def _check_sample(data: Data, cls: type) -> None:
+    if data.sample is None and _is_mrvi(cls):
+        raise RecipeError(
+            f"is not given, and {cls.__name__} compares samples",
+            key="sample_key",
+            remedy="Name the obs key of the samples, such as donors.",
+        )
+
+
+def _is_by_label(model: Any) -> bool:
+    """Say whether the model has a parameter for each label."""
+    dispersion = getattr(getattr(model, "module", None), "dispersion", None)
+    return dispersion == "gene-label" or _is_mrvi(type(model))
+
+
+def _is_mrvi(cls: type) -> bool:
+    return any(one.__name__ in ("MRVI", "TorchMRVI") for one in cls.__mro__)
+
+
+def parameters_of(init_params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that a model was made with, by what it keeps of them."""
+    named = {
+        key: value
+        for key, value in init_params["non_kwargs"].items()
+        if key not in ("adata", "registry", "datamodule")
+    }
+    others = {k: v for group in init_params["kwargs"].values() for k, v in group.items()}
+    return {**named, **others}
+
+
 def anndata_model(data: Data, model: _Model) -> _Model:
     """Return a trained model as one that was made from an AnnData: all of scvi-tools works with it."""
     old: Any = model
-    named = {
-        key: value
-        for key, value in old.init_params_["non_kwargs"].items()
-        if key not in ("adata", "registry", "datamodule")
-    }
-    others = {k: v for group in old.init_params_["kwargs"].values() for k, v in group.items()}
-    by_label = named.get("dispersion") == "gene-label"  # has a parameter per label
-    cells = _set_up(data, type(model), unlabeled=not by_label)
-    made: Any = type(model)(cells, **named, **others)  # type: ignore[call-arg]
+    parameters = parameters_of(old.init_params_)
+    cells = _set_up(data, type(model), unlabeled=not _is_by_label(old))
+    made: Any = type(model)(cells, **parameters)  # type: ignore[call-arg]
     made.module.load_state_dict(old.module.state_dict())
     made.module.eval()
+    give_sample_counts(data, made)
     for name in ("is_trained_", "history_", "was_pretrained"):
         if hasattr(old, name):
             setattr(made, name, getattr(old, name))
@@ -140,6 +194,13 @@ def _set_up(data: Data, cls: Any, *, unlabeled: bool = True) -> AnnData:
         arguments["unlabeled_category"] = data.keys.unlabeled
     cls.setup_anndata(cells, **arguments)
     return cells
+
+
+def give_sample_counts(data: Data, model: Any) -> None:
+    """Tell a model of made-up cells how many cells the samples have, if it asks (MRVI)."""
+    for one in (model, model.module):
+        if data.sample is not None and hasattr(one, "n_obs_per_sample"):
+            one.n_obs_per_sample = n_obs_per_sample(data.sample)
 
 
 def _give_libraries(data: Data, module: Any) -> None:

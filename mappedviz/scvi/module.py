@@ -14,7 +14,7 @@ from mappedviz._types import Array
 from mappedviz.errors import RecipeError
 from mappedviz.loaders.loader import dataloader
 from mappedviz.orders.arguments import check_collection, check_sizes
-from mappedviz.scvi import models
+from mappedviz.scvi import checkpoints, models
 from mappedviz.scvi.columns import Column, Keys, check_numbers, keys_of, prepared
 from mappedviz.scvi.counts import check_counts
 from mappedviz.scvi.registry import batch_names, n_obs_per_sample, registry_of
@@ -30,6 +30,8 @@ except ModuleNotFoundError as error:
     ) from error
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from anndata import AnnData  # type: ignore[import-untyped]
 
     from mappedviz.collection.mapped_collection import MappedCollection
@@ -344,11 +346,26 @@ class DataModule(LightningDataModule):
     # --- batches ----------------------------------------------------------------------
 
     def setup(self, stage: str | None = None) -> None:
-        """Tell the model that trains the name of its class, by which it is loaded later."""
+        """Check that the model that trains fits, and tell it the name of its class.
+
+        Parameters
+        ----------
+        stage
+            Not used; Lightning has it.
+
+        Raises
+        ------
+        RecipeError
+            The model is of another collection, or needs what the cells do not have.
+        """
         model = getattr(self.trainer, "_model", None)
         registry = getattr(model, "registry_", None)
-        if isinstance(registry, dict) and registry.get("setup_method_name") == "setup_datamodule":
-            registry["model_name"] = type(model).__name__
+        if not isinstance(registry, dict):
+            return
+        models.check_needs(self, model)
+        checkpoints.check_same(self, registry, "datamodule")
+        if registry.get("setup_method_name") == "setup_datamodule":
+            registry["model_name"] = type(model).__name__  # by which it is loaded later
 
     def train_dataloader(self) -> Any:
         """Return the loader for training: batches, or for SCANVI pairs of all and of labelled cells."""
@@ -449,11 +466,43 @@ class DataModule(LightningDataModule):
         Parameters
         ----------
         cls
-            Such as ``scvi.model.SCVI``, ``LinearSCVI``, ``SCANVI``, ``PEAKVI``.
+            Such as ``scvi.model.SCVI``, ``LinearSCVI``, ``SCANVI``, ``PEAKVI``, ``scvi.external.MRVI``.
         **parameters
             Of the class.
         """
         return models.make_model(self, cls, **parameters)
+
+    def load(
+        self,
+        cls: type[_Model],
+        directory: str | Path,
+        *,
+        prefix: str | None = None,
+        device: Any = None,
+    ) -> _Model:
+        """Return a model that was saved, for these cells.
+
+        Of whatever a model was made, and with several categorical covariates, which scvi-tools' own
+        ``load`` takes for one. Saved models are pickles: load what you trust.
+
+        Parameters
+        ----------
+        cls
+            The class of the model.
+        directory, prefix
+            As they were given to ``save()``.
+        device
+            Where the model goes; default: a GPU if there is one.
+
+        Raises
+        ------
+        RecipeError
+            The model was trained with other genes, batches, labels or covariates, so that the codes of these
+            cells mean something else; or it is of another class.
+        StoreError
+            There is no saved model, or it cannot be read.
+        """
+        return checkpoints.load(self, cls, directory, prefix=prefix, device=device)
 
     def anndata_model(self, model: _Model) -> _Model:
         """Return a trained model as one that was made from an AnnData.

@@ -7,7 +7,9 @@ import lightning
 import numpy as np
 import pytest
 import scvi
+import torch
 
+from mappedviz.errors import RecipeError
 from mappedviz.scvi import DataModule
 from tests.scvi.conftest import cells
 
@@ -15,6 +17,7 @@ pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("one
 
 COVARIATES = {"categorical_covariate_keys": ["chemistry"], "continuous_covariate_keys": ["mito"]}
 SMALL = {"n_latent": 4, "n_hidden": 16}
+NEW = tuple(map(int, scvi.__version__.split(".")[:2])) >= (1, 5)
 
 
 @pytest.fixture(autouse=True)
@@ -171,3 +174,63 @@ def test_a_model_that_trains_says_its_name(ds):
     assert model.registry_["model_name"] == "SimpleNamespace"
     data.trainer = None
     data.setup("fit")
+
+
+MRVI = scvi.external.MRVI if NEW else scvi.external.TorchMRVI
+
+
+def test_mrvi_compares_samples(ds, tmp_path):
+    data = DataModule(ds, "chemistry", "truth", sample_key="donor", seed=0)
+    model = fit(data.model(MRVI, n_latent=4), 2, datamodule=data)
+    assert np.isfinite(model.history["elbo_train"].to_numpy(float)).all()
+    assert len(model.history["elbo_validation"]) == 2
+    assert model.sample_order.tolist() == ["d0", "d1", "d2"]
+    model.save(tmp_path / "model", datamodule=data)
+    again = data.load(MRVI, tmp_path / "model")
+    for name, values in model.module.state_dict().items():
+        assert torch.equal(values, again.module.state_dict()[name])
+    data.anndata_model(model).save(tmp_path / "made")
+    made = data.load(MRVI, tmp_path / "made")
+    assert made.n_obs_per_sample.tolist() == [100, 100, 100]
+    made.module.load_state_dict(model.module.state_dict())
+    if not NEW:
+        return  # its methods take no loader
+    latent = latent_of(model, data)
+    assert latent.shape == (300, 10)
+    assert np.array_equal(latent_of(again, data), latent)
+    assert model.sample_info.index.tolist() == ["d0", "d1", "d2"]
+    again.update_sample_info(dataloader=data.inference_dataloader())
+    found = again.get_local_sample_distances(
+        dataloader=data.inference_dataloader(), keep_cell=False, groupby="truth"
+    )
+    assert dict(found.sizes) == {"truth_name": 4, "sample_x": 3, "sample_y": 3}
+    loaded = MRVI.load(tmp_path / "model", adata=False)  # scvi-tools' own
+    assert np.array_equal(latent_of(loaded, data), latent)
+
+
+def test_what_models_need_is_said_before_the_first_step(ds):
+    with pytest.raises(RecipeError, match=r"sample_key: is not given.*MRVI compares samples"):
+        DataModule(ds).model(MRVI)
+    data = DataModule(ds, labels_key="label", sample_key="donor")
+    with pytest.raises(RecipeError, match=r"labels_key: 1\d\d of 300 cells have no 'label'"):
+        fit(data.model(MRVI, n_latent=4), 1, datamodule=data)
+    by_label = data.model(scvi.model.SCVI, dispersion="gene-label", **SMALL)
+    with pytest.raises(RecipeError, match="a parameter for each label.*unlabeled_category that no"):
+        fit(by_label, 1, datamodule=data)
+    named = DataModule(ds, labels_key="label", sample_key="donor", unlabeled_category="(none)")
+    fit(named.model(scvi.model.SCVI, dispersion="gene-label", **SMALL), 1, datamodule=named)
+
+
+@pytest.mark.skipif(not NEW, reason="scvi-tools 1.4 has neither from a loader")
+def test_new_versions_predict_softly_and_compare_expression(ds):
+    data = DataModule(ds, "donor", "label", seed=0)
+    model = fit(data.model(scvi.model.SCANVI, **SMALL), 2, datamodule=data)
+    loader = data.inference_dataloader()
+    soft = model.predict(dataloader=loader, soft=True)
+    assert np.allclose(np.asarray(soft).sum(axis=1), 1, atol=1e-4)
+    assert (np.asarray(soft).argmax(axis=1) >= 0).all()
+    assert np.asarray(soft).shape == (300, 4)
+    found = model.differential_expression(
+        groupby="donor", group1="d0", group2="d1", dataloader=loader, silent=True
+    )
+    assert len(found) == 40
