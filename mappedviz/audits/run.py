@@ -21,6 +21,8 @@ from mappedviz.recipe.recipe import Recipe
 from mappedviz.stores.paths import expand_paths
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from mappedviz.audits.progress import Progress
     from mappedviz.errors import StoreError
 
@@ -43,6 +45,7 @@ def audit(
     cancel: threading.Event | None = None,
     workers: int | None = None,
     open_timeout: float | None = None,
+    executor: Executor | None = None,
     cache: ScanCache | None = None,
     **request: Any,
 ) -> Audit:
@@ -83,6 +86,9 @@ def audit(
         Seconds that one store may take before it is given up and listed as unreadable: a damaged
         or crafted HDF5 file can make the library spin for ever. Default: 60, or any time with
         ``deep=True``; ``math.inf`` for any time.
+    executor
+        Reads the stores, in place of processes that are started here: any executor of
+        :mod:`concurrent.futures`, such as ``client.get_executor()`` of a Dask cluster. See :doc:`/scale`.
     cache
         Keeps what was read of the stores. Default: one for the process, see
         :func:`~mappedviz.audits.forget_scans`.
@@ -96,7 +102,7 @@ def audit(
     Raises
     ------
     RecipeError
-        What is asked for contradicts itself, or expectations are not understood.
+        What is asked for contradicts itself, expectations are not understood, or the executor is none.
     ScanCancelledError
         `cancel` was set.
 
@@ -136,6 +142,7 @@ def audit(
             cancel=cancel,
             workers=workers,
             timeout=_timeout(open_timeout, workers, deep),
+            executor=executor,
             cache=cache,
         )
     )

@@ -1,7 +1,4 @@
-"""Many stores at a time: what is known already, worker processes, cancelling.
-
-HDF5 reads with one thread at a time, so that threads gain nothing; processes do.
-"""
+"""Many stores at a time: what is known already, executors, cancelling."""
 
 from __future__ import annotations
 
@@ -10,20 +7,21 @@ import os
 import pickle
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
-from queue import Empty, Queue
 from typing import TYPE_CHECKING, TypeAlias
 
 from mappedviz.audits.cache import ScanCache, default_cache
+from mappedviz.audits.children import ChildReader, Children, packed
 from mappedviz.audits.progress import Progress, reporting
 from mappedviz.audits.scan import Scan, ScanCancelledError, Wants, read_store
-from mappedviz.errors import StoreError, StoreWarning
+from mappedviz.errors import StoreWarning
 from mappedviz.formats.forks import renewed_after_fork
-from mappedviz.recipe.names import Names
-from mappedviz.stores.deadline import Child, NotStartedError, serve
-from mappedviz.text.addresses import absolute
+from mappedviz.stores.executors import Lost, check_executor, completed
+from mappedviz.text.addresses import absolute, is_url
 
 if TYPE_CHECKING:
     from mappedviz._types import PathLike
@@ -34,8 +32,6 @@ Report: TypeAlias = Callable[[Scan], None]
 #: as long as one of them, until most of it is values, which are not read.
 STORES_PER_WORKER = 60
 _BYTES_LIKE_A_STORE = 1_000_000
-_TICK = 0.1
-_PROGRAM = "from mappedviz.audits.workers import serve_scans; serve_scans()"
 
 
 def scan_stores(
@@ -46,6 +42,7 @@ def scan_stores(
     cancel: threading.Event | None = None,
     workers: int | None = None,
     timeout: float | None = None,
+    executor: Executor | None = None,
     cache: ScanCache | None = None,
 ) -> list[Scan]:
     """Read what the tables need of many stores; one that cannot be read is listed as such.
@@ -66,6 +63,10 @@ def scan_stores(
         the stores are worth.
     timeout
         Seconds that one store may take; needs at least one process, which can be ended.
+    executor
+        Reads the stores, in place of processes that are started here: any executor of
+        :mod:`concurrent.futures`. With a timeout, each of its processes has a child that reads. Stores that it
+        loses, because it breaks, are read by processes of this machine, and a warning says so.
     cache
         What was read before, and where what is read now is kept. Default: one for the process.
 
@@ -78,7 +79,11 @@ def scan_stores(
     ------
     ScanCancelledError
         `cancel` was set.
+    RecipeTypeError
+        `executor` is not an executor.
     """
+    if executor is not None:
+        check_executor(executor)
     wanted = [os.fspath(path) for path in paths]
     cache = default_cache() if cache is None else cache
     stop = partial(stop_if, cancel)
@@ -89,23 +94,16 @@ def scan_stores(
             found[path] = known
     left = [path for path in dict.fromkeys(wanted) if path not in found]
     if left:
-        if workers is None:
-            workers = _worth(left, _processors())
-            workers = 0 if workers < 2 else workers
-        if timeout is not None:
-            workers = max(1, workers)
-
         with reporting(len(wanted), len(wanted) - len(left), progress) as step:
 
             def done(scan: Scan) -> None:
                 found[scan.path] = cache.put(scan, wants)
                 step()
 
-            if workers:
-                _scan_in_processes(left, wants, done, workers, stop, timeout)
-            else:
-                for path in left:
-                    done(read_store(path, wants, stop))
+            if executor is not None:
+                left = _scan_elsewhere(executor, left, wants, done, stop, timeout)
+                workers = max(1, workers or 0)
+            _scan_here(left, wants, done, stop, workers, timeout)
     return [found[path] for path in wanted]
 
 
@@ -132,168 +130,28 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
-# --- worker processes -----------------------------------------------------------------------
+def _scan_here(
+    paths: Sequence[str],
+    wants: Wants,
+    done: Report,
+    stop: Callable[[], None],
+    workers: int | None,
+    timeout: float | None,
+) -> None:
+    """Read stores on this machine: in child processes where they are worth it, or can be ended."""
+    if workers is None:
+        workers = _worth(paths, _processors())
+        workers = 0 if workers < 2 else workers
+    if timeout is not None:
+        workers = max(1, workers)
+    if workers and paths:
+        _scan_in_children(paths, wants, done, workers, stop, timeout)
+    else:
+        for path in paths:
+            done(read_store(path, wants, stop))
 
 
-class _EndedError(Exception):
-    """The scan is over, so that no more stores are read."""
-
-
-class _Worker:
-    """Reads one store after the other in a child process, which is replaced when it ends.
-
-    Parameters
-    ----------
-    wants
-        What to read of each store.
-    timeout
-        Seconds that one store may take; None for any time.
-    """
-
-    def __init__(self, wants: Wants, timeout: float | None) -> None:
-        self._wants = wants
-        self._timeout = timeout
-        self._lock = threading.Lock()
-        self._child: Child | None = None
-        self._names: dict[bytes, Names] = {}
-        self._ended = False
-        self._fresh = True  # nothing was read in this process yet
-        self._here = False  # no child can be started
-
-    def read(self, path: str) -> Scan:
-        """Return the scan of a store, with the reason if the child process was late or ended.
-
-        Where no child can be started, stores are read in this process, and a warning says so.
-        """
-        if self._here:
-            return read_store(path, self._wants)
-        full = absolute(path)  # a child that is used again may be in another folder
-        try:
-            child = self._living()
-            packed, names = child.ask(full, (full, self._wants, self._fresh), self._timeout)
-        except StoreError as error:
-            if self._ended:
-                raise _EndedError from error
-            return Scan(path, error=error)
-        except NotStartedError as error:
-            if self._ended:
-                raise _EndedError from error
-            warnings.warn(str(error), StoreWarning, stacklevel=2)
-            self._here = True
-            return read_store(path, self._wants)
-        self._fresh = False
-        scan: Scan = pickle.loads(packed)  # noqa: S301 - written by our own child
-        scan.path = path
-        for (raw, column), found in names.items():
-            if isinstance(found, Names):
-                self._names[found.key] = found
-            one = found if isinstance(found, Names) else self._names[found]
-            (scan.raw_names if raw else scan.names)[column] = one
-        return scan
-
-    def _living(self) -> Child:
-        with self._lock:
-            if self._ended:
-                raise _EndedError
-            if self._child is None or self._child.ended:
-                self._child, self._names, self._fresh = _idle.take(_PROGRAM), {}, True
-            return self._child
-
-    def stop(self) -> None:
-        """Let :meth:`read` raise from now on; called on another thread."""
-        with self._lock:
-            self._ended = True
-            if self._child is not None:
-                self._child.kill()
-
-    def close(self) -> None:
-        """Leave the child process to the next scan, or end it if it cannot be used again."""
-        with self._lock:
-            child, self._child = self._child, None
-            if child is not None and (self._ended or not _idle.keep(_PROGRAM, child)):
-                child.end()
-
-
-class _Idle:
-    """A child process that waits for the next scan: its imports take longer than most stores."""
-
-    def __init__(self) -> None:
-        self._not_ours: list[Child] = []
-        self._child: Child | None = None
-        self.after_fork()
-        renewed_after_fork(self)
-        atexit.register(self.end)
-
-    def after_fork(self) -> None:
-        """Leave the child process to the process that started it."""
-        self._lock = threading.Lock()
-        self._not_ours += [] if self._child is None else [self._child]
-        self._child, self._program = None, ""
-
-    def take(self, program: str) -> Child:
-        """Return the child that waits, or a new one."""
-        with self._lock:
-            child = self._child if self._program == program else None
-            if child is not None:
-                self._child = None
-        if child is not None and child.process.poll() is None:
-            return child
-        return Child(program)
-
-    def keep(self, program: str, child: Child) -> bool:
-        """Keep a child, if none waits and it has not ended."""
-        with self._lock:
-            if self._child is not None or child.ended or child.process.poll() is not None:
-                return False
-            self._child, self._program = child, program
-            return True
-
-    def end(self) -> None:
-        """End the child that waits."""
-        with self._lock:
-            child, self._child = self._child, None
-        if child is not None:
-            child.end()
-
-
-_idle = _Idle()
-
-
-class _Reader:
-    """Reads stores for the process that started this one."""
-
-    def __init__(self) -> None:
-        self._sent: set[bytes] = set()
-
-    def __call__(
-        self, request: tuple[str, Wants, bool]
-    ) -> tuple[bytes, dict[tuple[bool, str | None], Names | bytes]]:
-        path, wants, fresh = request
-        if fresh:
-            self._sent.clear()
-        scan = read_store(path, wants)
-        # Many stores have the same names, which are most of what is read: they travel once.
-        found = {(False, column): one for column, one in scan.names.items()}
-        found |= {(True, column): one for column, one in scan.raw_names.items()}
-        scan.names, scan.raw_names = {}, {}
-        try:
-            packed = pickle.dumps(scan, protocol=5)
-        except Exception as error:  # an exception of some library that cannot travel
-            scan = Scan(path, error=StoreError(str(scan.error or error), store=path))
-            packed, found = pickle.dumps(scan, protocol=5), {}
-        names: dict[tuple[bool, str | None], Names | bytes] = {}
-        for where, one in found.items():
-            names[where] = one.key if one.key in self._sent else one
-            self._sent.add(one.key)
-        return packed, names
-
-
-def serve_scans() -> None:
-    """Read stores for the process that started this one; the body of a worker."""
-    serve(_Reader())
-
-
-def _scan_in_processes(
+def _scan_in_children(
     paths: Sequence[str],
     wants: Wants,
     done: Report,
@@ -301,44 +159,102 @@ def _scan_in_processes(
     stop: Callable[[], None],
     timeout: float | None,
 ) -> None:
-    todo: Queue[str] = Queue()
-    for path in paths:
-        todo.put(path)
-    ready: Queue[Scan | BaseException] = Queue()
-    readers = [_Worker(wants, timeout) for _ in range(min(workers, len(paths)))]
-    threads = [
-        threading.Thread(target=_drive, args=(reader, todo, ready), daemon=True)
-        for reader in readers
-    ]
-    for thread in threads:
-        thread.start()
-    left = len(paths)
-    try:
-        while left:
-            stop()
-            try:
-                result = ready.get(timeout=_TICK)
-            except Empty:
+    """Read stores in child processes of this one."""
+    with Children(min(workers, len(paths)), timeout) as children:
+        try:
+            for _, scan in completed(
+                children, partial(children.read, wants=wants), paths, stop=stop
+            ):
+                if isinstance(scan, Lost):
+                    raise scan.error
+                done(scan)
+        except BaseException:
+            children.end()
+            raise
+
+
+# --- executors of others --------------------------------------------------------------------
+
+
+def _scan_elsewhere(
+    executor: Executor,
+    paths: Sequence[str],
+    wants: Wants,
+    done: Report,
+    stop: Callable[[], None],
+    timeout: float | None,
+) -> list[str]:
+    """Read stores on an executor, and return those that it lost."""
+    # Its processes may be in another folder.
+    given = {absolute(path): path for path in paths}
+    lost: dict[str, BaseException] = {}
+    for full, found in completed(executor, _Task(wants, timeout), given, stop=stop):
+        if isinstance(found, Lost):
+            lost[given[full]] = found.error
+            continue
+        scan: Scan = pickle.loads(found)  # noqa: S301 - written by our own task
+        scan.path = given[full]
+        if isinstance(scan.error, FileNotFoundError):
+            # The error names the folder of that process; and a file may be here and not there.
+            if not is_url(full) and os.path.lexists(full):
+                lost[scan.path] = scan.error
                 continue
-            if not isinstance(result, Scan):
-                raise result
-            done(result)
-            left -= 1
-    except BaseException:
-        for reader in readers:
-            reader.stop()
-        raise
-    finally:
-        for thread in threads:
-            thread.join()
+            scan = read_store(scan.path, wants)
+        done(scan)
+    _readers.close()  # where the executor has threads of this process
+    if lost:
+        first = next(iter(lost.values()))
+        warnings.warn(
+            f"the executor lost {len(lost)} of {len(paths)} stores, which processes of this machine read "
+            f"now ({type(first).__name__}: {first})",
+            StoreWarning,
+            stacklevel=4,
+        )
+    return [path for path in paths if path in lost]
 
 
-def _drive(reader: _Worker, todo: Queue[str], ready: Queue[Scan | BaseException]) -> None:
-    try:
-        with suppress(Empty, _EndedError):
-            while True:
-                ready.put(reader.read(todo.get_nowait()))
-    except BaseException as error:  # the thread that waits raises it
-        ready.put(error)
-    finally:
-        reader.close()
+@dataclass(frozen=True)
+class _Task:
+    """Returns the scan of a store, packed to travel; run by processes of an executor."""
+
+    wants: Wants
+    timeout: float | None
+
+    def __call__(self, path: str) -> bytes:
+        if self.timeout is None:
+            return packed(read_store(path, self.wants))
+        with _readers.one() as reader:
+            return packed(reader.read(path, self.wants, self.timeout))
+
+
+class _Readers:
+    """The child processes of a process of an executor: each waits for the next store meanwhile."""
+
+    def __init__(self) -> None:
+        self.after_fork()
+        renewed_after_fork(self)
+        atexit.register(self.close)
+
+    def after_fork(self) -> None:
+        """Leave them to the process that started them."""
+        self._waiting: list[ChildReader] = []
+
+    @contextmanager
+    def one(self) -> Iterator[ChildReader]:
+        """Yield one that no other thread uses."""
+        try:
+            reader = self._waiting.pop()
+        except IndexError:
+            reader = ChildReader()
+        try:
+            yield reader
+        finally:
+            self._waiting.append(reader)
+
+    def close(self) -> None:
+        """End those that wait."""
+        while self._waiting:
+            self._waiting.pop().close()
+
+
+_readers = _Readers()

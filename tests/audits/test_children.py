@@ -1,0 +1,105 @@
+"""Child processes that read: stores that hang or kill, the end of an audit, and one child for many audits."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import mappedviz as mv
+from mappedviz.audits import children, run
+from mappedviz.audits.cache import forget_scans
+from mappedviz.errors import StoreWarning
+from tests.audits import quiet
+
+
+def test_a_store_that_hangs_or_kills_is_listed(several, monkeypatch, tmp_path):
+    """The worker is replaced by one that sleeps at one store and dies at another."""
+    program = (
+        "import time, os, mappedviz.audits.children as s\n"
+        "real = s.read_store\n"
+        "def read(path, *rest):\n"
+        "    if 's1' in path: time.sleep(600)\n"
+        "    if 's2' in path: os._exit(1)\n"
+        "    return real(path, *rest)\n"
+        "s.read_store = read\n"
+        "s.serve_scans()\n"
+    )
+    monkeypatch.setattr(children, "_PROGRAM", program)
+    audit = quiet(several, workers=2, open_timeout=20)
+    status = audit.stores["status"]
+    assert "did not open within 20 s" in status["s1.h5ad"]
+    assert "ended the process" in status["s2.h5ad"]
+    assert (status == "ok").sum() == 4
+
+
+_STUCK = (
+    "import time, mappedviz.audits.children as s\n"
+    "real = s.read_store\n"
+    "def read(path, *rest):\n"
+    "    if 's1' in path:\n"
+    "        print('stuck', flush=True)\n"
+    "        time.sleep(600)\n"
+    "    return real(path, *rest)\n"
+    "s.read_store = read\n"
+    "s.serve_scans()\n"
+)
+
+
+def test_an_audit_gives_up_a_store_by_itself(several, monkeypatch):
+    monkeypatch.setattr(children, "_PROGRAM", _STUCK)
+    monkeypatch.setattr(run, "STORE_SECONDS", 20.0)
+    audit = mv.audit(several, progress=False)
+    assert "did not open within 20 s" in audit.stores["status"]["s1.h5ad"]
+    assert (audit.stores["status"] == "ok").sum() == len(several) - 1
+    assert audit.fatal
+
+
+def test_one_child_serves_audit_after_audit(several, tmp_path, monkeypatch):
+    here = json.loads(quiet(several, "cell_type").to_json())
+    pids = []
+    for path in several:
+        forget_scans()
+        monkeypatch.chdir(tmp_path)  # of which the child knows nothing
+        mv.audit(os.path.relpath(path), progress=False)
+        assert children._idle._child is not None
+        pids.append(children._idle._child.process.pid)
+    assert len(set(pids)) == 1
+    forget_scans()
+    assert json.loads(mv.audit(several, "cell_type", progress=False).to_json()) == here
+
+
+@pytest.mark.parametrize("program", ["import nothing_of_this_name", None])
+def test_without_child_processes_stores_are_read_here(several, monkeypatch, program):
+    children._idle.end()
+    if program is None:
+        monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    else:
+        monkeypatch.setattr(children, "_PROGRAM", program)
+    with pytest.warns(StoreWarning, match="no child process could be started"):
+        audit = mv.audit(several, progress=False)
+    assert set(audit.stores["status"]) == {"ok"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+def test_ctrl_c_ends_an_audit_whatever_its_child_does(several):
+    program = (
+        "import signal, sys, mappedviz as mv, mappedviz.audits.children as w\n"
+        # A shell starts what is in its background with Ctrl-C ignored, and so do its children.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "w._PROGRAM = sys.argv[1]\n"
+        "mv.audit(sys.argv[2:], progress=False)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, _STUCK, *map(str, several)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    for line in process.stderr:  # what a child prints
+        if "stuck" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode != 0, said
+    assert "KeyboardInterrupt" in said

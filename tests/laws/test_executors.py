@@ -1,0 +1,166 @@
+"""An audit is the same on every executor: none, processes, loky, a Dask cluster; and what becomes of one that dies."""
+
+import json
+import os
+import signal
+import threading
+import time
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+
+import mappedviz as mv
+from mappedviz.audits import ScanCache, ScanCancelledError
+from mappedviz.errors import RecipeTypeError, StoreWarning
+from tests.audits import write
+from tests.stores import BROKEN
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of libraries below the executors
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:.*(port|Port).*in use:UserWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def processes():
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        yield executor
+
+
+@pytest.fixture(scope="module")
+def loky():
+    executor = pytest.importorskip("loky").get_reusable_executor(max_workers=2, timeout=600)
+    yield executor
+    executor.shutdown(wait=True)
+
+
+@pytest.fixture(scope="module")
+def client():
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def dask(client):
+    return client.get_executor()
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stores")
+    made = [str(write(folder, f"s{i}", store=i)) for i in range(6)]
+    return [*made, str(BROKEN["html"](None, folder / "bad")), str(folder / "nowhere.h5ad")]
+
+
+def audited(stores, **options):
+    options = {"workers": 0, "progress": False, **options}
+    return mv.audit(stores, "cell_type", cache=ScanCache(), **options)
+
+
+@pytest.fixture(scope="module")
+def expected(stores):
+    return json.loads(audited(stores).to_json())
+
+
+@pytest.mark.parametrize("name", ["processes", "loky", "dask"])
+@pytest.mark.parametrize("open_timeout", [None, 60.0])
+def test_an_audit_is_the_same(stores, expected, name, open_timeout, request):
+    executor = request.getfixturevalue(name)
+    audit = audited(stores, executor=executor, open_timeout=open_timeout)
+    assert json.loads(audit.to_json()) == expected
+    assert audit.fatal
+
+
+def test_relative_paths_mean_what_they_mean_here(stores, monkeypatch, processes, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    given = [os.path.relpath(path) for path in stores]
+    there = audited(given, executor=processes)
+    assert json.loads(there.to_json()) == json.loads(audited(given).to_json())
+
+
+def test_progress_counts_what_is_done(stores, processes):
+    seen = []
+    audited(stores, executor=processes, progress=lambda done, of: seen.append((done, of)))
+    assert seen[-1] == (len(stores), len(stores))
+
+
+@pytest.mark.parametrize("name", ["processes", "dask"])
+def test_cancelling_ends_an_audit_and_leaves_the_executor(stores, name, request):
+    executor = request.getfixturevalue(name)
+    cancel = threading.Event()
+    with pytest.raises(ScanCancelledError):
+        audited(stores, executor=executor, cancel=cancel, progress=lambda *_: cancel.set())
+    assert executor.submit(sum, [1, 2]).result() == 3
+
+
+def test_a_store_that_hangs_is_given_up_by_a_process_of_an_executor(stores, monkeypatch):
+    from mappedviz.audits import children
+
+    monkeypatch.setattr(
+        children,
+        "_PROGRAM",
+        "import time, mappedviz.audits.children as s\n"
+        "real = s.read_store\n"
+        "def read(path, *rest):\n"
+        "    if 's1' in path: time.sleep(600)\n"
+        "    return real(path, *rest)\n"
+        "s.read_store = read\n"
+        "s.serve_scans()\n",
+    )
+    with ThreadPoolExecutor(2) as executor:
+        audit = audited(stores[:3], executor=executor, open_timeout=3.0)
+    assert "did not open within 3 s" in audit.stores["status"]["s1.h5ad"]
+    assert (audit.stores["status"] == "ok").sum() == 2
+
+
+class Dying(Executor):
+    """An executor of which something dies after some calls."""
+
+    def __init__(self, executor, end, after=3):
+        self.executor, self.end, self.left = executor, end, after
+
+    def submit(self, fn, /, *args, **kwargs):
+        self.left -= 1
+        if self.left == 0:
+            self.end()
+        return self.executor.submit(fn, *args, **kwargs)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+def test_a_process_that_is_killed_costs_a_warning(stores, expected):
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        pid = pool.submit(os.getpid).result()
+        dying = Dying(pool, lambda: os.kill(pid, signal.SIGKILL))
+        seen = []
+        with pytest.warns(
+            StoreWarning, match="the executor lost .* of 8 stores.*BrokenProcessPool"
+        ):
+            audit = audited(stores, executor=dying, progress=lambda *done: seen.append(done))
+    assert json.loads(audit.to_json()) == expected
+    assert seen[-1] == (8, 8)
+
+
+def test_a_scheduler_that_dies_costs_a_warning(stores, expected):
+    distributed = pytest.importorskip("distributed")
+    cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None)
+    client = distributed.Client(cluster)
+    dying = Dying(client.get_executor(), cluster.close)
+    begin = time.monotonic()
+    with pytest.warns(StoreWarning, match="the executor lost .* of 8 stores"):
+        audit = audited(stores, executor=dying)
+    print("took", time.monotonic() - begin)
+    client.close()
+    assert json.loads(audit.to_json()) == expected
+
+
+def test_a_client_is_no_executor_and_says_what_is(client, stores):
+    with pytest.raises(RecipeTypeError, match="client.get_executor"):
+        audited(stores, executor=client)
