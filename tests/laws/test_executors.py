@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import threading
-import time
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
@@ -153,10 +152,8 @@ def test_a_scheduler_that_dies_costs_a_warning(stores, expected):
     cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None)
     client = distributed.Client(cluster)
     dying = Dying(client.get_executor(), cluster.close)
-    begin = time.monotonic()
     with pytest.warns(StoreWarning, match="the executor lost .* of 8 stores"):
         audit = audited(stores, executor=dying)
-    print("took", time.monotonic() - begin)
     client.close()
     assert json.loads(audit.to_json()) == expected
 
