@@ -115,8 +115,10 @@ def _version() -> str:
     """The version that is installed, which is that of git's last tag."""
     from importlib.metadata import PackageNotFoundError, version
 
+    from mappedviz.text.extras import distribution
+
     try:
-        return version("mappedviz")
+        return version(distribution())
     except PackageNotFoundError:  # a folder with the sources, on the path of a Python
         return "0+unknown"
 

@@ -103,5 +103,11 @@ class CoreError(MappedvizError, ImportError):
     __str__ = MappedvizError.__str__  # ImportError has one of its own
 
 
+class MissingPackageError(MappedvizError, ModuleNotFoundError):
+    """A package that an extra brings is not installed; the remedy names the extra."""
+
+    __str__ = MappedvizError.__str__  # ImportError has one of its own
+
+
 class StoreWarning(UserWarning):
     """A store was left out, or something in it was read differently than written."""

@@ -17,6 +17,7 @@ ALSO = {
     "RecipeTypeError": (ValueError, TypeError),
     "ClosedError": (ValueError, RuntimeError),
     "CoreError": ImportError,
+    "MissingPackageError": ModuleNotFoundError,
 }
 
 

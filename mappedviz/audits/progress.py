@@ -43,16 +43,16 @@ def reporting(total: int, begun: int, progress: Progress) -> Iterator[Callable[[
         return
     begin, done = time.monotonic(), begun
     bar: Any = None
+    barred = False
 
     def advance() -> None:
-        nonlocal bar, done
+        nonlocal bar, barred, done
         done += 1
         if bar is not None:
             bar.update()
-        elif time.monotonic() - begin > _BAR_AFTER:
-            from tqdm.auto import tqdm  # takes a while, and most scans are done before
-
-            bar = tqdm(
+        elif not barred and time.monotonic() - begin > _BAR_AFTER:
+            barred = True
+            bar = _bar(
                 total=total,
                 initial=done,
                 desc="reading stores",
@@ -66,3 +66,12 @@ def reporting(total: int, begun: int, progress: Progress) -> Iterator[Callable[[
     finally:
         if bar is not None:
             bar.close()
+
+
+def _bar(**options: Any) -> Any:
+    """Return a bar, None where tqdm is not installed: progress is nothing that a result needs."""
+    try:
+        from tqdm.auto import tqdm  # takes a while, and most scans are done before
+    except ModuleNotFoundError:
+        return None
+    return tqdm(**options)

@@ -23,7 +23,7 @@ from mappedviz.recipe.fields import json_value
 from mappedviz.recipe.labels import number_of_json
 from mappedviz.recipe.leaving_out import without_stores
 from mappedviz.recipe.recipe import Recipe
-from mappedviz.text.rendering import renderer_of
+from mappedviz.text.rendering import renderer_of, shown_in_notebooks
 
 if TYPE_CHECKING:
     from mappedviz.audits.evidence import Evidence
@@ -263,8 +263,8 @@ class Audit(Tabulated):
     def __repr__(self) -> str:
         return f"Audit of {len(self._tables.paths)} stores: {self.verdict}"
 
-    def _repr_html_(self) -> str:
-        return renderer_of(self).fragment(self)
+    def _repr_html_(self) -> str | None:
+        return shown_in_notebooks(self)
 
     def to_html(self, path: PathLike) -> Path:
         """Write one self-contained page with figures; an existing file stays whole until then.

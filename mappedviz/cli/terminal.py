@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from mappedviz.cli.plain import PlainConsole
 from mappedviz.text.display import listed, shown, visible
 
 if TYPE_CHECKING:
@@ -33,9 +34,12 @@ def write_what_the_terminal_cannot(stream: TextIO) -> None:
         reconfigure(errors="backslashreplace")
 
 
-def console_of(stream: TextIO) -> Console:
-    """Return a console with colours in a terminal, and one of plain text elsewhere."""
-    from rich.console import Console
+def console_of(stream: TextIO) -> Console | PlainConsole:
+    """Return a console with colours in a terminal, and one of plain text elsewhere or without rich."""
+    try:
+        from rich.console import Console
+    except ModuleNotFoundError:
+        return PlainConsole(stream)
 
     class Output(Console):
         def on_broken_pipe(self) -> None:
@@ -54,7 +58,7 @@ def console_of(stream: TextIO) -> Console:
     )
 
 
-def show_audit(audit: Audit, console: Console) -> None:
+def show_audit(audit: Audit, console: Console | PlainConsole) -> None:
     """Print the verdict, the findings and the tables of an audit."""
     from mappedviz.report.sections.audit import sections_of, summary_line
 
@@ -76,7 +80,7 @@ def show_audit(audit: Audit, console: Console) -> None:
         show_section(section, console)
 
 
-def show_section(section: Section, console: Console) -> None:
+def show_section(section: Section, console: Console | PlainConsole) -> None:
     """Print one view: its title, its sentence, its numbers and its tables."""
     line(console, "")
     line(console, section.title, "bold underline" if console.is_terminal else "")
@@ -89,41 +93,56 @@ def show_section(section: Section, console: Console) -> None:
             show_table(table, console)
 
 
-def show_table(table: Table, console: Console) -> None:
+def show_table(table: Table, console: Console | PlainConsole) -> None:
     """Print a table; columns that are drawn are left out."""
+    drawn = [any(row[i].parts for row in table.rows) for i in range(len(table.head))]
+    kept = [i for i, is_drawn in enumerate(drawn) if not is_drawn]
+    if table.title:
+        line(console, "")
+        line(console, table.title)
+    numbers = {n for n, i in enumerate(kept) if table.rows and table.rows[0][i].number}
+    head = [visible(table.head[i]) for i in kept]
+    rows = [[visible(row[i].text) for i in kept] for row in table.rows]
+    if isinstance(console, PlainConsole):
+        console.table(head, rows, numbers)
+    else:
+        _print_grid(console, head, rows, numbers)
+    if table.note:
+        line(console, table.note, "dim")
+
+
+def _print_grid(console: Console, head: list[str], rows: list[list[str]], right: set[int]) -> None:
     from rich import box
-    from rich.table import Table as RichTable
+    from rich.table import Table
     from rich.text import Text
 
-    drawn = [any(row[i].parts for row in table.rows) for i in range(len(table.head))]
-    grid = RichTable(
+    grid = Table(
         box=box.SIMPLE_HEAD if console.is_terminal else None,
         title=None,
         header_style="bold",
         pad_edge=False,
         padding=(0, 1) if console.is_terminal else (0, 2, 0, 0),
     )
-    kept = [i for i, is_drawn in enumerate(drawn) if not is_drawn]
-    for i in kept:
-        number = bool(table.rows) and table.rows[0][i].number
+    for i, name in enumerate(head):
         grid.add_column(
-            Text(visible(table.head[i])),
-            justify="right" if number else "left",
+            Text(name),
+            justify="right" if i in right else "left",
             overflow="fold",
             no_wrap=not console.is_terminal,
         )
-    for row in table.rows:
-        grid.add_row(*(Text(visible(row[i].text)) for i in kept))
-    if table.title:
-        line(console, "")
-        line(console, table.title)
+    for row in rows:
+        grid.add_row(*map(Text, row))
     console.print(grid)
-    if table.note:
-        line(console, table.note, "dim")
 
 
-def line(console: Console, text: str, style: str = "", *, head: str = "", name: str = "") -> None:
+def line(
+    console: Console | PlainConsole, text: str, style: str = "", *, head: str = "", name: str = ""
+) -> None:
     """Print a text in a style, behind a severity and an id."""
+    if isinstance(console, PlainConsole):
+        before = f"{head} [{visible(name)}] " if head else ""
+        console.line(f"{before}{visible(text)}")
+        return
     from rich.text import Text
 
     made = Text()

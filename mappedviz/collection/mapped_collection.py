@@ -16,7 +16,7 @@ from mappedviz.errors import RecipeError
 from mappedviz.recipe.labels import Labels
 from mappedviz.recipe.recipe import Join, Recipe
 from mappedviz.recipe.weights import LabelWeights, Scheme, labels_to_weigh
-from mappedviz.text.rendering import renderer_of
+from mappedviz.text.rendering import shown_in_notebooks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -468,8 +468,8 @@ class MappedCollection(PlanDataset):
             f"(join={self.recipe.join!r}, layers_keys={self.layers_keys}{keys})"
         )
 
-    def _repr_html_(self) -> str:
-        return renderer_of(self).fragment(self)
+    def _repr_html_(self) -> str | None:
+        return shown_in_notebooks(self)
 
     # --- labels -----------------------------------------------------------------------
 

@@ -9,7 +9,8 @@ from typing import Any, overload
 
 import numpy as np
 
-from mappedviz.text.rendering import renderer_of
+from mappedviz.text.extras import optional_packages
+from mappedviz.text.rendering import shown_in_notebooks
 
 
 class Sample(dict[str, Any]):
@@ -82,8 +83,8 @@ class RowBatch(Sequence[Sample]):
         parts = ", ".join(f"{key}: {_describe(value)}" for key, value in self.columns.items())
         return f"RowBatch of {self._n} rows ({parts})"
 
-    def _repr_html_(self) -> str:
-        return renderer_of(self).fragment(self)
+    def _repr_html_(self) -> str | None:
+        return shown_in_notebooks(self)
 
     def to_torch(self) -> dict[str, Any]:
         """Tensors that share the memory of the columns; strings stay lists.
@@ -93,13 +94,19 @@ class RowBatch(Sequence[Sample]):
         dict
             Dense columns as tensors (n, …), sparse ones as ``torch.sparse_csr`` tensors,
             ragged ones as lists of tensors, objects as lists.
+
+        Raises
+        ------
+        MissingPackageError
+            torch is not installed.
         """
         return {key: as_tensor(value) for key, value in self.columns.items()}
 
 
 def as_tensor(value: Any) -> Any:
     """A column as a tensor that shares its memory, or as a list where it is none."""
-    import torch
+    with optional_packages():
+        import torch
 
     if hasattr(value, "indptr"):
         hear_sparse_warnings()

@@ -6,11 +6,14 @@ order of rows goes to `orders`; another consumer (scvi) is a module beside these
 
 from __future__ import annotations
 
-from mappedviz.loaders.dataset import Batches
-from mappedviz.loaders.loader import Loader, dataloader
-from mappedviz.loaders.sampler import BatchSampler
-from mappedviz.loaders.tensors import to_device, to_tensors
 from mappedviz.orders.row_order import RowOrder, Shuffle
+from mappedviz.text.extras import optional_packages
+
+with optional_packages():
+    from mappedviz.loaders.dataset import Batches
+    from mappedviz.loaders.loader import Loader, dataloader
+    from mappedviz.loaders.sampler import BatchSampler
+    from mappedviz.loaders.tensors import to_device, to_tensors
 
 __all__ = [
     "BatchSampler",

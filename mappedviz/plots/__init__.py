@@ -12,21 +12,24 @@ in the module of its subject, a line below, and a block in the gallery; what fig
 
 from __future__ import annotations
 
-from mappedviz.plots.cells import plot_embedding, plot_expression
-from mappedviz.plots.depth import plot_cell_stats, plot_library_sizes
-from mappedviz.plots.drawing import MOST_STORES, contrast
-from mappedviz.plots.genes import (
-    plot_coverage_curve,
-    plot_intersections,
-    plot_leave_one_out,
-    plot_measured,
-    plot_patterns,
-)
-from mappedviz.plots.labels import plot_batch_by_label, plot_categories, plot_crosstab
-from mappedviz.plots.pictures import AxesInNotebook, render
-from mappedviz.plots.stores import plot_shapes
-from mappedviz.plots.weights import plot_drawn, plot_weights
 from mappedviz.text.colours import DARK, LIGHT, Theme
+from mappedviz.text.extras import optional_packages
+
+with optional_packages():
+    from mappedviz.plots.cells import plot_embedding, plot_expression
+    from mappedviz.plots.depth import plot_cell_stats, plot_library_sizes
+    from mappedviz.plots.drawing import MOST_STORES, contrast
+    from mappedviz.plots.genes import (
+        plot_coverage_curve,
+        plot_intersections,
+        plot_leave_one_out,
+        plot_measured,
+        plot_patterns,
+    )
+    from mappedviz.plots.labels import plot_batch_by_label, plot_categories, plot_crosstab
+    from mappedviz.plots.pictures import AxesInNotebook, render
+    from mappedviz.plots.stores import plot_shapes
+    from mappedviz.plots.weights import plot_drawn, plot_weights
 
 __all__ = [
     "DARK",

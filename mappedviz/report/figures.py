@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mappedviz.errors import MappedvizError
 from mappedviz.report.sections.audit import label_table, weight_table
 from mappedviz.report.values import Picture
+from mappedviz.text.extras import optional_packages
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,8 @@ def figures_of(audit: Audit) -> dict[str, list[Picture]]:
     dict
         Section -> its pictures.
     """
-    import matplotlib as mpl
+    with optional_packages():
+        import matplotlib as mpl
 
     from mappedviz import plots
     from mappedviz.plots.pictures import narrowed

@@ -12,9 +12,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import markupsafe
-from markupsafe import Markup
-
 from mappedviz._types import PathLike
 from mappedviz.report.figures import figures_of
 from mappedviz.report.sections.audit import audit_content
@@ -23,10 +20,12 @@ from mappedviz.report.sections.collection import collection_content
 from mappedviz.report.sections.diff import diff_content
 from mappedviz.report.values import PAGE_ROWS, Content, Figures
 from mappedviz.text.display import visible
+from mappedviz.text.extras import optional_packages
 from mappedviz.text.files import write_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
     from mappedviz.audits.diff import AuditDiff
     from mappedviz.audits.result import Audit
@@ -47,22 +46,29 @@ def escape(value: Any) -> Markup:
     >>> escape('<script>alert("1")</script>')
     Markup('&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt;')
     """
+    with optional_packages():
+        import markupsafe
     return markupsafe.escape(visible(str(value)))
 
 
 def _escaped_lines(value: Any) -> Markup:
     """Return code, escaped line by line: its line breaks stay."""
+    from markupsafe import Markup
+
     return Markup("\n").join(escape(line) for line in str(value).splitlines())
 
 
 def _finalized(value: Any) -> Any:
     """Return the value of a template's expression as jinja2 is to escape it."""
+    from markupsafe import Markup
+
     return value if isinstance(value, Markup) else visible(str(value))
 
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    with optional_packages():
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
         loader=FileSystemLoader(str(files(__package__) / "templates")),

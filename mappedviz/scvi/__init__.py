@@ -7,6 +7,9 @@ themselves are scvi-tools', which ``pip install "mappedviz[scvi]"`` brings. A ne
 
 from __future__ import annotations
 
-from mappedviz.scvi.module import DataModule
+from mappedviz.text.extras import optional_packages
+
+with optional_packages():
+    from mappedviz.scvi.module import DataModule
 
 __all__ = ["DataModule"]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
+from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities.combined_loader import CombinedLoader
 
 from mappedviz._types import Array
 from mappedviz.errors import RecipeError
@@ -19,15 +21,6 @@ from mappedviz.scvi.columns import Column, Keys, check_numbers, keys_of, prepare
 from mappedviz.scvi.counts import check_counts
 from mappedviz.scvi.registry import batch_names, n_obs_per_sample, registry_of
 from mappedviz.scvi.splits import TRAIN_SIZE, Split
-
-try:
-    from lightning.pytorch import LightningDataModule
-    from lightning.pytorch.utilities.combined_loader import CombinedLoader
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        f"mappedviz.scvi needs scvi-tools, and with it {error.name}: pip install 'mappedviz[scvi]'",
-        name=error.name,
-    ) from error
 
 if TYPE_CHECKING:
     from pathlib import Path

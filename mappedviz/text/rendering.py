@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from mappedviz.errors import MissingPackageError
+
 
 class Renderer(NamedTuple):
     """The renderings of one type.
@@ -40,6 +42,17 @@ def renderers_from(load: Callable[[], object]) -> None:
     _sources.append(load)
 
 
+def shown_in_notebooks(value: object) -> str | None:
+    """Return the HTML that a notebook shows, None where what makes it is not installed.
+
+    None has IPython show the ``repr``, as in a terminal.
+    """
+    try:
+        return renderer_of(value).fragment(value)
+    except MissingPackageError:
+        return None
+
+
 def renderer_of(value: object) -> Renderer:
     """Return the renderer of a value's type or of the nearest of its bases.
 
@@ -56,7 +69,8 @@ def renderer_of(value: object) -> Renderer:
     '<p>Hello</p>'
     """
     while _sources:
-        _sources.pop()()
+        _sources[-1]()
+        _sources.pop()  # one that fails is asked again
     for kind in type(value).__mro__:
         if kind in _renderers:
             return _renderers[kind]

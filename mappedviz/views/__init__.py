@@ -9,16 +9,19 @@ picture is a constructor in `pictures` and a file in `static/charts`.
 
 from __future__ import annotations
 
-from mappedviz.views.categories import CategoriesView
-from mappedviz.views.cells import CellsView
-from mappedviz.views.checks import ChecksView
-from mappedviz.views.coverage import CoverageView
-from mappedviz.views.explorer import Explorer, explore
-from mappedviz.views.handoff import HandoffView
-from mappedviz.views.history import HistoryView
-from mappedviz.views.shapes import ShapesView
-from mappedviz.views.state import Session
-from mappedviz.views.weights import WeightsView
+from mappedviz.text.extras import optional_packages
+
+with optional_packages():
+    from mappedviz.views.categories import CategoriesView
+    from mappedviz.views.cells import CellsView
+    from mappedviz.views.checks import ChecksView
+    from mappedviz.views.coverage import CoverageView
+    from mappedviz.views.explorer import Explorer, explore
+    from mappedviz.views.handoff import HandoffView
+    from mappedviz.views.history import HistoryView
+    from mappedviz.views.shapes import ShapesView
+    from mappedviz.views.state import Session
+    from mappedviz.views.weights import WeightsView
 
 __all__ = [
     "CategoriesView",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from mappedviz._types import PathLike
 from mappedviz.recipe.fields import json_value
 from mappedviz.text.display import listed, quantity, shown
-from mappedviz.text.rendering import renderer_of
+from mappedviz.text.rendering import renderer_of, shown_in_notebooks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -208,8 +208,8 @@ class AuditDiff:
     def __repr__(self) -> str:
         return f"AuditDiff: {self.summary}"
 
-    def _repr_html_(self) -> str:
-        return renderer_of(self).fragment(self)
+    def _repr_html_(self) -> str | None:
+        return shown_in_notebooks(self)
 
 
 def _value(value: Any) -> str:
