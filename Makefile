@@ -24,7 +24,7 @@ help:
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make lab     JupyterLab on the notebooks"
 	@echo "make bench   the benchmarks"
-	@echo "make wheel   a wheel and an sdist into dist/, tried in an empty environment"
+	@echo "make wheel   wheels and sdists of a release into dist/, tried in an empty environment"
 	@echo "make sanitize the tests of the compiled core with address and undefined-behaviour checks"
 	@echo "make hooks   run the checks at every commit"
 	@echo "make clean   remove what all of these made, .venv included"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -39,9 +40,12 @@ def main(folder: Path, place: Path | None) -> None:
     assert batch["X"].shape == (64, ds.n_vars)
     np.testing.assert_array_equal(batch["X"][0], one["X"])
     np.testing.assert_array_equal(sparse["X"].toarray(), batch["X"])
-    step = next(iter(mappedviz.dataloader(ds, batch_size=32, shuffle=True)))
-    assert tuple(step["X"].shape) == (32, ds.n_vars)
-    assert len(step[KEY]) == 32
+    steps = [next(iter(mappedviz.batches(ds, batch_size=32, shuffle=True)))]
+    if find_spec("torch"):
+        steps.append(next(iter(mappedviz.dataloader(ds, batch_size=32, shuffle=True))))
+    for step in steps:
+        assert tuple(step["X"].shape) == (32, ds.n_vars)
+        assert len(step[KEY]) == 32
     ds.close()
     for species in mappedviz.genes.PACKAGED:
         assert len(mappedviz.genes.table(species)) > 80_000

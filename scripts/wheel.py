@@ -1,6 +1,6 @@
-"""Build a manylinux wheel and an sdist, and try the wheel where there is no compiler.
+"""Build the wheels and sdists of a release, and try them where there is no compiler.
 
-What `make wheel` runs. The wheel's library is compiled by ziglang, whatever other compiler is
+What `make wheel` runs. The library in the wheel is compiled by ziglang, whatever other compiler is
 there: it links for an old glibc.
 """
 
@@ -21,15 +21,15 @@ sys.path.insert(0, str(ROOT))
 import hatch_build  # noqa: E402
 
 
-def build(folder: Path) -> Path:
-    """Write an sdist and the wheel; the path of the wheel."""
-    for old in folder.glob("mappedviz-*"):
+def build(folder: Path) -> tuple[Path, Path]:
+    """Write both distributions; the paths of the wheels, of core and of the whole."""
+    for old in folder.glob("mappedviz*"):
         old.unlink()
-    call = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
+    call = [sys.executable, str(ROOT / "scripts" / "distributions.py"), str(folder)]
     env = {**os.environ, "CXX": shlex.join(hatch_build.zig())}
     subprocess.run(call, cwd=ROOT, env=env, check=True)
-    (wheel,) = folder.glob("*.whl")
-    return wheel
+    (core,), (whole,) = folder.glob("mappedviz_core-*.whl"), folder.glob("mappedviz-*.whl")
+    return core, whole
 
 
 def check_library(wheel: Path) -> str:
@@ -49,15 +49,15 @@ def check_library(wheel: Path) -> str:
     return f"{len(data) / 1024:.0f} kB, {', '.join(sorted(libraries))}, glibc {newest} or newer"
 
 
-def try_it(wheel: Path, folder: Path) -> None:
-    """Install the wheel into an empty environment and use it there, without a compiler."""
+def try_them(core: Path, whole: Path, folder: Path) -> None:
+    """Install core into an empty environment and use it there, without a compiler; then the whole."""
     venv, nothing = folder / "venv", folder / "nothing"
     nothing.mkdir()
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
     python = str(venv / "bin" / "python")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python]
     constraints = ["-c", str(ROOT / "constraints.txt")]
-    subprocess.run([*pip, "-q", "install", "--no-compile", *constraints, str(wheel)], check=True)
+    install = [*pip, "-q", "install", "--no-compile", "--find-links", str(core.parent)]
     env = {
         **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
         "PATH": str(nothing),
@@ -66,17 +66,19 @@ def try_it(wheel: Path, folder: Path) -> None:
     }
     smoke = [python, "-I", str(ROOT / "scripts" / "smoke.py")]
     data = str(ROOT / "notebooks" / "data")
-    subprocess.run([*smoke, data, str(venv)], cwd=nothing, env=env, check=True)
+    for wheel in (core, whole):
+        subprocess.run([*install, *constraints, str(wheel)], check=True)
+        subprocess.run([*smoke, data, str(venv)], cwd=nothing, env=env, check=True)
 
 
 def main() -> None:
     """Build, check, try."""
-    wheel = build(ROOT / "dist")
-    print(f"mappedviz: dist/{wheel.name}: {check_library(wheel)}", flush=True)
-    print("mappedviz: trying it in an empty environment without a compiler", flush=True)
+    core, whole = build(ROOT / "dist")
+    print(f"mappedviz: dist/{core.name}: {check_library(core)}", flush=True)
+    print("mappedviz: trying them in an empty environment without a compiler", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        try_it(wheel, Path(folder))
-    print("mappedviz: the wheel works")
+        try_them(core, whole, Path(folder))
+    print(f"mappedviz: {core.name} and {whole.name} work")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ EXTRAS = {
 _EXTRA_OF = {module: extra for extra, modules in EXTRAS.items() for module in modules}
 _FOR = {
     "torch": "loaders and tensors need",
-    "viz": "figures, pages, tables in the terminal and widgets need",
+    "viz": "figures, pages and widgets need",
     "scvi": "mappedviz.scvi needs scvi-tools, and with it",
 }
 
