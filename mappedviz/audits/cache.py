@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mappedviz.audits.scan import Scan, Wants, complete, is_complete
+from mappedviz.audits.reading import complete, is_complete
 from mappedviz.audits.vocabulary import Vocabulary
 from mappedviz.errors import StoreError
 from mappedviz.formats.forks import ForkSafeLock
 from mappedviz.text.addresses import absolute
 
 if TYPE_CHECKING:
+    from mappedviz.audits.scan import Scan, Wants
     from mappedviz.recipe.names import Names
 
 #: A vocabulary of fewer names than this is not worth being made again.
@@ -53,7 +54,8 @@ class ScanCache:
 
     Examples
     --------
-    >>> from mappedviz.audits.scan import Wants, scan_store
+    >>> from mappedviz.audits.reading import scan_store
+    >>> from mappedviz.audits.scan import Wants
     >>> from mappedviz.datasets import demo
     >>> path = demo() / "berlin.h5ad"
     >>> cache = ScanCache()

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from mappedviz.audits.scan import Scan, Wants, read_store
+from mappedviz.audits.reading import read_store
+from mappedviz.audits.scan import Scan, Wants
 from mappedviz.errors import StoreError, StoreWarning
 from mappedviz.formats.forks import renewed_after_fork
 from mappedviz.recipe.names import Names

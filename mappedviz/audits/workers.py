@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from mappedviz.audits.cache import ScanCache, default_cache
 from mappedviz.audits.children import ChildReader, Children, packed
 from mappedviz.audits.progress import Progress, reporting
-from mappedviz.audits.scan import Scan, ScanCancelledError, Wants, read_store
+from mappedviz.audits.reading import read_store
+from mappedviz.audits.scan import Scan, ScanCancelledError, Wants
 from mappedviz.errors import StoreWarning
 from mappedviz.formats.forks import renewed_after_fork
 from mappedviz.stores.executors import Lost, check_executor, completed

@@ -3,7 +3,7 @@
 import pytest
 
 from mappedviz.audits.cache import forget_scans
-from mappedviz.audits.scan import scan_store
+from mappedviz.audits.reading import scan_store
 from tests.audits import ALIAS, DEMO, quiet, write
 
 

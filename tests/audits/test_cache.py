@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from mappedviz.audits.cache import ScanCache, default_cache, forget_scans
-from mappedviz.audits.scan import Wants, scan_store
+from mappedviz.audits.reading import scan_store
+from mappedviz.audits.scan import Wants
 from mappedviz.audits.workers import scan_stores
 from tests.audits import counts, found, quiet, write
 

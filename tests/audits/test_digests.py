@@ -7,7 +7,7 @@ import pytest
 
 from mappedviz.audits import digests
 from mappedviz.audits.digests import Digests, GeneDigests, StoreDigests
-from mappedviz.audits.scan import scan_store
+from mappedviz.audits.reading import scan_store
 from tests.audits import quiet, symbols, write
 
 

@@ -444,7 +444,7 @@ def coverage_of(
 
     Examples
     --------
-    >>> from mappedviz.audits.scan import scan_store
+    >>> from mappedviz.audits.reading import scan_store
     >>> from mappedviz.datasets import demo
     >>> stores = [demo() / name for name in ("berlin.h5ad", "oxford.h5ad")]
     >>> coverage = coverage_of([scan_store(path) for path in stores])

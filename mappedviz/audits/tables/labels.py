@@ -377,7 +377,7 @@ def label_table(
 
     Examples
     --------
-    >>> from mappedviz.audits.scan import scan_store
+    >>> from mappedviz.audits.reading import scan_store
     >>> from mappedviz.datasets import demo
     >>> label_table([scan_store(demo() / "oxford.h5ad")], "batch").total.to_dict()
     {'run1': 350, 'run2': 150}

@@ -37,7 +37,7 @@ def organisms(stores: Iterable[tuple[str, Scan]]) -> dict[str, set[str]]:
 
     Examples
     --------
-    >>> from mappedviz.audits.scan import scan_store
+    >>> from mappedviz.audits.reading import scan_store
     >>> from mappedviz.datasets import demo
     >>> organisms([("a", scan_store(demo() / "berlin.h5ad"))])
     {'a': {'human'}}

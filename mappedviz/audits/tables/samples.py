@@ -41,7 +41,7 @@ def sample_columns(scans: Sequence[Scan], most: int = _MOST_COLUMNS) -> list[str
 
     Examples
     --------
-    >>> from mappedviz.audits.scan import scan_store
+    >>> from mappedviz.audits.reading import scan_store
     >>> from mappedviz.datasets import demo
     >>> sample_columns([scan_store(demo() / "berlin.h5ad")])
     ['donor', 'batch', 'is_primary_data']
@@ -142,7 +142,7 @@ def obs_browser(scans: Sequence[Scan], names: Sequence[str]) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from mappedviz.audits.scan import scan_store
+    >>> from mappedviz.audits.reading import scan_store
     >>> from mappedviz.datasets import demo
     >>> scans = [scan_store(demo() / "berlin.h5ad")]
     >>> obs_browser(scans, ["a"]).loc["batch", ["dtypes", "examples"]].tolist()

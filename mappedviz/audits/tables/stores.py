@@ -98,7 +98,7 @@ def stores_table(scans: Sequence[Scan], names: Sequence[str] | None = None) -> p
 
     Examples
     --------
-    >>> from mappedviz.audits.scan import scan_store
+    >>> from mappedviz.audits.reading import scan_store
     >>> from mappedviz.datasets import demo
     >>> table = stores_table([scan_store(demo() / "berlin.h5ad")])
     >>> table[["kind", "X", "x_scale", "status"]].iloc[0].tolist()
@@ -172,7 +172,7 @@ def obs_schema(scans: Sequence[Scan], names: Sequence[str] | None = None) -> pd.
 
     Examples
     --------
-    >>> from mappedviz.audits.scan import scan_store
+    >>> from mappedviz.audits.reading import scan_store
     >>> from mappedviz.datasets import demo
     >>> schema = obs_schema([scan_store(demo() / "berlin.h5ad")])
     >>> schema.loc["cell_type"].to_dict()

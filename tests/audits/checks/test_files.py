@@ -5,7 +5,7 @@ import pytest
 
 from mappedviz import Recipe
 from mappedviz.audits.checks import CHECKS, files
-from mappedviz.audits.scan import scan_store
+from mappedviz.audits.reading import scan_store
 from tests.audits import quiet, write
 from tests.audits.checks.cases import cases_of, finds
 

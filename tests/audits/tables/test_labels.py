@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mappedviz import Recipe
-from mappedviz.audits.scan import scan_store
+from mappedviz.audits.reading import scan_store
 from mappedviz.audits.tables.genes import Coverage
 from mappedviz.audits.tables.labels import LabelTable, label_table
 from mappedviz.testing import coded_anndata

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from mappedviz.audits.scan import scan_store
+from mappedviz.audits.reading import scan_store
 from mappedviz.audits.tables.organisms import organisms, plain_species
 from tests.audits import ensembl, write
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mappedviz.audits.scan import scan_store
+from mappedviz.audits.reading import scan_store
 from mappedviz.audits.tables.genes import coverage_of
 from mappedviz.audits.tables.labels import label_table
 from mappedviz.audits.tables.stores import (

@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mappedviz.audits.scan import Wants, scan_store
+from mappedviz.audits.reading import scan_store
+from mappedviz.audits.scan import Wants
 from mappedviz.audits.tables.var_names import names_by_column
 from mappedviz.recipe.recipe import Recipe
 from tests.audits import write

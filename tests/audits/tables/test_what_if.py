@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from mappedviz import MappedCollection, Recipe, genes
-from mappedviz.audits.scan import scan_store
+from mappedviz.audits.reading import scan_store
 from mappedviz.audits.tables.genes import coverage_of
 from mappedviz.testing import coded_anndata
 from tests.audits import symbols
