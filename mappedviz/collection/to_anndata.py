@@ -52,7 +52,7 @@ def to_anndata(plan: Plan, reader: Reader, rows: Array, store_key: str | None) -
     from anndata import AnnData
 
     store, _ = plan.rows.locate(rows)
-    names = _names_of_stores(plan.stores)
+    names = names_of_stores(plan.stores)
     obs = _obs(plan, rows, store, names, store_key)
     obs.index = _unique(names_of(plan, rows), store, names)
     used = [plan.stores[s] for s in (np.unique(store) if len(store) else range(len(plan.stores)))]
@@ -199,8 +199,8 @@ def _obs(
     return pd.DataFrame(columns, index=range(len(rows)))
 
 
-def _names_of_stores(stores: Sequence[Store]) -> list[str]:
-    """Short names that tell the stores apart: file names, with suffix or path where that is needed."""
+def names_of_stores(stores: Sequence[Store]) -> list[str]:
+    """Return short names that tell the stores apart: file names, with suffix or path where needed."""
     for stem in (2, 1, 0):
         names = [store_names(store.path)[stem] for store in stores]
         if len(set(names)) == len(names):

@@ -10,6 +10,7 @@ import numpy as np
 
 from mappedviz._types import Array
 from mappedviz.collection.mapped_collection import MappedCollection
+from mappedviz.collection.to_anndata import names_of_stores
 from mappedviz.errors import RecipeError, RecipeTypeError
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class Keys:
         Obs keys of covariates.
     unlabeled
         The label that means "no label".
+    store
+        What the store of a cell is called, if it is asked for: one of the keys above may be it.
     """
 
     layer: str | None = None
@@ -39,20 +42,31 @@ class Keys:
     categorical: tuple[str, ...] = ()
     continuous: tuple[str, ...] = ()
     unlabeled: str = "Unknown"
+    store: str | None = None
 
     @property
     def encoded(self) -> tuple[str, ...]:
         """The keys that become codes, each once."""
         some = (self.batch, self.labels, self.sample, *self.categorical)
-        return tuple(dict.fromkeys(key for key in some if key is not None))
+        return tuple(dict.fromkeys(key for key in some if key is not None and key != self.store))
 
     @property
     def all(self) -> tuple[str, ...]:
         """All keys, each once."""
         return tuple(dict.fromkeys((*self.encoded, *self.continuous)))
 
+    def column_of(self, key: str) -> str:
+        """Return the name that a key has in a batch of the loader."""
+        return "_store_idx" if key == self.store else key
+
     def check(self) -> None:
         """Refuse a key with two meanings that contradict each other."""
+        if self.store is not None and self.store in (self.labels, *self.continuous):
+            raise RecipeError(
+                f"is {self.store!r}, which is a label or a number here",
+                key="store_key",
+                remedy="Give another name for the store of a cell.",
+            )
         both = set(self.encoded) & set(self.continuous)
         if both:
             raise RecipeError(
@@ -86,6 +100,12 @@ def prepared(collection: MappedCollection, keys: Keys) -> tuple[MappedCollection
         A key is in no store.
     """
     recipe = collection.recipe
+    if keys.store is not None and keys.store in recipe.obs_keys:
+        raise RecipeError(
+            f"is {keys.store!r}, which is an obs key too",
+            key="store_key",
+            remedy="Give another name for the store of a cell.",
+        )
     layer = keys.layer or ("X" if "X" in recipe.layers_keys else recipe.layers_keys[0])
     if keys.layer is None and layer != "X" and len(recipe.layers_keys) > 1:
         raise RecipeError(
@@ -195,6 +215,12 @@ class Column:
         values = pd.Series(collection.get_merged_labels(key))
         codes = values.map(dict(encoder)).fillna(-1).to_numpy(np.int64)
         return cls(key, codes, np.array(names, dtype=object))
+
+    @classmethod
+    def of_stores(cls, collection: MappedCollection, key: str) -> Column:
+        """Return the column of the stores themselves: file names, with suffix or path where needed."""
+        names = names_of_stores(collection.stores)
+        return cls(key, collection.storage_idx.astype(np.int64), np.array(names, dtype=object))
 
     def __len__(self) -> int:
         return len(self.names)

@@ -73,6 +73,9 @@ class DataModule(LightningDataModule):
         part. What is given here or by the recipe is kept, whatever ``train()`` says.
     weights
         Draw the cells for training in proportion to these; as for :func:`~mappedviz.dataloader`.
+    store_key
+        A name for the store of a cell, which then can be one of the keys above:
+        ``batch_key="store", store_key="store"`` makes a batch of each store.
     batch_size
         Cells per batch.
     shuffle
@@ -123,6 +126,7 @@ class DataModule(LightningDataModule):
         split: Any = None,
         weights: Any = None,
         *,
+        store_key: str | None = None,
         batch_size: int = 128,
         shuffle: Any = True,
         seed: int | None = None,
@@ -143,6 +147,7 @@ class DataModule(LightningDataModule):
             keys_of(categorical_covariate_keys),
             keys_of(continuous_covariate_keys),
             str(unlabeled_category),
+            store_key,
         )
         asked.check()
         self._rows, self._layer = prepared(ds, asked)
@@ -151,11 +156,10 @@ class DataModule(LightningDataModule):
         self.model_name = model_name
         self._weights, self._shuffle, self._seed = weights, shuffle, seed
         self._options = options
-        self.batch = self._complete(batch_key, "batch_key")
-        self.sample = self._complete(sample_key, "sample_key")
+        self.batch = None if batch_key is None else self._complete(batch_key, "batch_key")
+        self.sample = None if sample_key is None else self._complete(sample_key, "sample_key")
         self.categorical = [
-            Column.of(self._rows, key).check_complete(self._rows, "categorical_covariate_keys")
-            for key in self.keys.categorical
+            self._complete(key, "categorical_covariate_keys") for key in self.keys.categorical
         ]
         for key in self.keys.continuous:
             check_numbers(self._rows, key)
@@ -164,12 +168,10 @@ class DataModule(LightningDataModule):
             check_counts(self._rows, self._layer)
         self._use(Split.of(ds, self._rows, split))
 
-    def _complete(self, key: str | None, parameter: str) -> Column | None:
-        return (
-            None
-            if key is None
-            else Column.of(self._rows, key).check_complete(self._rows, parameter)
-        )
+    def _complete(self, key: str, parameter: str) -> Column:
+        if key == self.keys.store:
+            return Column.of_stores(self._rows, key)
+        return Column.of(self._rows, key).check_complete(self._rows, parameter)
 
     def _labels(self, key: str) -> Column:
         labels = Column.of(self._rows, key)
@@ -441,15 +443,17 @@ class DataModule(LightningDataModule):
         keys = self.keys
         none = torch.zeros((len(X), 1), dtype=torch.int64)
         finished = {"X": X.float()}
-        finished["batch"] = none if keys.batch is None else _column(batch, keys.batch)
-        labels = none if keys.labels is None else _column(batch, keys.labels)
-        finished["labels"] = torch.where(labels < 0, self.n_labels, labels)
-        finished["sample"] = none if keys.sample is None else _column(batch, keys.sample)
+        for name, key in (("batch", keys.batch), ("labels", keys.labels), ("sample", keys.sample)):
+            finished[name] = none if key is None else self._columns(batch, [key])
+        finished["labels"] = finished["labels"].where(finished["labels"] >= 0, self.n_labels)
         if keys.categorical:
-            finished["extra_categorical_covs"] = _columns(batch, keys.categorical)
+            finished["extra_categorical_covs"] = self._columns(batch, keys.categorical)
         if keys.continuous:
-            finished["extra_continuous_covs"] = _columns(batch, keys.continuous).float()
+            finished["extra_continuous_covs"] = self._columns(batch, keys.continuous).float()
         return finished
+
+    def _columns(self, batch: Mapping[str, Any], keys: Sequence[str]) -> torch.Tensor:
+        return torch.stack([batch[self.keys.column_of(key)] for key in keys], dim=1)
 
     # --- models -----------------------------------------------------------------------
 
@@ -514,11 +518,3 @@ class DataModule(LightningDataModule):
     def template(self) -> AnnData:
         """Return a few made-up cells with the genes and all categories of the collection."""
         return models.template(self)
-
-
-def _column(batch: Mapping[str, Any], key: str) -> torch.Tensor:
-    return _columns(batch, [key])
-
-
-def _columns(batch: Mapping[str, Any], keys: Sequence[str]) -> torch.Tensor:
-    return torch.stack([batch[key] for key in keys], dim=1)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from mappedviz.collection.mapped_collection import MappedCollection
     from mappedviz.collection.split import Parts
+    from mappedviz.scvi import DataModule
     from mappedviz.views.base import View
 
 SCHEMA = 1
@@ -53,7 +54,7 @@ _KEPT = {
     "weights": ("scheme", "scaler", "top_n"),
     "checks": (),
     "history": (),
-    "handoff": ("batch_size", "shuffle", "validate", "script"),
+    "handoff": ("batch_size", "shuffle", "validate", "script", "batch_key"),
 }
 
 
@@ -246,6 +247,10 @@ class Explorer(Page):
     def split(self, **options: Any) -> Parts[MappedCollection]:
         """Train and validation without a group on both sides: see :meth:`HandoffView.split`."""
         return self.handoff.split(**options)
+
+    def scvi(self, **options: Any) -> DataModule:
+        """The data module for models of scvi-tools: see :meth:`HandoffView.scvi`."""
+        return self.handoff.scvi(**options)
 
     def undo(self) -> bool:
         """Take the last change of the recipe back; return False if there is none."""

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import pprint
 import threading
 import time
-from ast import literal_eval
-from contextlib import suppress
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,6 +14,7 @@ from mappedviz.report.html import fragment
 from mappedviz.report.values import Content
 from mappedviz.text.display import shown
 from mappedviz.views.base import View, handler
+from mappedviz.views.handoff_code import laid_out, quoted, scvi_arguments, scvi_code
 from mappedviz.views.models import handoff as model
 from mappedviz.views.preview import Preview, preview_of
 from mappedviz.views.trial import SECONDS, Trial, try_loader
@@ -32,6 +29,7 @@ if TYPE_CHECKING:
     from mappedviz.collection.mapped_collection import MappedCollection
     from mappedviz.collection.split import Parts
     from mappedviz.recipe.recipe import Recipe
+    from mappedviz.scvi import DataModule
     from mappedviz.views.nodes import Node
 
 _SPLIT_OPTIONS = ("by", "fraction", "seed", "stratify", "holdout")
@@ -42,7 +40,6 @@ _NO_SPLIT: dict[str, Any] = {
     "holdout": {},
     "part": None,
 }
-_WIDTH = 84
 
 
 class HandoffView(View):
@@ -62,8 +59,11 @@ class HandoffView(View):
     validate
         Set cells aside for validation.
     script
-        The kind of code that :meth:`code` returns: ``"notebook"``, ``"script"``, ``"scvi"`` (the cells in
-        memory, for a model of scvi-tools) or ``"json"``.
+        The kind of code that :meth:`code` returns: ``"notebook"``, ``"script"``, ``"scvi"`` (a model of
+        scvi-tools, trained on the collection) or ``"json"``.
+    batch_key
+        Obs key of the batches of :meth:`scvi`; ``""``: each store is one. None: what the audit was asked
+        for as its ``batch``, else each store.
     trial
         The last trial: a :class:`Trial`, or None.
 
@@ -93,6 +93,7 @@ class HandoffView(View):
         ("split_by", "value"): "_group_chosen",
         ("split_fraction", "value"): "_fraction_chosen",
         ("stratify", "value"): "_strata_chosen",
+        ("batch_key", "value"): "_batches_chosen",
         ("file", "value"): "_file_named",
     }
     drawn: ClassVar = ("bars",)
@@ -101,6 +102,7 @@ class HandoffView(View):
     shuffle = traitlets.Any(True)
     validate = traitlets.Bool(False)
     script = traitlets.Enum(tuple(model.SCRIPTS), "notebook")
+    batch_key = traitlets.Unicode(None, allow_none=True)
     trial = traitlets.Instance(Trial, allow_none=True)
 
     def _start(self) -> None:
@@ -120,6 +122,7 @@ class HandoffView(View):
             validate=self.validate,
             script=self.script,
             code=self.code(),
+            batch_key=self._batch_key(),
             file=self._file,
             said=self._said,
             trying=self._trying,
@@ -176,6 +179,9 @@ class HandoffView(View):
         label = self.session.label
         others = tuple(key for key in self.session.recipe.stratify if key != label)
         self.session.edit(stratify=(*others, label) if value and label else others)
+
+    def _batches_chosen(self, value: Any) -> None:
+        self.batch_key = model.batches(self.audit, self.session.recipe)[value]
 
     def _file_named(self, value: Any) -> None:
         self._file = str(value)
@@ -338,6 +344,46 @@ class HandoffView(View):
                 options["shuffle"] = self.shuffle
         return dataloader(self.dataset() if of is None else of, self.batch_size, **options)
 
+    def scvi(self, **options: Any) -> DataModule:
+        """The data module for models of scvi-tools: see :class:`mappedviz.scvi.DataModule`.
+
+        Batches, labels, the matrix, the split, weights and the order are what was decided here.
+
+        Parameters
+        ----------
+        **options
+            Arguments of the data module that differ or come on top: ``batch_key``,
+            ``categorical_covariate_keys``, ``seed``, …
+
+        Raises
+        ------
+        ModuleNotFoundError
+            scvi-tools is not installed.
+        MappedvizError
+            The data module refuses the cells, by name: a matrix without counts, a cell without a batch.
+        """
+        from mappedviz.scvi import DataModule
+
+        made = self._scvi_arguments()
+        if "batch_key" in options:
+            made.pop("store_key", None)
+        ds = self.dataset()
+        split = ds.split() if self.validate and "split" not in options else False
+        return DataModule(ds, **{**made, "split": split, **options})
+
+    def _batch_key(self) -> str:
+        """Return the obs key of the batches, or "" where each store is one."""
+        audit = self.session.audit
+        named = None if audit is None else audit.batch
+        return self.batch_key if self.batch_key is not None else named or ""
+
+    def _scvi_arguments(self) -> dict[str, Any]:
+        audit = self.session.audit
+        known = () if audit is None else tuple(map(str, audit.obs_schema.index))
+        return scvi_arguments(
+            self.session.recipe, self._batch_key() or None, known, self.shuffle, self.batch_size
+        )
+
     # --- for scripts -----------------------------------------------------------------------
 
     def table(self) -> pd.DataFrame:
@@ -360,23 +406,23 @@ class HandoffView(View):
         source = recipe.part_names[0] if self.validate else "ds"
         order = "weights=True" if recipe.weights_keys else f"shuffle={self.shuffle!r}"
         if self.script == "scvi":
-            return _scvi(recipe, source if self.validate else "")
+            return scvi_code(recipe, self._scvi_arguments(), validate=self.validate)
         lines = ["import mappedviz as mv", ""]
         if self.script == "script":
-            lines.append(f'recipe = mv.Recipe.load("{_quoted(self._file)}")')
+            lines.append(f'recipe = mv.Recipe.load("{quoted(self._file)}")')
         else:
-            lines.append(_laid_out(recipe))
+            lines.append(laid_out(recipe))
         lines.append("ds = mv.MappedCollection.from_recipe(recipe)")
         if self.validate:
             lines.append(f"{', '.join(recipe.part_names)} = ds.split()")
         lines.append(f"loader = mv.dataloader({source}, batch_size={self.batch_size}, {order})")
         if self.script == "script":
-            target = f'batch["{_quoted(self.session.label)}"]' if self.session.label else "..."
+            target = f'batch["{quoted(self.session.label)}"]' if self.session.label else "..."
             lines += [
                 "",
                 "for epoch in range(10):",
                 "    for batch in loader:",
-                f'        inputs, targets = batch["{_quoted(recipe.layers_keys[0])}"], {target}',
+                f'        inputs, targets = batch["{quoted(recipe.layers_keys[0])}"], {target}',
                 "        ...  # one step of your model",
             ]
         return "\n".join(lines)
@@ -384,45 +430,3 @@ class HandoffView(View):
     def _repr_html_(self) -> str:
         self.session.wait(2.0)
         return fragment(Content(verdict=self._kept_status(), code=self.code()))
-
-
-def _scvi(recipe: Recipe, part: str) -> str:
-    """Return code that trains a model of scvi-tools on the cells of the recipe, or of a part of it."""
-    lines = ["import mappedviz as mv", "import scvi", "", _laid_out(recipe)]
-    lines.append("ds = mv.MappedCollection.from_recipe(recipe)")
-    if part:
-        lines.append(f"{', '.join(recipe.part_names)} = ds.split()")
-    # Batches are stores, unless a key of the recipe has that name already.
-    key = "store" if "store" not in recipe.obs_keys else "store of the cell"
-    given = "" if key == "store" else f'store_key="{key}"'
-    lines.append(f"adata = {part or 'ds'}.to_anndata({given})  # in memory")
-    arguments = ["adata", f'batch_key="{key}"']
-    if recipe.obs_keys:
-        arguments.append(f'labels_key="{_quoted(recipe.obs_keys[0])}"')
-    if recipe.layers_keys[0] not in ("X", "raw.X"):
-        arguments.append(f'layer="{_quoted(recipe.layers_keys[0])}"')
-    lines += [
-        f"scvi.model.SCVI.setup_anndata({', '.join(arguments)})  # raw counts are expected",
-        "model = scvi.model.SCVI(adata)",
-        "model.train()",
-    ]
-    return "\n".join(lines)
-
-
-def _laid_out(recipe: Recipe) -> str:
-    """Return the recipe as code, one line per field; long values take several."""
-    lines = []
-    for one in fields(recipe):
-        if getattr(recipe, one.name) != one.default:
-            code = recipe.code_of(one.name)
-            if len(code) > _WIDTH:
-                name, _, value = code.partition("=")
-                with suppress(ValueError):  # nan and inf are no literals
-                    pretty = pprint.pformat(literal_eval(value), width=_WIDTH, sort_dicts=False)
-                    code = f"{name}={pretty}".replace("\n", "\n    " + " " * (len(name) + 1))
-            lines.append(f"    {code},\n")
-    return f"recipe = mv.Recipe(\n{''.join(lines)})" if lines else "recipe = mv.Recipe()"
-
-
-def _quoted(text: Any) -> str:
-    return str(text).encode("unicode_escape").decode("ascii").replace('"', '\\"')

@@ -21,6 +21,7 @@ def test_keys_are_named_once():
     [
         (Keys(batch="age", continuous=("age",)), "number and a category"),
         (Keys(batch="label", labels="label"), "another key"),
+        (Keys(labels="store", store="store"), "store_key: is 'store', which is a label"),
     ],
 )
 def test_contradictions_are_refused(keys, message):
@@ -129,3 +130,16 @@ def test_covariates_are_finite_numbers(tmp_path, ds):
         adata.write_h5ad(tmp_path / f"{i}.h5ad")
     with pytest.raises(RecipeError, match=r"and 2 more.*5 of 30 cells have no finite 'mito'"):
         check_numbers(MappedCollection(tmp_path), "mito")
+
+
+def test_the_store_of_a_cell_is_a_key_if_it_has_a_name(paths):
+    keys = Keys(batch="store", categorical=("sex",), store="store")
+    assert keys.all == ("sex",)
+    assert (keys.column_of("store"), keys.column_of("sex")) == ("_store_idx", "sex")
+    ds = MappedCollection(paths, obs_keys="store", obs_alias={"store": "donor"})
+    with pytest.raises(RecipeError, match="store_key: is 'store', which is an obs key too"):
+        prepared(ds, keys)
+    part = MappedCollection(paths).subset([5, 120, 299])
+    column = Column.of_stores(prepared(part, keys)[0], "store")
+    assert column.names.tolist() == ["0", "1", "2"]
+    assert column.codes.tolist() == [0, 1, 2]

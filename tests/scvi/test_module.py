@@ -155,3 +155,12 @@ def test_a_split_without_labelled_cells_to_train_on_is_refused(ds):
     unlabelled = ds.get_merged_labels("label") == "Unknown"
     with pytest.raises(RecipeError, match="labels none"):
         DataModule(ds, labels_key="label", split=[ds.subset(unlabelled), ds.subset(~unlabelled)])
+
+
+def test_each_store_can_be_a_batch(ds):
+    data = DataModule(ds, batch_key="store", categorical_covariate_keys="store", store_key="store")
+    assert data.batch_labels.tolist() == ["0", "1", "2"]
+    batches = list(data.inference_dataloader(batch_size=50, indices=range(99, 101)))
+    assert batches[0]["batch"].tolist() == [[0], [1]]
+    assert batches[0]["extra_categorical_covs"].dtype == torch.int64
+    assert set(data.template().obs["store"]) == {"0", "1", "2"}

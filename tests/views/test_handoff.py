@@ -1,12 +1,11 @@
 """The hand-off: code, JSON, Dataset, DataLoader."""
 
-import sys
-from types import SimpleNamespace
-
 import pytest
 import traitlets
 
+import mappedviz as mv
 from mappedviz import Recipe
+from tests.optional import torch
 from tests.views.looks import browser, node, settled
 
 
@@ -80,30 +79,110 @@ def test_a_matrix_under_another_name_is_shown_and_can_be_left(ui):
     settled(ui)
 
 
-@pytest.mark.parametrize("validate", [False, True])
-def test_the_code_for_scvi_prepares_the_cells(ui, monkeypatch, validate):
-    """Without scvi-tools: what it would be given."""
-    given = {}
+COUNTS = {"layers_keys": "counts", "layer_alias": {"counts": ["counts", "raw.X", "X"]}}
 
-    class SCVI:
-        def __init__(self, adata):
-            given["n"] = adata.n_obs
 
-        @staticmethod
-        def setup_anndata(adata, **keys):
-            assert set(keys.values()) <= {*adata.obs, *adata.layers}
-            given.update(keys)
+@pytest.fixture(scope="module")
+def of_counts():
+    """Two stores of the demo collection, by their counts; their labels are in one column."""
+    folder = mv.datasets.demo()
+    made = mv.explore(
+        [folder / name for name in ("boston.zarr", "kyoto.h5ad")],
+        label="cell_type",
+        workers=0,
+        obs_alias={"cell_type": ["celltype", "annotation"]},
+        var_map="human: symbol->ensembl",
+        **COUNTS,
+    )
+    assert made.wait()
+    return made
 
-        def train(self):
-            given["trained"] = True
 
-    scvi = SimpleNamespace(model=SimpleNamespace(SCVI=SCVI))
-    monkeypatch.setitem(sys.modules, "scvi", scvi)
-    ui.handoff.validate = validate
-    ui.handoff.event("script", "value", "scvi")
-    exec(node(ui.handoff, "code")["text"], {})
-    n = len(ui.split()[0]) if validate else len(ui.dataset())
-    assert given == {"n": n, "batch_key": "store", "labels_key": "louvain", "trained": True}
+def test_the_code_for_scvi_says_what_was_decided(of_counts):
+    view = of_counts.handoff
+    assert node(view, "batch_key") == {}
+    view.event("script", "value", "scvi")
+    code = node(view, "code")["text"]
+    for line in (
+        'batch_key="store"',
+        'store_key="store"',
+        'labels_key="cell_type"',
+        'layer="counts"',
+        "batch_size=512",
+        "split=False",
+        "model = data.model(scvi.model.SCVI)  # or SCANVI, which learns the labels",
+    ):
+        assert line in code
+    assert node(view, "batch_key")["value"] == ""
+    batch = next(one for one in node(view, "batch_key")["options"] if one["text"] == "batch")
+    view.event("batch_key", "value", batch["id"])
+    view.validate = True
+    view.event("shuffle", "value", "block")
+    code = node(view, "code")["text"]
+    assert 'batch_key="batch"' in code
+    assert "store_key" not in code
+    assert "split=ds.split()" in code
+    assert 'shuffle="block"' in code
+    of_counts.weights.use = True
+    assert "weights=True" in node(view, "code")["text"]
+    kept = mv.Explorer.from_json(of_counts.to_json(), workers=0)
+    assert kept.handoff.batch_key == "batch"
+    of_counts.weights.use = False
+    settled(of_counts)
+    view.event("shuffle", "value", "random")
+    view.validate, view.batch_key = False, None
+
+
+def test_batches_are_those_of_the_audit(paths):
+    ui = mv.explore(paths, label="louvain", batch="bulk_labels", workers=0)
+    assert ui.wait()
+    ui.handoff.script = "scvi"
+    assert 'batch_key="bulk_labels"' in ui.handoff.code()
+    ui.handoff.batch_key = ""
+    assert 'batch_key="store"' in ui.handoff.code()
+    ui.session.edit(obs_keys=("louvain", "store"))
+    assert 'batch_key="store of the cell"' in ui.handoff.code()
+
+
+@pytest.fixture
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # where tests run beside others
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("one_thread")
+def test_the_code_for_scvi_runs_as_it_is_printed(of_counts, tmp_path, monkeypatch):
+    pytest.importorskip("scvi")
+    monkeypatch.chdir(tmp_path)
+    of_counts.handoff.validate = True
+    of_counts.handoff.script = "scvi"
+    scope = {}
+    exec(of_counts.handoff.code(), scope)
+    data = scope["data"]
+    assert scope["latent"].shape == (len(of_counts.dataset()), 10)
+    assert data.batch.names.tolist() == ["boston", "kyoto"]
+    assert (data.n_train, data.batch_size) == (len(of_counts.split()[0]), 512)
+    history = scope["model"].history
+    assert len(history["elbo_validation"]) == 20
+    assert history["elbo_train"].to_numpy()[-1] < history["elbo_train"].to_numpy()[0]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_data_module_is_handed_over(of_counts):
+    pytest.importorskip("scvi")
+    of_counts.handoff.validate = True
+    data = of_counts.scvi(batch_size=64, categorical_covariate_keys="batch")
+    assert (data.batch.key, data.labels.key, data.keys.layer) == ("store", "cell_type", "counts")
+    assert (data.n_val, data.batch_size) == (len(of_counts.split()[1]), 64)
+    data = of_counts.scvi(batch_key=None, split=0.5)
+    assert data.batch is None
+    assert data.n_val == data.n_obs // 2
+    of_counts.weights.use = True
+    assert len(next(iter(of_counts.scvi().train_dataloader()))[0][0]["counts"]) == 512
+    of_counts.weights.use = False
 
 
 def test_a_wrong_order_is_refused(ui):

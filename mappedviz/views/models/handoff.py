@@ -46,6 +46,7 @@ class State:
     validate: bool = False
     script: str = "notebook"
     code: str = ""
+    batch_key: str = ""
     file: str = "recipe.json"
     said: str = ""
     trying: bool = False
@@ -70,6 +71,7 @@ def body(audit: Audit, state: State) -> list[Node]:
         nodes.row("splitting", _splitting(audit, state)),
         *_preview(state.preview),
         nodes.segments("script", "Code", state.script, list(SCRIPTS.items())),
+        *_batches(audit, state),
         nodes.code(
             "code",
             state.code,
@@ -219,6 +221,25 @@ def _splitting(audit: Audit, state: State) -> list[Node]:
         nodes.button(
             "show_split", "Show the split", "cells, classes and groups of each part", icon="eye"
         ),
+    ]
+
+
+def batches(audit: Audit, recipe: Recipe) -> dict[str, str]:
+    """Return the id of each choice of batches -> obs key, "" for the stores."""
+    label = recipe.obs_keys[0] if recipe.obs_keys else None
+    keys = [key for key in elements(audit, recipe)[2] if key != label]
+    named = ids_of(keys)
+    return {"": "", **{named.of(key): key for key in keys}}
+
+
+def _batches(audit: Audit, state: State) -> list[Node]:
+    if state.script != "scvi":
+        return []
+    found = batches(audit, state.recipe)
+    options = [(name, shown(key, 40) if key else "Each store") for name, key in found.items()]
+    value = next((name for name, key in found.items() if key == state.batch_key), state.batch_key)
+    return [
+        nodes.select("batch_key", "Batches", value, options, title="what the model corrects for")
     ]
 
 
