@@ -99,6 +99,6 @@ hooks:
 
 clean:
 	rm -f mappedviz/native/_core.*
-	rm -rf $(VENV) build dist docs/_build docs/_static/gallery docs/api/generated htmlcov .coverage* \
+	rm -rf $(VENV) build dist docs/_build docs/_static/gallery docs/_static/live docs/tutorials docs/api/generated htmlcov .coverage* \
 	    .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

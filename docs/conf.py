@@ -19,13 +19,20 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "sphinx_design",
 ]
 exclude_patterns = ["_build", "jupyter_execute"]
 
-# Pages are Markdown, notebooks are executed by the tests and shown without outputs here.
+# Pages are Markdown; the notebooks have been executed before they are read (see below).
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"
+# Outputs of cells follow the theme of the page by themselves: ours have no background.
+nb_mime_priority_overrides = [("html", "text/html", 0)]
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+copybutton_exclude = ".linenos, .gp, .go"
 
 # The API, from the docstrings.
 autosummary_generate = True
@@ -33,7 +40,7 @@ autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 # Members of our own bases, such as the rows of a collection, without those of other libraries.
 OTHERS = "object,dict,BaseException,Exception,OSError,Box,DOMWidget,Widget,HasTraits,HasDescriptors,LightningDataModule"
-# Of the extra scvi, which is larger than everything else; pages say nothing of it.
+# Pages say nothing of the hooks that lightning documents, in its own markup; the notebook of scvi-tools has the real one.
 autodoc_mock_imports = ["lightning"]
 autodoc_default_options = {
     "members": True,
@@ -50,6 +57,8 @@ add_module_names = False
 maximum_signature_line_length = 90
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["page.css"]
 html_title = f"mappedviz {version}"
 html_show_sourcelink = False
 # Nothing is fetched from elsewhere, neither while building nor while reading.
@@ -57,7 +66,15 @@ html_theme_options = {"navigation_with_keys": True}
 
 
 def setup(app):
-    """The pictures of the gallery are drawn before the page that shows them is read."""
+    """What pages show is made before they are read: pictures, notebooks with outputs, a report."""
+    import executed
     import gallery
+    import live
 
-    app.connect("builder-inited", lambda app: gallery.draw())
+    def make(app):
+        if app.builder.name != "linkcheck":
+            gallery.draw()
+            live.write()
+        executed.execute()
+
+    app.connect("builder-inited", make)

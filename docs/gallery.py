@@ -49,7 +49,28 @@ def draw(
                 (target / f"{name}-{theme}.svg").write_bytes(picture)
     finally:
         os.chdir(before)
+    (target / "thumbnails.txt").write_text(thumbnails(page), encoding="utf-8")
     return list(names)
+
+
+def thumbnails(page: Path) -> str:
+    """A grid of small pictures, each a link to its section of the page."""
+    cards = []
+    for section in page.read_text(encoding="utf-8").split("\n## ")[1:]:
+        title, name = section.partition("\n")[0], re.search(r"plot_(\w+)\(", section)
+        if name is None:
+            continue
+        anchor = re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+        pictures = "\n".join(
+            f"```{{image}} _static/gallery/{name[1]}-{theme}.svg\n:class: only-{theme} thumbnail\n"
+            f":alt: {title}\n```"
+            for theme in PAPERS
+        )
+        cards.append(
+            f":::{{grid-item-card}} {title}\n:link: gallery.html#{anchor}\n:link-type: url\n:text-align: center\n\n"
+            f"{pictures}\n:::"
+        )
+    return "::::{grid} 2 2 3 4\n:gutter: 2\n\n" + "\n".join(cards) + "\n::::\n"
 
 
 if __name__ == "__main__":

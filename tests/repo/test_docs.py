@@ -95,6 +95,20 @@ def test_pages_use_the_words_of_the_field(page):
     assert re.findall(r"\b(?:told|looked at|stands|lies|nobody|anew)\b", prose, re.IGNORECASE) == []
 
 
+def test_error_messages_that_are_explained_are_in_the_code(repository):
+    page = (repository / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    terms = re.findall(r"^(`.*)\n: ", page, re.MULTILINE)
+    quoted = [message for term in terms for message in re.findall(r"`([^`]+)`", term)]
+    foreign = {"DataLoader worker (pid …) exited unexpectedly", "Too many open files"}
+    code = "\n".join(
+        path.read_text(encoding="utf-8") for path in (repository / "mappedviz").rglob("*.py")
+    )
+    assert len(quoted) > 15
+    assert [message for message in quoted if message not in code] == [
+        message for message in quoted if message in foreign
+    ]
+
+
 def test_names_of_the_api_page_are_public(repository):
     page = (repository / "docs" / "api.md").read_text(encoding="utf-8")
     names = re.findall(r"^   (mappedviz\S*)$", page, re.MULTILINE)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -52,3 +54,14 @@ def test_the_page_on_harmonising_says_what_comes_of_it(repository, tmp_path, mon
     assert {name: said[name] for name in numbers} == numbers
     assert len(names["joined"].labels().classes) == 39
     assert len(names["ds"].get_merged_categories("cell_type")) == 8
+
+
+def test_the_example_for_those_who_come_from_other_loaders_runs(repository):
+    pytest.importorskip("torch")
+    from mappedviz.datasets import demo
+
+    script = repository / "examples" / "coming_from" / "with_mappedviz.py"
+    paths = [str(demo() / name) for name in ("berlin.h5ad", "boston.zarr")]
+    call = [sys.executable, str(script), *paths]
+    run = subprocess.run(call, capture_output=True, text=True, check=True)
+    assert "torch.float32 torch.int64" in run.stdout
