@@ -11,7 +11,7 @@ from mappedviz.audits.reading import complete, is_complete
 from mappedviz.audits.vocabulary import Vocabulary
 from mappedviz.errors import StoreError
 from mappedviz.formats.forks import ForkSafeLock
-from mappedviz.text.addresses import absolute
+from mappedviz.text.addresses import absolute, in_memory
 
 if TYPE_CHECKING:
     from mappedviz.audits.scan import Scan, Wants
@@ -126,9 +126,15 @@ class ScanCache:
         return entry.scan.only(wants, path)
 
     def put(self, scan: Scan, wants: Wants) -> Scan:
-        """Keep the scan of a store that could be opened, and return what is wanted of it."""
+        """Keep the scan of a store that could be opened, and return what is wanted of it.
+
+        That of an AnnData object is not kept: nothing says whether its values are the same.
+        """
         if scan.store is None:
             return scan
+        if in_memory(scan.store.path):
+            scan.remember()
+            return scan.only(wants, scan.path)
         with self._lock():
             key = scan.store.path
             if key in self._entries:

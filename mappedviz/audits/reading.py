@@ -25,6 +25,7 @@ from mappedviz.gather.row_hashes import hash_rows, hash_texts
 from mappedviz.recipe.names import Names
 from mappedviz.stores.places import raw_part
 from mappedviz.stores.store import Store
+from mappedviz.text.addresses import in_memory
 
 if TYPE_CHECKING:
     from mappedviz.gather.matrix import Matrix
@@ -357,8 +358,8 @@ def _source(scan: Scan, root: GroupNode) -> tuple[str, ...]:
 
 
 def _size(store: Store) -> int | None:
-    """Bytes on disk; None for a directory of very many files."""
-    if store.facts.nbytes is not None:
+    """Bytes on disk; None for a directory of very many files, and for an object in memory."""
+    if store.facts.nbytes is not None or in_memory(store.path):
         return store.facts.nbytes
     total = 0
     for seen, (folder, _, files) in enumerate(os.walk(store.path)):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from mappedviz.audits.progress import Progress
     from mappedviz.errors import StoreError
+    from mappedviz.stores.paths import StoresLike
 
 #: Seconds that an audit gives each store.
 STORE_SECONDS = 60.0
@@ -32,7 +33,7 @@ _SPLITS = ("split", "fold", "partition", "train_test")
 
 
 def audit(
-    paths: PathLike | Iterable[PathLike] | None = None,
+    paths: StoresLike | None = None,
     label: str | None = None,
     batch: str | None = None,
     group: str | None = None,
@@ -53,13 +54,14 @@ def audit(
 
     It never raises because of a store: what cannot be read is listed as a finding, and the
     rest goes on. What was read is kept while the files are unchanged: the next audit, and
-    :meth:`Audit.collection`, do not read it again.
+    :meth:`Audit.collection`, do not read it again. AnnData objects are read again by each audit, in
+    this process.
 
     Parameters
     ----------
     paths
-        Stores, patterns and directories, as for :class:`~mappedviz.MappedCollection`. Default:
-        those of the recipe.
+        Stores, patterns and directories, or AnnData objects, as for
+        :class:`~mappedviz.MappedCollection`. Default: those of the recipe.
     label, batch, group
         Obs keys: of the class, of the batch, and of what must not be on both sides of a split
         (a donor; default: ``split_by`` of the recipe). Without a recipe, label and batch become

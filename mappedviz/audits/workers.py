@@ -22,7 +22,7 @@ from mappedviz.audits.scan import Scan, ScanCancelledError, Wants
 from mappedviz.errors import StoreWarning
 from mappedviz.formats.forks import renewed_after_fork
 from mappedviz.stores.executors import Lost, check_executor, completed
-from mappedviz.text.addresses import absolute, is_url
+from mappedviz.text.addresses import absolute, in_memory, is_url
 
 if TYPE_CHECKING:
     from mappedviz._types import PathLike
@@ -94,6 +94,10 @@ def scan_stores(
         if known is not None:
             found[path] = known
     left = [path for path in dict.fromkeys(wanted) if path not in found]
+    for path in [path for path in left if in_memory(path)]:  # no other process has it
+        left.remove(path)
+        stop()
+        found[path] = cache.put(read_store(path, wants, stop), wants)
     if left:
         with reporting(len(wanted), len(wanted) - len(left), progress) as step:
 

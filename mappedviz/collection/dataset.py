@@ -127,9 +127,9 @@ class PlanDataset:
 
     @property
     def stored_plainly(self) -> bool:
-        """True if all matrices that are read are uncompressed parts of single files."""
+        """True if all matrices that are read are uncompressed parts of single files, or in memory."""
         return all(
-            facts.codec == "none" and (store.kind == "h5ad" or _is_one_chunk(facts))
+            facts.codec == "none" and (store.kind in ("h5ad", "memory") or _is_one_chunk(facts))
             for key in self.recipe.layers_keys
             for store in self.stores
             if (facts := facts_of(self.recipe, key, store)) is not None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from mappedviz._types import Array, PathLike
+from mappedviz._types import Array
 from mappedviz.collection.dataset import PlanDataset
 from mappedviz.collection.plan import make_plan
 from mappedviz.collection.row_index import as_rows
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from anndata import AnnData  # type: ignore[import-untyped]
 
     from mappedviz.collection.sources import StoreSource
+    from mappedviz.stores.paths import StoresLike
     from mappedviz.stores.store import Store
 
 
@@ -36,7 +37,9 @@ class MappedCollection(PlanDataset):
     ----------
     path_list
         ``.h5ad`` files, ``.zarr`` stores (v2, v3, sharded) and ``.zarr.zip`` files, mixed
-        freely: one path, a list of them, a glob such as ``"data/*.h5ad"``, or a directory.
+        freely: one path, a list of them, a glob such as ``"data/*.h5ad"``, or a directory. AnnData
+        objects in memory, too, alone or among the paths, whose matrices are not copied;
+        ``{"berlin": adata}`` names them.
     layers_keys
         Matrices to read: ``"X"`` (the default), ``"raw.X"``, names in ``.layers``. A sample
         of a store without the layer lacks the key; in a batch its rows are NaN.
@@ -167,7 +170,7 @@ class MappedCollection(PlanDataset):
 
     def __init__(
         self,
-        path_list: PathLike | Iterable[PathLike],
+        path_list: StoresLike,
         layers_keys: str | Iterable[str] | None = None,
         obs_keys: str | Iterable[str] | None = None,
         obsm_keys: str | Iterable[str] | None = None,

@@ -25,6 +25,7 @@ from mappedviz.errors import RecipeError, StoreError, StoreWarning
 from mappedviz.recipe.aliases import name_in_store
 from mappedviz.recipe.joins import RowMap
 from mappedviz.stores.store import Store
+from mappedviz.text.addresses import in_memory
 
 if TYPE_CHECKING:
     from mappedviz.formats.columns import Column
@@ -67,12 +68,16 @@ class Plan:
     _other_keys: dict[str, ObsKey] = field(default_factory=dict, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Thousands of stores have facts that are nearly the same: to a worker they go compressed.
-        stores = zlib.compress(pickle.dumps(self.stores, pickle.HIGHEST_PROTOCOL), level=1)
+        stores: Any = self.stores
+        if not any(in_memory(store.path) for store in self.stores):
+            # Thousands of stores have facts that are nearly the same: to a worker they go compressed.
+            stores = zlib.compress(pickle.dumps(self.stores, pickle.HIGHEST_PROTOCOL), level=1)
         return {**self.__dict__, "stores": stores, "_sources": ()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        stores = pickle.loads(zlib.decompress(state["stores"]))  # noqa: S301 - of a pickle already
+        stores = state["stores"]
+        if isinstance(stores, bytes):
+            stores = pickle.loads(zlib.decompress(stores))  # noqa: S301 - of a pickle already
         self.__dict__.update(state, stores=stores)
 
     def take(self, rows: Array, recipe: Recipe | None = None) -> Plan:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mappedviz.formats.files import FilePool
     from mappedviz.formats.sources import Direct, Source
 
-__all__ = ["ChunkedArray", "RoutedArray", "StoredArray", "read_rows"]
+__all__ = ["ChunkedArray", "HeldArray", "RoutedArray", "StoredArray", "read_rows"]
 
 _COPY_AGAIN = "Copy or download the file again."
 
@@ -194,6 +194,53 @@ class RoutedArray:
         values[tuple(slice(n) for n in part.shape)] = part
         values = values.reshape(-1)
         values.flags.writeable = False
+        return values
+
+
+@dataclass(frozen=True, eq=False)
+class HeldArray:
+    """A :class:`ChunkedArray` of one chunk that is in memory already, and is read where it is.
+
+    Attributes
+    ----------
+    values
+        The array: contiguous, in native byte order.
+    """
+
+    key: tuple[str, str]
+    values: Array
+    direct: Direct | None = None
+    stamp: Hashable = field(default_factory=object)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """See :class:`ChunkedArray`."""
+        return self.values.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """See :class:`ChunkedArray`."""
+        return self.values.dtype
+
+    @property
+    def chunk_shape(self) -> tuple[int, ...]:
+        """See :class:`ChunkedArray`."""
+        return tuple(max(1, n) for n in self.values.shape)
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """See :class:`ChunkedArray`."""
+        return tuple(min(1, n) for n in self.values.shape)
+
+    @property
+    def n_chunks(self) -> int:
+        """See :class:`ChunkedArray`."""
+        return math.prod(self.grid)
+
+    def load(self, chunk: int, files: FilePool) -> Array:
+        """See :class:`ChunkedArray`."""
+        values = self.values.reshape(-1)
+        values.flags.writeable = False  # of this view
         return values
 
 

@@ -35,5 +35,5 @@ def malformed(node: GroupNode | ArrayNode, found: str) -> ElementError:
         found,
         store=node.store,
         key=node.name or "/",
-        remedy="Write the store again with anndata, or leave it out.",
+        remedy=node.repair,
     )

@@ -58,7 +58,8 @@ def _has_column(frame: GroupNode | ArrayNode, name: str) -> bool:
         return name in column_names(frame)
     index = frame.attrs.get("_index")
     none = ("__categories", "_index", "index") if index is None else ("__categories", index)
-    return name not in none and "/" not in name and name in frame
+    # A name with a slash leads into a column of a file; an object in memory may have one of that name.
+    return name not in none and name in frame and ("/" not in name or name in list(frame))
 
 
 def read_index(frame: GroupNode | ArrayNode) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -28,10 +28,13 @@ class Node(ABC):
         Key inside the store: ``""`` for the root, ``"obs/cell_type"``.
     budget
         Memory that the open store may still take.
+    repair
+        One thing to do about an element that is malformed.
     """
 
     store: str
     name: str
+    repair: ClassVar[str] = "Write the store again with anndata, or leave it out."
     budget: Budget = Budget(lambda: 1 << 60)  # of a format that does not count
 
     @property

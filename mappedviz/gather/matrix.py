@@ -16,13 +16,14 @@ import numpy as np
 
 from mappedviz._types import Array
 from mappedviz.errors import ElementError
-from mappedviz.formats.chunks import ChunkedArray, StoredArray
+from mappedviz.formats.chunks import ChunkedArray, HeldArray, StoredArray
 from mappedviz.formats.foreign import named
 from mappedviz.formats.matrices import MatrixFacts, matrix_facts
 from mappedviz.formats.nodes import ArrayNode, GroupNode
 from mappedviz.gather import layout
 from mappedviz.gather.addresses import address
 from mappedviz.gather.layout import CODES, N_FIXED
+from mappedviz.text.addresses import in_memory
 
 if TYPE_CHECKING:
     from mappedviz.formats.cache import ChunkCache
@@ -50,6 +51,7 @@ class Opened:
         "nbytes",
         "pointers",
         "row_reader",
+        "shared",
         "values_file",
     )
 
@@ -63,9 +65,11 @@ class Opened:
         most_chunks: int = 0,
         *,
         mappable: bool = False,
+        shared: Sequence[Array] = (),
     ) -> None:
         self.fixed = bytes(fields)[: 8 * N_FIXED]
         self.held = held
+        self.shared = shared  # arrays of others, which are no memory of ours
         self.pointers = pointers
         self.values_file = values_file
         self.columns_file = columns_file
@@ -215,22 +219,35 @@ class Matrix:
         if facts.kind == "csc":
             return self._converted()
         held: list[Array] = []
+        shared = [array.values for array in (values, columns) if isinstance(array, HeldArray)]
         fields = _fields(self)
         values_file = _located(values, fields.values, held)
         if columns is None:
             fields.dense = 1
             fields.width = max(values.chunk_shape[1], 1)
             fields.grid = values.grid[1]
-            most = 0 if values_file else values.grid[0]
+            most = 0 if values_file or shared else values.grid[0]
             mappable = _mappable(values)
-            return Opened(fields, held, None, values_file, None, most, mappable=mappable)
+            return Opened(
+                fields, held, None, values_file, None, most, mappable=mappable, shared=shared
+            )
         columns_file = _located(columns, fields.columns, held)
         pointers = self._read_pointers()
         held.append(pointers)
         _point(fields, pointers)
         most = max(0 if values_file else values.n_chunks, 0 if columns_file else columns.n_chunks)
+        most = 0 if shared else most
         mappable = _mappable(values) and _mappable(columns)
-        return Opened(fields, held, pointers, values_file, columns_file, most, mappable=mappable)
+        return Opened(
+            fields,
+            held,
+            pointers,
+            values_file,
+            columns_file,
+            most,
+            mappable=mappable,
+            shared=shared,
+        )
 
     def _read_pointers(self) -> Array:
         assert self._indptr is not None
@@ -345,6 +362,8 @@ class Matrix:
         else:
             what = f'a.{group}["{name}"]' if name else f"a.{group}"
             change = f"{what} = {what}.tocsr()"
+        if in_memory(self.store):
+            return f"{change}, where a is the AnnData object"
         reader = "read_zarr" if ".zarr" in self.store else "read_h5ad"
         return (
             f'import anndata; a = anndata.{reader}("{self.store}"); {change}; '
@@ -411,8 +430,14 @@ def _point(fields: layout.MatrixFields, pointers: Array) -> None:
 
 
 def _located(array: ChunkedArray, chunks: layout.Chunks, held: list[Array]) -> Direct | None:
-    """Let the core read an array from its file, where that is possible."""
+    """Let the core read an array where it is: in memory, or in its file, where that is possible."""
     chunks.length = max(array.chunk_shape[0], 1)
+    if isinstance(array, HeldArray):
+        if array.n_chunks:
+            place = np.array([address(array.values)], dtype=np.int64)
+            held.append(place)
+            chunks.table, chunks.count = address(place), 1
+        return None
     direct = array.direct
     if direct is None or not _CAN_PREAD or not array.n_chunks:
         return None

@@ -12,7 +12,9 @@ import numpy as np
 
 from mappedviz.errors import RecipeError, RecipeTypeError
 from mappedviz.recipe.frozen import FrozenDict
+from mappedviz.recipe.in_memory import given_object, is_anndata
 from mappedviz.recipe.labels import Encoder, Label, as_label, code_of_label, number_for_json
+from mappedviz.text.addresses import in_memory
 
 
 def plain(value: Any) -> Any:
@@ -40,6 +42,18 @@ def code_of(value: Any) -> str:
         items = [code_of(one) for one in value]
         return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
     return code_of_label(value)
+
+
+def code_of_paths(paths: tuple[str, ...]) -> str:
+    """Return code of the paths of a recipe, with a placeholder for each object in memory.
+
+    Examples
+    --------
+    >>> code_of_paths(("a.h5ad",)), code_of_paths(("memory:0", "a.h5ad"))
+    ("('a.h5ad',)", "(<AnnData memory:0>, 'a.h5ad')")
+    """
+    items = [f"<AnnData {path}>" if in_memory(path) else code_of(path) for path in paths]
+    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
 
 
 def json_value(value: Any) -> Any:
@@ -85,20 +99,37 @@ def number_of(key: str, value: Any) -> float:
 
 
 def paths_of(value: Any) -> tuple[str, ...]:
-    """Return paths as strings."""
-    if isinstance(value, (str, os.PathLike)):
+    """Return paths as strings, and AnnData objects as their addresses."""
+    if isinstance(value, (str, os.PathLike, Mapping)) or is_anndata(value):
         value = [value]
-    if not isinstance(value, Iterable) or isinstance(value, (bytes, Mapping)):
-        raise wrong_type("paths", value, "paths of stores")
+    if not isinstance(value, Iterable) or isinstance(value, bytes):
+        raise wrong_type("paths", value, "paths of stores, or AnnData objects")
     paths = []
     for path in value:
+        if is_anndata(path):
+            paths.append(given_object(path))
+            continue
+        if isinstance(path, Mapping):
+            paths += [_named_object(name, one) for name, one in path.items()]
+            continue
         if not isinstance(path, (str, os.PathLike)):
-            raise wrong_type("paths", path, "a string or a Path")
+            raise wrong_type("paths", path, "a string or a Path, or an AnnData object")
         text = os.fspath(path)
         if not isinstance(text, str) or not text:
             raise wrong_type("paths", path, "a non-empty string or a Path")
         paths.append(text)
     return tuple(paths)
+
+
+def _named_object(name: Any, value: Any) -> str:
+    """Return the address of an AnnData object that is given with a name."""
+    if not isinstance(name, str):
+        raise wrong_type("paths", name, "names of AnnData objects as strings")
+    if not is_anndata(value):
+        raise wrong_type(
+            "paths", value, f"an AnnData object as {name!r}; files have their own names"
+        )
+    return given_object(value, name)
 
 
 def found(path: str) -> bool:

@@ -20,6 +20,7 @@ from mappedviz.recipe.aliases import Aliases, layer_alias_of, obs_alias_of
 from mappedviz.recipe.fields import (
     check_one_of,
     code_of,
+    code_of_paths,
     dtype_of,
     filter_of,
     found,
@@ -37,6 +38,7 @@ from mappedviz.recipe.fields import (
     wrong_type,
 )
 from mappedviz.recipe.frozen import FrozenDict
+from mappedviz.recipe.in_memory import objects_of, refuse_objects
 from mappedviz.recipe.labels import Encoder, Label, as_label, number_of_json
 from mappedviz.recipe.query import Query
 from mappedviz.recipe.relabels import Renames, plain_renames, relabel_of, renames_in
@@ -71,6 +73,9 @@ _NOTHING: FrozenDict[Any] = FrozenDict()
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Recipe:
     """Decisions about a collection: what is read from which stores, and how they become one.
+
+    AnnData objects among ``paths`` become addresses (``memory:0``), which mean something in this
+    process alone: such a recipe cannot be saved.
 
     Every field but ``paths`` and those below has the meaning and the default of the parameter of
     :class:`~mappedviz.MappedCollection` with the same name. How the machine reads
@@ -158,6 +163,7 @@ class Recipe:
     def __post_init__(self) -> None:
         put = object.__setattr__
         put(self, "paths", paths_of(self.paths))
+        put(self, "_held", objects_of(self.paths))  # no field: they live as long as this recipe
         put(self, "layers_keys", names_of("layers_keys", self.layers_keys) or ("X",))
         put(self, "obs_keys", names_of("obs_keys", self.obs_keys))
         put(self, "obsm_keys", names_of("obsm_keys", self.obsm_keys))
@@ -184,6 +190,9 @@ class Recipe:
         self._check_collisions()
         self._check_weights()
         self._check_split()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_held"}
 
     def _check_encode_labels(self) -> None:
         value = self.encode_labels
@@ -454,6 +463,8 @@ class Recipe:
         "obs_keys=('cell_type',)"
         """
         value = getattr(self, name)
+        if name == "paths":
+            return f"paths={code_of_paths(value)}"
         if name == "relabel":  # reads better as the dict that it was given as
             value = {key: plain_renames(renames) for key, renames in value.items()}
         elif name == "split_parts":
@@ -465,7 +476,14 @@ class Recipe:
         return (one.name for one in fields(self) if getattr(self, one.name) != one.default)
 
     def to_json(self) -> str:
-        """JSON text with the fields that differ from the defaults and a schema version."""
+        """JSON text with the fields that differ from the defaults and a schema version.
+
+        Raises
+        ------
+        RecipeError
+            Stores are AnnData objects in memory, which no text can name.
+        """
+        refuse_objects(self.paths)
         content: dict[str, Any] = {"schema": SCHEMA}
         for name in self._changed():
             content[name] = json_value(getattr(self, name))
@@ -480,7 +498,8 @@ class Recipe:
         Raises
         ------
         RecipeError
-            The text is not such JSON, is of a newer schema, or has unknown fields.
+            The text is not such JSON, is of a newer schema, or has unknown fields; or it names
+            an AnnData object, which is in the memory of another process.
         """
         try:
             content = json.loads(text, object_hook=number_of_json)
@@ -509,14 +528,22 @@ class Recipe:
             }
         if "split_by" in content and not _SINCE_RULE_2 & set(content):
             content["split_rule"] = 1
-        return cls(**content)
+        made = cls(**content)
+        refuse_objects(made.paths)
+        return made
 
     def save(self, path: PathLike) -> Path:
         """Write the JSON to a file; an existing file stays whole until the new one is.
 
         Relative paths of stores, and of a table of genes, are written as they are seen from the folder
         of the file, so that the file and the stores can be moved together; absolute ones stay absolute.
+
+        Raises
+        ------
+        RecipeError
+            Stores are AnnData objects in memory, which no file can name.
         """
+        refuse_objects(self.paths)
         folder = Path(os.path.abspath(path)).parent
 
         def from_there(one: str) -> str:

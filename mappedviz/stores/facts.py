@@ -16,6 +16,7 @@ from mappedviz.formats.nodes import ArrayNode, GroupNode
 from mappedviz.formats.obsm import ObsmFacts, obsm_facts
 from mappedviz.stores.places import group_at, has_raw, raw_part
 from mappedviz.stores.relatives import refuse_relatives
+from mappedviz.text.addresses import in_memory
 
 __all__ = ["StoreFacts", "read_facts"]
 
@@ -27,7 +28,7 @@ class StoreFacts:
     Attributes
     ----------
     kind
-        ``"h5ad"``, ``"zarr"`` or ``"zarr.zip"``.
+        ``"h5ad"``, ``"zarr"`` or ``"zarr.zip"``; ``"memory"`` for an AnnData object.
     n_obs, n_vars
         Numbers of observations and variables.
     obs_columns, var_columns
@@ -38,7 +39,7 @@ class StoreFacts:
     obsm
         Names of the obsm elements -> what they are.
     nbytes
-        Size on disk where that is one file; None for a directory.
+        Size on disk where that is one file; None for a directory, and for an object in memory.
     encoding
         The encoding of obs: ``"dataframe 0.2.0"``, ``"dataframe 0.1.0"``, or ``"structured array"``.
     """
@@ -105,8 +106,10 @@ def read_facts(root: GroupNode, kind: StoreKind) -> StoreFacts:
         if isinstance(obs, ArrayNode)
         else f"{obs.attrs.get('encoding-type', 'unknown')} {obs.attrs.get('encoding-version', '')}"
     )
-    status = os.stat(root.store)
-    nbytes = None if stat.S_ISDIR(status.st_mode) else status.st_size
+    nbytes = None
+    if not in_memory(root.store):
+        status = os.stat(root.store)
+        nbytes = None if stat.S_ISDIR(status.st_mode) else status.st_size
     return StoreFacts(
         kind,
         n_obs,

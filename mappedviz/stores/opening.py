@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from mappedviz._types import PathLike
 from mappedviz.errors import MappedvizError, StoreError, StoreWarning
+from mappedviz.recipe.in_memory import given_object, is_anndata
 from mappedviz.stores.deadline import Child, NotStartedError, serve
-from mappedviz.stores.store import Store
-from mappedviz.text.addresses import absolute
+from mappedviz.stores.store import Store, open_store
+from mappedviz.text.addresses import absolute, in_memory
 
 if TYPE_CHECKING:
+    from anndata import AnnData  # type: ignore[import-untyped]
+
     from mappedviz.stores.facts import StoreFacts
 
 __all__ = ["check_store", "open_stores", "unopenable"]
@@ -24,7 +27,7 @@ _CHECK = "from mappedviz.stores.opening import serve_checks; serve_checks()"
 _PROGRAM = "from mappedviz.stores.opening import serve_openings; serve_openings()"
 
 
-def check_store(path: PathLike, timeout: float = 5.0) -> StoreFacts:
+def check_store(path: PathLike | AnnData, timeout: float = 5.0) -> StoreFacts:
     """Touch a store in a child process, which is ended if the store makes it hang or crash.
 
     Its metadata, names, obs columns and the first row of each matrix are read.
@@ -32,7 +35,7 @@ def check_store(path: PathLike, timeout: float = 5.0) -> StoreFacts:
     Parameters
     ----------
     path
-        A store.
+        A store. Of an AnnData object, its facts are read in this process.
     timeout
         Seconds that it may take; the start of the child does not count.
 
@@ -54,7 +57,9 @@ def check_store(path: PathLike, timeout: float = 5.0) -> StoreFacts:
     >>> check_store(demo() / "berlin.h5ad", timeout=60).n_obs
     700
     """
-    full = absolute(path)
+    full = absolute(given_object(path) if is_anndata(path) else path)
+    if in_memory(full):
+        return open_store(full).facts
     child = Child(_CHECK)
     try:
         found = child.ask(full, timeout=timeout)
@@ -152,6 +157,8 @@ def unopenable(paths: Iterable[str], timeout: float) -> dict[str, StoreError]:
     child: Child | None = None
     try:
         for path in dict.fromkeys(paths):
+            if in_memory(path):  # it opens in no time, and in this process alone
+                continue
             if child is None or child.ended:
                 child = Child(_PROGRAM)
             try:

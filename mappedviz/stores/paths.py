@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from typing import TYPE_CHECKING, TypeAlias
 
 from mappedviz._types import SUFFIXES, PathLike
 from mappedviz.errors import StoreError
 from mappedviz.formats.files import os_error
 from mappedviz.formats.registry import FORMATS
 from mappedviz.formats.sniff import ROOT_FILES
+from mappedviz.text.addresses import in_memory
 
-__all__ = ["expand_paths"]
+if TYPE_CHECKING:
+    from anndata import AnnData  # type: ignore[import-untyped]
+
+__all__ = ["StoreLike", "StoresLike", "expand_paths"]
+
+StoreLike: TypeAlias = "PathLike | AnnData | Mapping[str, AnnData]"
+"""A path, a pattern or a directory; an AnnData object; several of these by their names."""
+
+StoresLike: TypeAlias = "StoreLike | Iterable[StoreLike]"
+"""One of them, or several."""
 
 
 def expand_paths(
@@ -56,6 +67,8 @@ def expand_paths(
 
 def _stores_at(path: str) -> list[str]:
     """The stores that a path, a directory of stores or a pattern stands for."""
+    if in_memory(path):
+        return [path]
     inside: list[str] | None = None
     try:
         if os.path.isdir(path) and not _is_store(path):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from mappedviz._types import Array, PathLike, StoreKind
-from mappedviz.errors import MissingKeyError, StoreError
+from mappedviz.errors import AbsentStoreError, MissingKeyError, StoreError
 from mappedviz.formats.cache import ChunkCache
 from mappedviz.formats.columns import Column, all_text
 from mappedviz.formats.detect import store_kind
@@ -32,30 +32,35 @@ from mappedviz.formats.frames import (
     read_column,
     read_index,
 )
+from mappedviz.formats.in_memory import MEMORY, Contents, contents_of
 from mappedviz.formats.inodes import inode_of
 from mappedviz.formats.nodes import ArrayNode, GroupNode
 from mappedviz.formats.obsm import read_field, read_obsm
 from mappedviz.formats.registry import FORMATS
 from mappedviz.formats.sniff import zarr_root_files
 from mappedviz.formats.stamps import Stamp
+from mappedviz.recipe.in_memory import adopt, given_object, is_anndata
 from mappedviz.stores.facts import read_facts
 from mappedviz.stores.places import matrix_at, raw_part, uns_of
 from mappedviz.stores.session import session_of
-from mappedviz.text.addresses import absolute, base_name
+from mappedviz.text.addresses import absolute, base_name, in_memory
 
 if TYPE_CHECKING:
+    from anndata import AnnData  # type: ignore[import-untyped]
+
     from mappedviz.gather.matrix import Matrix
 
 __all__ = ["Store", "open_store", "stamp_of"]
 
 
 class Store:
-    """One AnnData store on disk, read-only.
+    """One AnnData store, on disk or in memory, read-only.
 
     Parameters
     ----------
     path
-        An ``.h5ad`` file, a ``.zarr`` directory or a ``.zarr.zip`` file.
+        An ``.h5ad`` file, a ``.zarr`` directory or a ``.zarr.zip`` file; or an AnnData object,
+        whose matrices are not copied.
 
     Raises
     ------
@@ -73,14 +78,14 @@ class Store:
     (700, 640, ['X'])
     """
 
-    def __init__(self, path: PathLike) -> None:
+    def __init__(self, path: PathLike | AnnData) -> None:
         self._locate(path)
         with self.session() as root, named(self.path):
             self.facts = read_facts(root, self.kind)
 
     @classmethod
     @contextmanager
-    def opened(cls, path: PathLike) -> Iterator[Self]:
+    def opened(cls, path: PathLike | AnnData) -> Iterator[Self]:
         """A new store inside its first session: what is read there opens no file again."""
         store = cls.__new__(cls)
         store._locate(path)
@@ -89,16 +94,22 @@ class Store:
                 store.facts = read_facts(root, store.kind)
             yield store
 
-    def _locate(self, path: PathLike) -> None:
-        self.path = absolute(path)
-        with named(self.path):
-            self.kind: StoreKind = store_kind(self.path)
+    def _locate(self, path: PathLike | AnnData) -> None:
+        self.path = absolute(given_object(path) if is_anndata(path) else path)
         self._here = threading.local()  # open nodes are not shared between threads
         self._own_cache: ChunkCache | None = None
+        self._machine = platform.node()
+        self._contents: Contents | None = None
+        if in_memory(self.path):
+            with named(self.path):
+                self._contents = contents_of(self.path)
+            self.kind: StoreKind = MEMORY
+            return
+        with named(self.path):
+            self.kind = store_kind(self.path)
         self._watched = FORMATS[self.kind].watched(self.path)
         stamp = Stamp.of(self._watched)
         self._unchanged = stamp.mtime_ns, stamp.size, stamp.inode
-        self._machine = platform.node()
 
     @property
     def name(self) -> str:
@@ -113,17 +124,25 @@ class Store:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _here=threading.local())
-        if self._machine != platform.node():  # another copy of the same file, perhaps
+        if self._contents is not None:
+            adopt(self.path, self._contents)
+        elif self._machine != platform.node():  # another copy of the same file, perhaps
             self._unchanged = (*self._unchanged[:2], 0)
 
     @contextmanager
     def session(self) -> Iterator[GroupNode]:
         """The open root of the store; one opening serves all reads inside the ``with`` block."""
+        if self._contents is not None:
+            yield self._contents.root
+            return
         with session_of(self.path, self.kind, self._here) as root:
             yield root
 
     def check_unchanged(self) -> None:
         """Raise StoreError if the file is another one than when it was opened, or changed."""
+        if self._contents is not None:
+            self._contents.check_unchanged()
+            return
         try:
             now = os.stat(self._watched)
         except OSError:
@@ -287,7 +306,7 @@ class Store:
         )
 
 
-def open_store(path: PathLike) -> Store:
+def open_store(path: PathLike | AnnData) -> Store:
     """Open one store; see :class:`Store`."""
     return Store(path)
 
@@ -303,7 +322,7 @@ def stamp_of(address: str) -> Stamp:
     Raises
     ------
     OSError
-        There is none.
+        There is none, or it is an object in memory, of which nothing tells the content.
 
     Examples
     --------
@@ -312,6 +331,8 @@ def stamp_of(address: str) -> Stamp:
     >>> stamp_of(path).size == (demo() / "berlin.h5ad").stat().st_size
     True
     """
+    if in_memory(address):
+        raise AbsentStoreError("is an object in memory, not a file", store=address)
     status = os.stat(address)
     if stat.S_ISDIR(status.st_mode):  # the file at its root says when it was written
         return Stamp.of(next(iter(zarr_root_files(address)), address))

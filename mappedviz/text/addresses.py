@@ -9,11 +9,12 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from mappedviz._types import PathLike
 
-__all__ = ["absolute", "base_name", "is_absolute", "is_url", "shown"]
+__all__ = ["absolute", "base_name", "in_memory", "is_absolute", "is_url", "shown"]
 
 #: A drive of Windows is one letter.
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
-_MEMORY = re.compile(r"memory:\d+")
+#: A number, and perhaps a name.
+_MEMORY = re.compile(r"memory:\d+(?:/[^/]+)?")
 
 
 def is_url(address: PathLike) -> bool:
@@ -27,6 +28,18 @@ def is_url(address: PathLike) -> bool:
     return _URL.match(os.fspath(address)) is not None
 
 
+def in_memory(address: PathLike) -> bool:
+    """Return True for an object in memory.
+
+    Examples
+    --------
+    >>> in_memory("memory:0"), in_memory("memory:1/berlin"), in_memory("memory.h5ad")
+    (True, True, False)
+    """
+    text = os.fspath(address)
+    return text.startswith("memory:") and _MEMORY.fullmatch(text) is not None
+
+
 def is_absolute(address: PathLike) -> bool:
     """Return True for an address that is the same in each working directory.
 
@@ -36,7 +49,7 @@ def is_absolute(address: PathLike) -> bool:
     (True, True, False)
     """
     text = os.fspath(address)
-    return is_url(text) or _MEMORY.fullmatch(text) is not None or Path(text).is_absolute()
+    return is_url(text) or in_memory(text) or Path(text).is_absolute()
 
 
 def absolute(address: PathLike) -> str:
@@ -57,7 +70,7 @@ def absolute(address: PathLike) -> str:
         return urlunsplit(
             parts._replace(netloc=user + at + host.lower(), path=parts.path.rstrip("/"))
         )
-    return text if _MEMORY.fullmatch(text) else os.path.abspath(text)
+    return text if in_memory(text) else os.path.abspath(text)
 
 
 def shown(address: PathLike) -> str:

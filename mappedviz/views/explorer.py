@@ -70,7 +70,7 @@ class Explorer(Page):
     Parameters
     ----------
     source
-        Paths, patterns and directories, a :class:`~mappedviz.Recipe`, an
+        Paths, patterns and directories, AnnData objects, a :class:`~mappedviz.Recipe`, an
         :class:`~mappedviz.Audit`, or a :class:`~mappedviz.MappedCollection`.
     label
         Obs key of the class.
@@ -336,7 +336,8 @@ def explore(source: Source, label: str | None = None, **options: Any) -> Explore
     Parameters
     ----------
     source
-        Paths of stores, patterns and directories; or a recipe, an audit, a collection.
+        Paths of stores, patterns and directories, AnnData objects; or a recipe, an audit, a
+        collection.
     label
         Obs key of the class, such as ``"cell_type"``.
     **options

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import traitlets
 
 from mappedviz.collection.split import split_recipe
+from mappedviz.recipe.in_files import in_files
 from mappedviz.report.html import fragment
 from mappedviz.report.values import Content
 from mappedviz.text.display import shown
@@ -399,10 +400,16 @@ class HandoffView(View):
         return plot_drawn(self.table(), ax)
 
     def code(self) -> str:
-        """The hand-off as code, or the recipe as JSON: what :attr:`script` says."""
-        recipe = self.session.recipe
+        """The hand-off as code, or the recipe as JSON: what :attr:`script` says.
+
+        AnnData objects in memory are named as the files that they have to be written to first.
+        """
+        recipe, files = in_files(self.session.recipe)
         if self.script == "json":
             return recipe.to_json()
+        return "\n".join([*model.first_written(files), self._code_of(recipe)])
+
+    def _code_of(self, recipe: Recipe) -> str:
         source = recipe.part_names[0] if self.validate else "ds"
         order = "weights=True" if recipe.weights_keys else f"shuffle={self.shuffle!r}"
         if self.script == "scvi":

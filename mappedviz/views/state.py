@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import traitlets
 
-from mappedviz._types import PathLike
 from mappedviz.audits import Audit, ScanCancelledError, audit
 from mappedviz.errors import MappedvizError
 from mappedviz.recipe.recipe import Recipe
@@ -20,9 +19,10 @@ from mappedviz.views.work import Report, Work
 
 if TYPE_CHECKING:
     from mappedviz.collection.mapped_collection import MappedCollection
+    from mappedviz.stores.paths import StoresLike
 
 #: Whatever a view can be made of.
-Source: TypeAlias = "Session | Audit | MappedCollection | Recipe | PathLike | Iterable[PathLike]"
+Source: TypeAlias = "Session | Audit | MappedCollection | Recipe | StoresLike"
 _MOST_UNDO = 200
 _OF_AUDIT = ("batch", "group", "split", "deep", "workers", "open_timeout")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mappedviz.recipe.in_files import in_files
 from mappedviz.text.display import listed, names, quantity, share, shown
 from mappedviz.views import nodes, pictures
 from mappedviz.views.models.tables import count, part, things
@@ -66,6 +67,7 @@ def body(audit: Audit, state: State) -> list[Node]:
     made = [nodes.note("message", said, "error")] if audit.fatal else []
     return [
         *made,
+        *_in_memory(state.recipe),
         nodes.row("reading", _reading(audit, state)),
         nodes.row("batching", _batching(state)),
         nodes.row("splitting", _splitting(audit, state)),
@@ -89,6 +91,31 @@ def body(audit: Audit, state: State) -> list[Node]:
         *([nodes.note("said", state.said)] if state.said else []),
         *_trial(state.trial),
     ]
+
+
+def first_written(files: Mapping[str, str]) -> list[str]:
+    """Return comments that say how objects in memory become files, by their addresses.
+
+    Examples
+    --------
+    >>> print(first_written({"memory:0": "memory_0.h5ad"})[1])
+    # adata.write_h5ad('memory_0.h5ad')  # adata being memory:0
+    """
+    if not files:
+        return []
+    says = "# AnnData objects in memory, which no other session has, are named as files: write them first."
+    written = (f"# adata.write_h5ad({file!r})  # adata being {one}" for one, file in files.items())
+    return [says, *written]
+
+
+def _in_memory(recipe: Recipe) -> list[Node]:
+    """Say how objects in memory are handed over, if there are any."""
+    files = in_files(recipe)[1]
+    if not files:
+        return []
+    some = listed([f'write_h5ad("{file}")' for file in files.values()], most=3)
+    said = f"{things(len(files), 'store')} in memory: the recipe can be saved once they are written, {some}."
+    return [nodes.note("in_memory", shown(said, 300), "warning")]
 
 
 # ------------------------------------------------------------------------ what is read
