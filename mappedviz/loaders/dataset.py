@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakSet
 
 import numpy as np
 from torch.utils.data import Dataset
@@ -13,6 +14,14 @@ from mappedviz.orders.source import PlannedRows, RowSource
 
 if TYPE_CHECKING:
     from mappedviz.collection.mapped_collection import MappedCollection
+
+
+class HasEpochs(Protocol):
+    """Whatever walks an epoch after another."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the random order of the next epoch."""
+        ...
 
 
 class Batches(RowSource, Dataset[Any]):
@@ -30,6 +39,24 @@ class Batches(RowSource, Dataset[Any]):
         if sparse:
             hear_sparse_warnings()  # here too, where tensors of worker processes arrive
         super().__init__(collection, sparse)
+        self._walkers: WeakSet[HasEpochs] = WeakSet()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A worker process reads what it is asked for, and walks no epoch."""
+        return type(self), (self.collection, self.sparse)
+
+    def walked_by(self, walker: HasEpochs) -> None:
+        """Let a sampler hear of epochs that are set here."""
+        self._walkers.add(walker)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the random order of the next epoch.
+
+        Accelerate asks it of the dataset where samplers that skip and share batches hide ours: where
+        Trainer goes on within an epoch on several processes.
+        """
+        for walker in list(self._walkers):
+            walker.set_epoch(epoch)
 
     def __len__(self) -> int:
         return len(self.collection)

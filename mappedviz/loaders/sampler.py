@@ -79,6 +79,7 @@ class BatchSampler(DistributedSampler[list[int]]):
         assert source is not None
         self.order = order
         self.source = source
+        source.walked_by(self)
         self.ahead = ahead
         self.batch_size = order.batch_size
         self.drop_last = order.drop_last

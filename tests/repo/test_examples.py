@@ -65,3 +65,22 @@ def test_the_example_for_those_who_come_from_other_loaders_runs(repository):
     call = [sys.executable, str(script), *paths]
     run = subprocess.run(call, capture_output=True, text=True, check=True)
     assert "torch.float32 torch.int64" in run.stdout
+
+
+def test_the_example_without_torch_learns(repository, tmp_path):
+    """By numpy, or by JAX where it is installed."""
+    import mappedviz as mv
+
+    ds = mv.MappedCollection(mv.datasets.demo() / "berlin.h5ad", obs_keys="cell_type")
+    ds.recipe.replace(encode_labels=["cell_type"]).save(tmp_path / "recipe.json")
+    code = "import runpy, sys; sys.modules['torch'] = None; runpy.run_path(sys.argv[1], run_name='__main__')"
+    run = subprocess.run(
+        [sys.executable, "-c", code.replace("sys.argv[1]", "sys.argv.pop(1)"),
+         str(repository / "examples" / "numpy_or_jax.py"), str(tmp_path / "recipe.json")],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    *_, last = run.stdout.splitlines()
+    right = re.search(r"epoch 4: loss ([0-9.]+), validation ([0-9.]+)% right", last)
+    assert float(right[1]) < 0.5
+    assert float(right[2]) > 90
