@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mappedviz.collection.plan import Plan
-    from mappedviz.collection.reader import Reader, Window
+    from mappedviz.collection.reader import Reader
     from mappedviz.collection.row_batch import RowBatch
+    from mappedviz.collection.window import Window
     from mappedviz.formats.matrices import MatrixFacts
     from mappedviz.recipe.labels import Encoder
     from mappedviz.recipe.recipe import Recipe
@@ -303,7 +304,12 @@ class PlanDataset:
         return reader.batch(rows, sparse=sparse)
 
     def read_window(
-        self, indices: Sequence[int] | Array, *, sparse: bool = False, batch_size: int = 0
+        self,
+        indices: Sequence[int] | Array,
+        *,
+        sparse: bool = False,
+        batch_size: int = 0,
+        in_steps: bool = False,
     ) -> Window:
         """Read many rows at once, from which batches are cut: each chunk is decoded once.
 
@@ -314,6 +320,9 @@ class PlanDataset:
         batch_size
             Rows of the batches, if that is known: large ones may then be read from the decoded
             chunks themselves.
+        in_steps
+            Read nothing yet. The window's ``steps()`` reads, the chunks of the first batches first,
+            and yields after each step how many rows can be cut.
 
         Returns
         -------
@@ -322,7 +331,7 @@ class PlanDataset:
         """
         rows = as_rows(indices, self._offsets[-1])
         reader = self._reader or self._open_reader()
-        return reader.window(rows, sparse=sparse, batch_size=batch_size)
+        return reader.window(rows, sparse=sparse, batch_size=batch_size, in_steps=in_steps)
 
     def obs_names(self, rows: slice | Sequence[int] | Array | None = None) -> Array:
         """Return the names of rows as their stores have them, read when they are asked for.

@@ -18,6 +18,7 @@ import numpy as np
 from mappedviz._types import Array
 from mappedviz.collection.matrices import RAW, is_joined, slot_and_facts
 from mappedviz.collection.row_batch import RowBatch
+from mappedviz.collection.window import Piece, Window
 from mappedviz.errors import MappedvizError, RecipeError
 from mappedviz.formats.cache import ChunkCache
 from mappedviz.formats.files import FilePool
@@ -197,24 +198,55 @@ class Reader:
             }
         return self._complete(columns, rows, store)
 
-    def window(self, rows: Array, *, sparse: bool, batch_size: int = 0) -> Window:
+    def window(
+        self, rows: Array, *, sparse: bool, batch_size: int = 0, in_steps: bool = False
+    ) -> Window:
         """Many rows of the collection at once, each read once and in the order of the files.
 
         Where batches of `batch_size` rows are better read from the decoded chunks, only these are
-        made.
+        made. With `in_steps` nothing is read yet: :meth:`Window.steps` does.
         """
-        unique, inverse = np.unique(rows, return_inverse=True)
-        store, local = self.plan.rows.locate(unique)
-        groups = _by_store(store)
+        window = Window(self, rows, sparse, batch_size, in_steps=in_steps)
+        if not in_steps:
+            for _ in window.steps():
+                pass
+        return window
+
+    def window_columns(self, unique: Array) -> dict[str, Any]:
+        """The columns of ascending rows, in the form that batches are cut from."""
+        groups, local = self._located(unique)
         with _told_by_change([self.plan.stores[s] for s, _ in groups]):
-            chunks = self._decoded(groups, local, batch_size) if batch_size else None
-            if chunks is not None:
-                return Window(self, rows, inverse, {}, sparse, chunks)
-            columns = {
+            return {
                 column.name: _kept(self._column(column, groups, local, column.compact))
                 for column in self.columns
             }
-        return Window(self, rows, inverse, columns, sparse)
+
+    def decoded_chunks(self, unique: Array, batch_size: int) -> list[Any] | None:
+        """The decoded chunks of ascending rows, if batches are better read from there."""
+        groups, local = self._located(unique)
+        with _told_by_change([self.plan.stores[s] for s, _ in groups]):
+            return self._decoded(groups, local, batch_size)
+
+    def _located(self, rows: Array) -> tuple[list[tuple[int, Array]], Array]:
+        store, local = self.plan.rows.locate(rows)
+        return _by_store(store), local
+
+    def chunk_of_rows(self, unique: Array) -> Array | None:
+        """A number for each row, the same for rows that begin in one compressed chunk; None: there is none."""
+        groups, local = self._located(unique)
+        column = next((c for c in self.columns if not c.obsm and None not in c.shapes), None)
+        if column is None:
+            return None
+        found = np.zeros(len(unique), np.int64)
+        first, compressed = 0, False
+        for store, here in groups:
+            opened = self.open(store, column)
+            assert isinstance(opened, Matrix)  # only obsm elements are whole arrays
+            chunks = opened.chunk_of_rows(local[here])
+            compressed |= chunks is not None
+            found[here] = first + (np.arange(len(here)) if chunks is None else chunks)
+            first = int(found[here].max()) + 1
+        return found if compressed else None
 
     def _decoded(
         self, groups: list[tuple[int, Array]], row: Array, batch_size: int
@@ -250,38 +282,46 @@ class Reader:
         columns["_store_idx"] = store
         return RowBatch(columns, len(rows))
 
-    def cut(self, window: dict[str, Any], at: Array, rows: Array, *, sparse: bool) -> RowBatch:
+    def cut(self, pieces: list[Piece], rows: Array, *, sparse: bool) -> RowBatch:
         """The batch of some rows of a window.
 
         Parameters
         ----------
-        window
-            The columns of the window.
-        at
-            Positions of the rows in the window.
+        pieces
+            Where the rows are.
         rows
             The same rows in the collection.
         sparse
             Whether X and layers come as CSR matrices.
         """
-        columns: dict[str, Any] = {}
-        for column in self.columns:
-            values = window[column.name]
-            as_csr = sparse and not column.obsm
-            if isinstance(values, list):
-                columns[column.name] = [values[k] for k in at]
-            elif isinstance(values, Matrix):
-                part = Part(values, at, np.arange(len(at)), None)
-                columns[column.name] = self._gather(
-                    [part], len(at), values.facts.shape[1], column.dtype, as_csr
-                )
-            elif as_csr:
-                columns[column.name] = CsrRows.from_dense(values[at])
-            else:
-                out = self.buffers.empty((len(at), *values.shape[1:]), values.dtype)
-                columns[column.name] = values.take(at, axis=0, out=out)
+        columns = {
+            column.name: self._joined(column, pieces, len(rows), sparse and not column.obsm)
+            for column in self.columns
+        }
         store, _ = self.plan.rows.locate(rows)
         return self._complete(columns, rows, store)
+
+    def _joined(self, column: _Columns, pieces: list[Piece], n: int, as_csr: bool) -> Any:
+        """One column of a batch out of pieces of a window."""
+        first = pieces[0].columns[column.name]
+        if isinstance(first, list):
+            rows: list[Any] = [None] * n
+            for piece in pieces:
+                for k, at in zip(piece.out_rows.tolist(), piece.at.tolist(), strict=True):
+                    rows[k] = piece.columns[column.name][at]
+            return rows
+        if isinstance(first, Matrix):
+            parts = [Part(p.columns[column.name], p.at, p.out_rows, None) for p in pieces]
+            return self._gather(parts, n, first.facts.shape[1], column.dtype, as_csr)
+        if as_csr and len(pieces) == 1:
+            return CsrRows.from_dense(first[pieces[0].at])
+        out = self.buffers.empty((n, *first.shape[1:]), first.dtype)
+        if len(pieces) == 1:
+            first.take(pieces[0].at, axis=0, out=out)
+        else:
+            for piece in pieces:
+                out[piece.out_rows] = piece.columns[column.name][piece.at]
+        return CsrRows.from_dense(out) if as_csr else out
 
     def _gather(
         self, parts: list[Part], n: int, n_cols: int, dtype: np.dtype[Any], sparse: bool
@@ -388,43 +428,6 @@ class Reader:
             nan = Matrix.from_csr(indptr, indices, np.full(n_cols, np.nan, np.float32), n_cols)
             parts.append(Part(nan, np.zeros(len(rows), np.int64), rows))
         return self._gather(parts, len(row), n_cols, column.dtype, sparse=True)
-
-
-@dataclass(frozen=True, eq=False)
-class Window:
-    """Rows that were read together; batches are cut out of them, on any thread.
-
-    Attributes
-    ----------
-    reader
-        What read them.
-    rows
-        The rows, in the order of the batches.
-    inverse
-        Their places in ``columns``.
-    columns
-        By name; of no use where ``chunks`` are held.
-    sparse
-        Whether X and layers come as CSR matrices.
-    chunks
-        Decoded chunks that batches are read from, instead of ``columns``.
-    """
-
-    reader: Reader
-    rows: Array
-    inverse: Array
-    columns: dict[str, Any]
-    sparse: bool
-    chunks: list[Any] | None = None
-
-    def cut(self, start: int, stop: int) -> RowBatch:
-        """The batch of the rows from ``start`` to ``stop`` of the window."""
-        here = slice(start, stop)
-        if self.chunks is not None:
-            return self.reader.batch(self.rows[here], sparse=self.sparse)
-        return self.reader.cut(
-            self.columns, self.inverse[here], self.rows[here], sparse=self.sparse
-        )
 
 
 def _batched(parts: list[Part], n: int) -> Iterator[list[Part]]:

@@ -211,6 +211,16 @@ class Matrix:
             self._strong = opened
         return opened
 
+    def chunk_of_rows(self, rows: Array) -> Array | None:
+        """The chunk that each row begins in; None where none has to be decoded."""
+        opened = self.opened()
+        if not opened.most_chunks or self.values is None:
+            return None
+        length = max(self.values.chunk_shape[0], 1)
+        starts = rows if opened.pointers is None else opened.pointers[rows]
+        chunks: Array = starts // length
+        return chunks
+
     def _make(self) -> Opened:
         if self._strong is not None:  # the cache had dropped it
             return self._strong

@@ -29,7 +29,7 @@ class Lookahead:
     batches
         Batches of a window, that is those whose rows are read together; 0: none is read ahead.
     begin
-        Batches of the second window, from which their number doubles.
+        Batches of the first window, from which their number doubles.
     windowed
         Whole windows are read first, for chunks have to be decoded.
     large
@@ -72,7 +72,7 @@ class Lookahead:
         batches = (most if again else min(LOOKAHEAD, most)) if wanted is None else wanted
         return cls(
             batches,
-            begin=batches if again else 2,
+            begin=max(1, batches) if again else 1,
             # What the cache keeps is decoded once anyway, and batches are best read from there.
             windowed=not (collection.stored_plainly or kept),
             large=not sparse and batch_size * _dense_row_bytes(collection) > _LARGE_BATCH,

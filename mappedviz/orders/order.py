@@ -33,8 +33,7 @@ class Order(ABC):
     window
         Batches per window.
     begin
-        Batches of the second window, from which their number doubles; the first one has one, so
-        that it is soon there.
+        Batches of the first window, from which their number doubles.
     seed
         Of the random order; None until somebody chooses one with :meth:`seeded`.
     drop_last
@@ -50,7 +49,7 @@ class Order(ABC):
         batch_size: int,
         *,
         window: int = LOOKAHEAD,
-        begin: int = 2,
+        begin: int = 1,
         seed: int | None = None,
         drop_last: bool = False,
         rank: int | None = 0,
@@ -85,11 +84,11 @@ class Order(ABC):
 
     def _cuts(self, start: int) -> Iterator[range]:
         """The batches of each window from one batch on; the first windows are small."""
-        end, size = len(self), 1
+        end, size = len(self), self._begin
         while start < end:
             yield range(start, min(start + size, end))
             start += size
-            size = min(max(2 * size, self._begin), self._window)
+            size = min(2 * size, self._window)
 
     @property
     def shard(self) -> tuple[int, int]:

@@ -2,8 +2,8 @@
 
 An order comes in *windows* of batches. While a batch is consumed, threads of this process prepare
 the next ones: straight from the files where chunks are unfiltered; else a whole window is read
-first, so that a chunk is decoded once per window and not once per batch. The order of rows is never
-changed for it.
+first, so that a chunk is decoded once per window and not once per batch. The first window is read in
+steps, so that the first batches are soon there. The order of rows is never changed for it.
 
 Whoever walks the order may keep only every n-th batch (a trainer that shares them among processes)
 or step over the first ones: a batch is read only once it, or one at the same stride before it, is
@@ -21,14 +21,17 @@ import numpy as np
 
 from mappedviz._types import Array
 from mappedviz.collection.reader import one_of_several
+from mappedviz.collection.window import n_steps
 from mappedviz.orders.source import PlannedRows
 
 if TYPE_CHECKING:
-    from mappedviz.collection.reader import Window
     from mappedviz.collection.row_batch import RowBatch
+    from mappedviz.collection.window import Window
     from mappedviz.orders.source import RowSource
 
 _Batch: TypeAlias = "tuple[int, Array]"  # position in the epoch, rows
+# Batches of a window, and the steps in which it is read: it, and its rows that are there after each.
+_Reading: TypeAlias = "tuple[list[_Batch], deque[Future[tuple[Window, int] | None]]]"
 
 
 class ReadAhead:
@@ -75,7 +78,7 @@ class ReadAhead:
         self._stride = stride
         self._planned: Iterator[tuple[int, Future[RowBatch]] | None] = iter(())
         self._waiting: deque[tuple[int, Future[RowBatch]]] = deque()
-        self._window: Future[Window] | None = None
+        self._window: Future[tuple[Window, int] | None] | None = None  # the step that is waited for
         if stride is not None:
             self._plan(start, stride)
 
@@ -102,7 +105,7 @@ class ReadAhead:
             self._stride = position - self._last
             self._plan(position + self._stride, self._stride)
         self._last = position
-        self._fill()
+        self._fill(wait=False)
         return self._source.read(rows) if coming is None else coming.result()
 
     def _coming(self, position: int) -> Future[RowBatch] | None:
@@ -126,15 +129,15 @@ class ReadAhead:
         )
         self._planned = self._from_windows(kept) if self._windowed else self._direct(kept)
 
-    def _fill(self) -> None:
-        """Have as many batches on their way as there are threads."""
+    def _fill(self, *, wait: bool = True) -> None:
+        """Have as many batches on their way as there are threads, or one if the next window takes a while."""
         while len(self._waiting) <= self._threads:
             planned = next(self._planned, False)
             if planned is False:
                 return
             if planned is not None:
                 self._waiting.append(planned)  # type: ignore[arg-type]
-            elif self._waiting:
+            elif self._waiting or not wait:
                 return  # the next window takes a while: what is there is handed out first
             elif self._window is not None:
                 self._window.exception()  # waits
@@ -149,28 +152,47 @@ class ReadAhead:
         self, kept: Iterator[list[_Batch]]
     ) -> Iterator[tuple[int, Future[RowBatch]] | None]:
         """The next window is read while batches are cut out of this one; None: it takes a while."""
-        current = self._read_next(kept)
+        current = self._read_next(kept, in_steps=True)
         while current is not None:
-            batches, coming = current
-            self._window = coming
-            while not coming.done():
-                yield None
-            window = coming.result()
-            current = self._read_next(kept)
-            end = 0
+            batches, steps = current
+            following: _Reading | None = None
+            ready = end = 0
             for position, rows in batches:
                 begin, end = end, end + len(rows)
+                while ready < end:
+                    self._window = steps[0]
+                    while not self._window.done():
+                        yield None
+                    found = steps.popleft().result()
+                    assert found is not None  # the last step has all rows
+                    window, ready = found
+                if following is None and all(step.done() for step in steps):
+                    following = self._read_next(kept)
                 yield position, self._batch_threads.submit(window.cut, begin, end)
+            current = following or self._read_next(kept)
 
     def _read_next(
-        self, kept: Iterator[list[_Batch]]
-    ) -> tuple[list[_Batch], Future[Window]] | None:
+        self, kept: Iterator[list[_Batch]], *, in_steps: bool = False
+    ) -> _Reading | None:
+        """Have the next window read; `in_steps`: so that its first batches come soon."""
         batches = next((window for window in kept if window), None)
         if batches is None:
             return None
         rows = np.concatenate([rows for _, rows in batches])
         size = len(batches[0][1])
-        return batches, self._window_thread.submit(self._source.read_window, rows, size)
+        steps = self._steps(rows, size, in_steps)
+        # A step that is too many finds nothing.
+        most = n_steps(-(-len(rows) // size)) if in_steps else 1
+        return batches, deque(self._window_thread.submit(next, steps, None) for _ in range(most))
+
+    def _steps(self, rows: Array, batch_size: int, in_steps: bool) -> Iterator[tuple[Window, int]]:
+        """A window, and how many rows batches can be cut of, after each step of reading it."""
+        window = self._source.read_window(rows, batch_size, in_steps=in_steps)
+        if in_steps:
+            for ready in window.steps():
+                yield window, ready
+        else:
+            yield window, len(rows)
 
     def in_order(self) -> Iterator[RowBatch]:
         """Yield all batches, for whoever wants each of them."""

@@ -8,8 +8,8 @@ from mappedviz._types import Array
 
 if TYPE_CHECKING:
     from mappedviz.collection.mapped_collection import MappedCollection
-    from mappedviz.collection.reader import Window
     from mappedviz.collection.row_batch import RowBatch
+    from mappedviz.collection.window import Window
 
 
 class RowSource:
@@ -31,9 +31,11 @@ class RowSource:
         """Read the batch of these rows."""
         return self.collection.read_rows(rows, sparse=self.sparse)
 
-    def read_window(self, rows: Array, batch_size: int) -> Window:
-        """Read many rows at once, from which batches are cut."""
-        return self.collection.read_window(rows, sparse=self.sparse, batch_size=batch_size)
+    def read_window(self, rows: Array, batch_size: int, *, in_steps: bool = False) -> Window:
+        """Read many rows at once, from which batches are cut; `in_steps`, or when its steps are taken."""
+        return self.collection.read_window(
+            rows, sparse=self.sparse, batch_size=batch_size, in_steps=in_steps
+        )
 
 
 class Reads(Protocol):

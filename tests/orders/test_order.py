@@ -44,7 +44,7 @@ def test_windows_are_small_at_first_and_bounded_whatever_the_order():
         lambda **window: BalancedOrder(classes, 10, 5, **window),
         lambda **window: GivenOrder(400, 10, range(400), **window),
     ):
-        for window, begin, sizes in ((8, 2, [1, 2, 4, 8, 8]), (8, 8, [1, 8, 8]), (1, 2, [1, 1, 1])):
+        for window, begin, sizes in ((8, 1, [1, 2, 4, 8, 8]), (8, 8, [8, 8, 8]), (1, 2, [1, 1, 1])):
             order = made(window=window, begin=begin, seed=0)
             found = [len(batches) for batches in order.batches(0)]
             assert found[: len(sizes)] == sizes
