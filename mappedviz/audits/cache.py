@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mappedviz.audits.memory_scans import MemoryScans
 from mappedviz.audits.reading import complete, is_complete
 from mappedviz.audits.vocabulary import Vocabulary
 from mappedviz.errors import StoreError
@@ -77,6 +78,7 @@ class ScanCache:
         self._used_bytes = 0
         self._used_names = 0  # of all shared lists
         self._vocabulary = Vocabulary()
+        self._in_memory = MemoryScans()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -100,6 +102,8 @@ class ScanCache:
             Called now and then; it may raise, to cancel.
         """
         key = absolute(path)
+        if in_memory(key):
+            return self._in_memory.get(key, wants, stop)
         with self._lock():
             entry = self._entries.get(key)
         if entry is None or entry.scan.store is None:
@@ -126,15 +130,11 @@ class ScanCache:
         return entry.scan.only(wants, path)
 
     def put(self, scan: Scan, wants: Wants) -> Scan:
-        """Keep the scan of a store that could be opened, and return what is wanted of it.
-
-        That of an AnnData object is not kept: nothing says whether its values are the same.
-        """
+        """Keep the scan of a store that could be opened, and return what is wanted of it."""
         if scan.store is None:
             return scan
         if in_memory(scan.store.path):
-            scan.remember()
-            return scan.only(wants, scan.path)
+            return self._in_memory.put(scan, wants)
         with self._lock():
             key = scan.store.path
             if key in self._entries:

@@ -54,8 +54,8 @@ def audit(
 
     It never raises because of a store: what cannot be read is listed as a finding, and the
     rest goes on. What was read is kept while the files are unchanged: the next audit, and
-    :meth:`Audit.collection`, do not read it again. AnnData objects are read again by each audit, in
-    this process.
+    :meth:`Audit.collection`, do not read it again. Of AnnData objects, obs, var and a
+    sample of all values are compared for that.
 
     Parameters
     ----------

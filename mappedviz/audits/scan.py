@@ -110,6 +110,8 @@ class Scan:
         Keys, what contradicts each other there, and whether that does harm.
     broken
         Elements that could not be read: key -> error.
+    whole
+        Of an AnnData object: the scan that this one is a part of, which lives as long.
     """
 
     path: str
@@ -128,6 +130,7 @@ class Scan:
     nbytes: int | None = None
     contradictions: tuple[tuple[str, str, bool], ...] = ()
     broken: dict[str, Exception] = field(default_factory=dict)
+    whole: Scan | None = field(default=None, repr=False)
 
     @property
     def store(self) -> Store | None:

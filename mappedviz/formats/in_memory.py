@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from functools import partial
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -28,6 +31,10 @@ __all__ = ["MEMORY", "Contents", "contents_of"]
 
 #: The kind of a store that is an AnnData object.
 MEMORY: StoreKind = "memory"
+
+
+#: Values of a matrix that are compared to find out that it was changed in place.
+_SAMPLED = 1 << 16
 
 
 class Contents:
@@ -75,6 +82,7 @@ class Contents:
         # The object lives as long as a store of it; to other processes only its contents go.
         self._owner: AnnData | None = adata
         self._given = None if adata.is_view else given  # which a view makes at each look
+        self._sample = _sampled(self._elements)
         self._note()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -135,6 +143,28 @@ class Contents:
             if found.get(key) is not self._given.get(key):
                 raise self._changed(key)
 
+    def check_same(self) -> None:
+        """Raise StoreError if the object holds something else: obs, var, and a sample of all values."""
+        self.check_unchanged()
+        owner = self._owner
+        if owner is None or self._given is None:
+            raise self._changed("obs")  # of a view, all would have to be made again
+        raw_var = None if owner.raw is None else owner.raw.var
+        frames = [("obs", self._obs, owner.obs), ("var", self._var, owner.var)]
+        frames += [("raw/var", self._raw_var, raw_var)] if raw_var is not None else []
+        frames += [
+            (key, self._elements[key], one)
+            for key, one in self._given.items()
+            if hasattr(one, "columns")
+        ]
+        for key, known, now in frames:
+            if known is None or not known.equals(now):
+                raise self._changed(key)
+        if tuple(map(str, owner.uns)) != self._uns:
+            raise self._changed("uns")
+        if _sampled(self._elements) != self._sample:
+            raise self._changed("X")
+
     def _changed(self, key: str) -> StoreError:
         return StoreError(
             "was replaced or changed in place while the AnnData object was open",
@@ -167,6 +197,22 @@ def _elements(adata: AnnData) -> dict[str, Any]:
     if adata.raw is not None:
         found["raw/X"] = adata.raw.X
     return {key: one for key, one in found.items() if one is not None}
+
+
+def _sampled(elements: Mapping[str, Any]) -> bytes:
+    """Return a digest of some values of each matrix and array."""
+    digest = blake2b(digest_size=16)
+    for key, element in elements.items():
+        if hasattr(element, "columns"):
+            continue
+        arrays = [element] if isinstance(element, np.ndarray) else []
+        arrays += [element.data, element.indices] if hasattr(element, "indptr") else []
+        for array in arrays:
+            n_rows = _SAMPLED // max(1, math.prod(array.shape[1:]))
+            some = array[:: max(1, len(array) // max(4, n_rows))]
+            digest.update(f"{key} {array.shape} {array.dtype}".encode())
+            digest.update(np.ascontiguousarray(some).tobytes())
+    return digest.digest()
 
 
 def _plain(element: Any) -> Any:

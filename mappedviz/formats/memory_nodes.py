@@ -209,8 +209,11 @@ def matrix_at(matrix: Any, code: str, store: str, name: str) -> GroupNode | Arra
         return array_at(matrix, store, name)
     form = _form_of(matrix)
     if form in ("csr", "csc"):
+        n = int(matrix.indptr[-1])  # scipy may have room for more entries
         parts: dict[str, Maker] = {
-            part: partial(array_at, getattr(matrix, part)) for part in ("data", "indices", "indptr")
+            "data": partial(array_at, matrix.data[:n]),
+            "indices": partial(array_at, matrix.indices[:n]),
+            "indptr": partial(array_at, matrix.indptr),
         }
         attrs = {"encoding-type": f"{form}_matrix", "shape": matrix.shape}
         return MemoryGroup(store, name, parts, attrs)

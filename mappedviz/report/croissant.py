@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from mappedviz._types import PathLike
 from mappedviz.errors import MappedvizError
+from mappedviz.recipe.in_memory import refuse_objects
 from mappedviz.text.display import is_missing, visible
 from mappedviz.text.files import write_text
 
@@ -92,7 +93,13 @@ def croissant_content(
     checksums
         Read every file for its SHA-256, which Croissant asks for. Without, the collection is described
         as one whose files may change.
+
+    Raises
+    ------
+    RecipeError
+        Stores are AnnData objects in memory, which are no files.
     """
+    refuse_objects(map(str, audit.stores["path"]))
     content: dict[str, Any] = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",

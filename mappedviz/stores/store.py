@@ -156,6 +156,15 @@ class Store:
                 remedy="Make the collection again to read the store as it is now.",
             )
 
+    def check_same(self) -> None:
+        """Raise StoreError if the store has another content than when it was opened.
+
+        Of an AnnData object, obs and var are compared, and a sample of the values of its matrices.
+        """
+        self.check_unchanged()
+        if self._contents is not None:
+            self._contents.check_same()
+
     # --- metadata and columns ---------------------------------------------------------
 
     @property

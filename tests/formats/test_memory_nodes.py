@@ -116,6 +116,15 @@ def test_sparse_matrices_are_groups_of_their_own_arrays(kind):
     assert np.shares_memory(node["data"].chunked().values, matrix.data)
 
 
+def test_room_for_more_entries_is_not_read():
+    roomy = sparse.csr_matrix(
+        (np.ones(9, "float32"), np.arange(9, dtype="int32") % 3, [0, 1, 3]), shape=(2, 3)
+    )
+    roomy.data, roomy.indices = np.ones(9, "float32"), np.zeros(9, "int32")
+    facts = matrix_facts(matrix_at(roomy, "adata.X", "memory:0", "X"))
+    assert facts.nnz == 3
+
+
 def test_arrays_are_copied_where_their_rows_are_not_in_one_piece():
     rows = np.arange(6.0).reshape(3, 2)
     for matrix, shared in ((rows, True), (np.asfortranarray(rows), False), (rows[:, :1], False)):

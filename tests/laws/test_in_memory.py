@@ -481,7 +481,7 @@ def test_columns_are_those_of_the_opening():
     assert ds.get_merged_labels("b").tolist() == [1, 2]
     assert ds.obs(columns=["a"])["a"].tolist() == ["x", "y"]
     assert ds.obs_names().tolist() == ["c1", "c2"]
-    again = mv.audit(adata, label="a")  # what an audit read before is not kept
+    again = mv.audit(adata, label="a")
     assert again.collection().get_merged_labels("a").tolist() == ["z", "z"]
 
 
