@@ -28,6 +28,7 @@ from mappedviz.audits.tables.stores import obs_schema, stores_table
 from mappedviz.audits.tables.weights import WeightTable, compare_schemes
 from mappedviz.audits.thresholds import Thresholds
 from mappedviz.audits.workers import scan_stores
+from mappedviz.audits.write_scans import write_scans
 
 __all__ = [
     "Audit",
@@ -57,4 +58,5 @@ __all__ = [
     "obs_schema",
     "scan_stores",
     "stores_table",
+    "write_scans",
 ]

@@ -219,8 +219,9 @@ def default_cache() -> ScanCache:
 
 
 def forget_scans() -> None:
-    """Forget what was read of all stores, so that the next audit reads them again.
+    """Forget what this process has read of all stores.
 
-    An audit that was given a cache of its own keeps it.
+    An audit that was given a cache of its own keeps it. Records on disk stay: ``audit(cache=False)`` reads
+    all stores again.
     """
     _kept_by_default.clear()

@@ -33,8 +33,17 @@ def judge(recipe: Recipe, scans: Sequence[Scan]) -> tuple[Plan | None, Exception
         return None, error.with_traceback(None)
 
 
-def sources_among(recipe: Recipe, scans: Sequence[Scan]) -> list[StoreSource]:
+def sources_among(
+    recipe: Recipe, scans: Sequence[Scan], *, at_hand: bool = False
+) -> list[StoreSource]:
     """A source per store of a recipe that answers from its scan; a file that came later is opened.
+
+    Parameters
+    ----------
+    recipe, scans
+        See :func:`judge`.
+    at_hand
+        Whether the files of the stores have to be here as they were scanned.
 
     Raises
     ------
@@ -46,15 +55,15 @@ def sources_among(recipe: Recipe, scans: Sequence[Scan]) -> list[StoreSource]:
     return [
         UnreadableStore(path, failed[path])
         if path in failed
-        else _source(path, by_path.get(absolute(path)))
+        else _source(path, by_path.get(absolute(path)), at_hand)
         for path in paths
     ]
 
 
-def _source(path: str, scan: Scan | None) -> StoreSource:
+def _source(path: str, scan: Scan | None, at_hand: bool) -> StoreSource:
     if scan is None:
         return StoreFile(path)
     if scan.known is None:
         assert scan.error is not None
         return UnreadableStore(path, scan.error)
-    return scan.known
+    return scan.known.at_hand() if at_hand else scan.known

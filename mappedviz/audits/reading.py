@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,7 +15,7 @@ from mappedviz.audits.samples import all_finite, sample_of
 from mappedviz.audits.scan import RAW_VAR, Scan, ScanCancelledError, Wants
 from mappedviz.collection.matrices import RAW
 from mappedviz.collection.sources import KnownStore
-from mappedviz.errors import MappedvizError
+from mappedviz.errors import MappedvizError, StoreError
 from mappedviz.formats.cache import ChunkCache
 from mappedviz.formats.consistency import contradictions
 from mappedviz.formats.files import FilePool
@@ -23,9 +23,10 @@ from mappedviz.formats.frames import column_facts, column_names, read_column, re
 from mappedviz.formats.nodes import GroupNode
 from mappedviz.gather.row_hashes import hash_rows, hash_texts
 from mappedviz.recipe.names import Names
+from mappedviz.stores.evidence import evidence_of
 from mappedviz.stores.places import raw_part
 from mappedviz.stores.store import Store
-from mappedviz.text.addresses import in_memory
+from mappedviz.text.addresses import absolute, in_memory
 
 if TYPE_CHECKING:
     from mappedviz.gather.matrix import Matrix
@@ -62,8 +63,31 @@ def scan_store(path: PathLike, wants: Wants = Wants()) -> Scan:  # noqa: B008 - 
 
 
 def read_store(path: str, wants: Wants, stop: Callable[[], None] = lambda: None) -> Scan:
-    """As :func:`scan_store`, but names are not remembered yet; `stop` may raise, to cancel."""
+    """As :func:`scan_store`, but names are not remembered yet; `stop` may raise, to cancel.
+
+    A store that changes meanwhile is read once more.
+    """
+    for _ in range(2):
+        scan = _read(path, wants, stop)
+        if scan.store is None:
+            return scan
+        with suppress(StoreError):
+            scan.store.check_unchanged()
+            return scan
+    error = StoreError(
+        "changed while it was read, twice",
+        store=absolute(path),
+        remedy="Wait until it is written.",
+    )
+    return Scan(path, error=error)
+
+
+def _read(path: str, wants: Wants, stop: Callable[[], None]) -> Scan:
+    """Read a store."""
     scan = Scan(path)
+    if wants.every_column:
+        with suppress(OSError):  # opening it says what is wrong
+            scan.evidence = evidence_of(absolute(path))
     with ExitStack() as opened:
         try:
             store = opened.enter_context(Store.opened(path))
@@ -207,7 +231,8 @@ def _read_obs(
         facts = _kept(scan, f"obs/{name}", partial(obs_facts, column))
         if facts is not None:
             scan.obs[name] = facts
-        if name in wants.columns:
+        few = facts is not None and facts.labels is not None
+        if name in wants.columns or (few and wants.every_column):
             known.keep_column(name, column)
     if wants.obs_names:
         _read_obs_names(scan, root)
@@ -288,7 +313,7 @@ def _obsm_to_read(scan: Scan, wants: Wants) -> list[str]:
     there = scan.known.store.facts.obsm
     return [
         key
-        for key in wants.obsm
+        for key in wants.obsm_of(scan.known.store)
         if key in there and key not in scan.obsm_finite and f"obsm/{key}" not in scan.broken
     ]
 

@@ -255,7 +255,7 @@ class Audit(Tabulated):
         chosen = self.recipe if recipe is None else recipe
         if isinstance(self._tables, SavedEvidence):
             return MappedCollection.from_recipe(chosen, **options)
-        sources = sources_among(chosen, self._tables.scans)
+        sources = sources_among(chosen, self._tables.scans, at_hand=True)
         return MappedCollection.from_recipe(chosen, stores=sources, **options)
 
     # --- showing and keeping ----------------------------------------------------------

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mappedviz._types import PathLike
-from mappedviz.audits.cache import ScanCache, default_cache
 from mappedviz.audits.checking import checked
 from mappedviz.audits.evidence import Evidence
 from mappedviz.audits.expectations import Expectations
@@ -16,15 +15,18 @@ from mappedviz.audits.judge import judge
 from mappedviz.audits.result import Audit
 from mappedviz.audits.samples import SAMPLED_ROWS
 from mappedviz.audits.scan import Scan, Wants
-from mappedviz.audits.workers import scan_stores, stop_if
+from mappedviz.audits.scan_files import ScanFiles
+from mappedviz.audits.workers import caches_of, scan_stores, stop_if
 from mappedviz.recipe.recipe import Recipe
 from mappedviz.stores.paths import expand_paths
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from mappedviz.audits.cache import ScanCache
     from mappedviz.audits.progress import Progress
     from mappedviz.errors import StoreError
+    from mappedviz.stores.fact_cache import CacheLike
     from mappedviz.stores.paths import StoresLike
 
 #: Seconds that an audit gives each store.
@@ -47,7 +49,7 @@ def audit(
     workers: int | None = None,
     open_timeout: float | None = None,
     executor: Executor | None = None,
-    cache: ScanCache | None = None,
+    cache: ScanCache | CacheLike = None,
     **request: Any,
 ) -> Audit:
     """Audit stores: what is in them, what is wrong, and whether one may train on them.
@@ -61,7 +63,8 @@ def audit(
     ----------
     paths
         Stores, patterns and directories, or AnnData objects, as for
-        :class:`~mappedviz.MappedCollection`. Default: those of the recipe.
+        :class:`~mappedviz.MappedCollection`; or scans of stores, see
+        :func:`~mappedviz.audits.write_scans`, which stand for them. Default: those of the recipe.
     label, batch, group
         Obs keys: of the class, of the batch, and of what must not be on both sides of a split
         (a donor; default: ``split_by`` of the recipe). Without a recipe, label and batch become
@@ -92,8 +95,10 @@ def audit(
         Reads the stores, in place of processes that are started here: any executor of
         :mod:`concurrent.futures`, such as ``client.get_executor()`` of a Dask cluster. See :doc:`/scale`.
     cache
-        Keeps what was read of the stores. Default: one for the process, see
-        :func:`~mappedviz.audits.forget_scans`.
+        Where what was read of stores that are unchanged is kept: in the memory of this process (see
+        :func:`~mappedviz.audits.forget_scans`) and on disk, in this folder, or that of
+        ``MAPPEDVIZ_CACHE``, or that of the user. False: not on disk. A
+        :class:`~mappedviz.audits.ScanCache`: nowhere but there.
     **request
         Fields of the recipe that differ: ``obs_alias=…``, ``join="outer"``, …
 
@@ -124,7 +129,9 @@ def audit(
         label = recipe.encoded_keys[0]
     if group is None and len(recipe.split_keys) == 1:
         group = recipe.split_keys[0]
-    cache = default_cache() if cache is None else cache
+    files = ScanFiles(recipe.paths)
+    if files.scans:
+        recipe = recipe.replace(paths=files.paths)
     failed: dict[str, StoreError] = {}
     wanted = expand_paths(recipe.paths, failed)
     wants = Wants(
@@ -136,19 +143,21 @@ def audit(
         rows=SAMPLED_ROWS,
         deep=deep,
     )
+    known: dict[str, Scan] = {path: Scan(path, error=failed[path]) for path in failed}
+    known |= files.known(wanted, wants)
     found = iter(
         scan_stores(
-            [path for path in wanted if path not in failed],
+            [path for path in wanted if path not in known],
             wants,
             progress=progress,
             cancel=cancel,
             workers=workers,
-            timeout=_timeout(open_timeout, workers, deep),
+            timeout=timeout_of(open_timeout, workers, deep),
             executor=executor,
             cache=cache,
         )
     )
-    scans = [Scan(path, error=failed[path]) if path in failed else next(found) for path in wanted]
+    scans = [known[path] if path in known else next(found) for path in wanted]
     plan, error = judge(recipe, scans)
     if split is None and group is not None:
         split = _split_column(scans)
@@ -161,7 +170,7 @@ def audit(
         split=split,
         plan=plan,
         error=error,
-        vocabulary=cache.vocabulary,
+        vocabulary=caches_of(cache)[0].vocabulary,
         thresholds=expect.thresholds if expect else None,
     )
     outcomes = checked(evidence, expect, cancel)
@@ -169,7 +178,7 @@ def audit(
     return Audit(evidence, *outcomes)
 
 
-def _timeout(asked: float | None, workers: int | None, deep: bool) -> float | None:
+def timeout_of(asked: float | None, workers: int | None, deep: bool) -> float | None:
     """Seconds that one store may take; None for any time."""
     if asked is not None:
         return None if math.isinf(asked) else asked

@@ -52,6 +52,10 @@ class Wants:
         Whether the names of the observations are read.
     deep
         Whether all rows of X are read, for a hash of each.
+    every_column
+        Whether the rows of all obs columns of few values are kept.
+    every_matrix
+        Whether all matrices and elements of obsm are sampled.
     """
 
     columns: frozenset[str] = frozenset()
@@ -62,12 +66,19 @@ class Wants:
     rows: int = SAMPLED_ROWS
     obs_names: bool = True
     deep: bool = False
+    every_column: bool = False
+    every_matrix: bool = False
 
     def slots(self, store: Store) -> tuple[str, ...]:
         """The matrices that are sampled of a store."""
         has = store.facts.matrices
         found = (slot_of(self, key, store.path, has) for key in self.matrices)
-        return tuple(dict.fromkeys(slot for slot in found if slot is not None))
+        asked = dict.fromkeys(slot for slot in found if slot is not None)
+        return (*(asked | dict.fromkeys(has)),) if self.every_matrix else (*asked,)
+
+    def obsm_of(self, store: Store) -> tuple[str, ...]:
+        """The elements of obsm that are sampled of a store."""
+        return tuple(store.facts.obsm) if self.every_matrix else self.obsm
 
 
 @dataclass(eq=False)
@@ -112,6 +123,9 @@ class Scan:
         Elements that could not be read: key -> error.
     whole
         Of an AnnData object: the scan that this one is a part of, which lives as long.
+    evidence
+        What tells the content of a directory from others, before it was read; see
+        :func:`~mappedviz.stores.evidence.evidence_of`. None if it was not asked for.
     """
 
     path: str
@@ -131,6 +145,7 @@ class Scan:
     contradictions: tuple[tuple[str, str, bool], ...] = ()
     broken: dict[str, Exception] = field(default_factory=dict)
     whole: Scan | None = field(default=None, repr=False)
+    evidence: str | None = None
 
     @property
     def store(self) -> Store | None:

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -18,14 +18,17 @@ from mappedviz.audits.cache import ScanCache, default_cache
 from mappedviz.audits.children import ChildReader, Children, packed
 from mappedviz.audits.progress import Progress, reporting
 from mappedviz.audits.reading import read_store
+from mappedviz.audits.recorded import RecordedScans
 from mappedviz.audits.scan import Scan, ScanCancelledError, Wants
 from mappedviz.errors import StoreWarning
 from mappedviz.formats.forks import renewed_after_fork
 from mappedviz.stores.executors import Lost, check_executor, completed
+from mappedviz.stores.fact_cache import FactCache
 from mappedviz.text.addresses import absolute, in_memory, is_url
 
 if TYPE_CHECKING:
     from mappedviz._types import PathLike
+    from mappedviz.stores.fact_cache import CacheLike
 
 Report: TypeAlias = Callable[[Scan], None]
 
@@ -44,7 +47,7 @@ def scan_stores(
     workers: int | None = None,
     timeout: float | None = None,
     executor: Executor | None = None,
-    cache: ScanCache | None = None,
+    cache: ScanCache | CacheLike = None,
 ) -> list[Scan]:
     """Read what the tables need of many stores; one that cannot be read is listed as such.
 
@@ -69,7 +72,9 @@ def scan_stores(
         :mod:`concurrent.futures`. With a timeout, each of its processes has a child that reads. Stores that it
         loses, because it breaks, are read by processes of this machine, and a warning says so.
     cache
-        What was read before, and where what is read now is kept. Default: one for the process.
+        Where scans of stores that are unchanged come from, and where they are kept: in the memory of this
+        process and on disk, in a folder, or that of ``MAPPEDVIZ_CACHE``, or that of the user. False:
+        not on disk. A ScanCache: nowhere but there.
 
     Returns
     -------
@@ -86,30 +91,73 @@ def scan_stores(
     if executor is not None:
         check_executor(executor)
     wanted = [os.fspath(path) for path in paths]
-    cache = default_cache() if cache is None else cache
+    memory, disk = caches_of(cache)
     stop = partial(stop_if, cancel)
     found: dict[str, Scan] = {}
     for path in dict.fromkeys(wanted):
-        known = cache.get(path, wants, stop)
+        known = memory.get(path, wants, stop)
+        if known is None and (recorded := disk.get(path, wants)) is not None:
+            known = memory.put(recorded, wants)
         if known is not None:
             found[path] = known
+        stop()
     left = [path for path in dict.fromkeys(wanted) if path not in found]
     for path in [path for path in left if in_memory(path)]:  # no other process has it
         left.remove(path)
         stop()
-        found[path] = cache.put(read_store(path, wants, stop), wants)
+        found[path] = memory.put(read_store(path, wants, stop), wants)
     if left:
         with reporting(len(wanted), len(wanted) - len(left), progress) as step:
 
             def done(scan: Scan) -> None:
-                found[scan.path] = cache.put(scan, wants)
+                disk.put(scan)
+                if scan.known is not None:
+                    scan.known.forget_columns(wants.columns)
+                found[scan.path] = memory.put(scan, wants)
                 step()
 
-            if executor is not None:
-                left = _scan_elsewhere(executor, left, wants, done, stop, timeout)
-                workers = max(1, workers or 0)
-            _scan_here(left, wants, done, stop, workers, timeout)
+            more = replace(wants, every_column=disk.on)
+            read_stores(
+                left, more, done, workers=workers, timeout=timeout, executor=executor, stop=stop
+            )
+    disk.cache.warn(stacklevel=2)
     return [found[path] for path in wanted]
+
+
+def caches_of(cache: ScanCache | CacheLike) -> tuple[ScanCache, RecordedScans]:
+    """Return the scans in memory and those on disk that an argument stands for."""
+    if isinstance(cache, ScanCache):
+        return cache, RecordedScans(FactCache(None))
+    return default_cache(), RecordedScans(FactCache.of(cache))
+
+
+def read_stores(
+    paths: Sequence[str],
+    wants: Wants,
+    done: Report,
+    *,
+    workers: int | None = None,
+    timeout: float | None = None,
+    executor: Executor | None = None,
+    stop: Callable[[], None] = lambda: None,
+) -> None:
+    """Read stores that are in no cache, and call a function with the scan of each.
+
+    Parameters
+    ----------
+    paths
+        Stores, each once.
+    wants, workers, timeout, executor
+        See :func:`scan_stores`.
+    done
+        Called on this thread, in any order.
+    stop
+        Called now and then; it may raise, to cancel.
+    """
+    if executor is not None:
+        paths = _scan_elsewhere(executor, paths, wants, done, stop, timeout)
+        workers = max(1, workers or 0)
+    _scan_here(paths, wants, done, stop, workers, timeout)
 
 
 def stop_if(cancel: threading.Event | None) -> None:

@@ -7,7 +7,7 @@ says why there is nothing to read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -172,6 +172,35 @@ class KnownStore(GivenStore):
     def keep_column(self, name: str, column: Column | Exception) -> None:
         """Keep a column, or the error that reading it raises, for :meth:`obs_columns`."""
         self._columns[name] = in_codes(column) if isinstance(column, Column) else column
+
+    def knows_names(self, column: str | None, *, raw: bool = False) -> bool:
+        """Return True if :meth:`var_names` needs no file."""
+        return (column, raw) in self._names
+
+    def knows_column(self, name: str) -> bool:
+        """Return True if :meth:`obs_columns` needs no file for a column."""
+        return name in self._columns
+
+    @property
+    def columns(self) -> dict[Hashable, Column | Exception]:
+        """The columns that are kept, or the errors that reading them raises."""
+        return dict(self._columns)
+
+    def forget_columns(self, but: Container[str]) -> None:
+        """Keep no columns but these; errors stay."""
+        self._columns = {
+            name: one
+            for name, one in self._columns.items()
+            if name in but or isinstance(one, Exception)
+        }
+
+    def at_hand(self) -> KnownStore:
+        """Return the store with its file, which is not another one than it was."""
+        return self
+
+    def share(self, other: KnownStore) -> None:
+        """Know what another one of the same store knows, now and later."""
+        self._names, self._columns = other._names, other._columns
 
     @property
     def n_columns(self) -> int:

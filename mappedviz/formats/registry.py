@@ -49,7 +49,7 @@ class Format:
 
     def watched(self, path: str) -> str:
         """Return the file whose stamp changes when the store at `path` is written again."""
-        return path if self.root_files is None else self.root_files(path)[0]
+        return path if self.root_files is None else next(iter(self.root_files(path)), path)
 
 
 # The libraries are imported when the first store of their kind is opened.

@@ -71,7 +71,7 @@ class FactCache:
         self.folder = None if folder is None else os.path.abspath(os.fspath(folder))
         #: Why nothing is written any more.
         self.trouble: str | None = None
-        self._damaged: list[str] = []
+        self._damaged: dict[str, str] = {}  # files, each of which is met more than once
         self._said = False
         self._lists: OrderedDict[bytes, Names] = OrderedDict()
         self._written: set[bytes] = set()
@@ -132,7 +132,7 @@ class FactCache:
         except FileNotFoundError:
             return None
         except (RecordError, LookupError, TypeError, ValueError, OSError) as error:
-            self._damaged.append(str(error) if isinstance(error, RecordError) else path)
+            self._damaged[path] = str(error) if isinstance(error, RecordError) else path
             return None
         return record
 
@@ -193,12 +193,13 @@ class FactCache:
         """Return a list of names by its digest; None if it is not kept."""
         found = self._lists.get(key)
         if found is None and self.folder is not None:
+            path = self._names_path(key)
             try:
-                values = read_record(self._names_path(key))[_NAMES].data
+                values = read_record(path)[_NAMES].data
             except FileNotFoundError:
                 return None
             except (RecordError, LookupError, TypeError, ValueError) as error:
-                self._damaged.append(str(error))
+                self._damaged[path] = str(error)
                 return None
             found = Names(np.array(values, dtype=object), key)
             self._written.add(key)
@@ -234,7 +235,7 @@ class FactCache:
 
     def warn(self, stacklevel: int = 2) -> None:
         """Say once what went wrong with the folder since this was last called."""
-        damaged, self._damaged = self._damaged, []
+        damaged, self._damaged = list(self._damaged.values()), {}
         if damaged:
             warnings.warn(
                 f"{len(damaged)} records of the cache could not be used and are made again, "

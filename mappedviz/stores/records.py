@@ -184,6 +184,8 @@ def read_record(path: PathLike) -> Record:
             os.close(file)
     except FileNotFoundError:
         raise
+    except NotADirectoryError as error:
+        raise FileNotFoundError(error.errno, error.strerror, os.fspath(path)) from error
     except OSError as error:
         raise _error(f"cannot be read ({error.strerror or error})", path) from error
     return Record(content, path)

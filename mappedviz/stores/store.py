@@ -40,7 +40,7 @@ from mappedviz.formats.registry import FORMATS
 from mappedviz.formats.sniff import zarr_root_files
 from mappedviz.formats.stamps import Stamp
 from mappedviz.recipe.in_memory import adopt, given_object, is_anndata
-from mappedviz.stores.facts import read_facts
+from mappedviz.stores.facts import StoreFacts, read_facts
 from mappedviz.stores.places import matrix_at, raw_part, uns_of
 from mappedviz.stores.session import session_of
 from mappedviz.text.addresses import absolute, base_name, in_memory
@@ -78,6 +78,8 @@ class Store:
     (700, 640, ['X'])
     """
 
+    _contents: Contents | None
+
     def __init__(self, path: PathLike | AnnData) -> None:
         self._locate(path)
         with self.session() as root, named(self.path):
@@ -94,12 +96,26 @@ class Store:
                 store.facts = read_facts(root, store.kind)
             yield store
 
+    @classmethod
+    def known(cls, address: str, facts: StoreFacts, stamp: Stamp) -> Self:
+        """A store whose facts are known; no file is opened.
+
+        Parameters
+        ----------
+        address
+            Where it is, absolute.
+        facts, stamp
+            What was read of it, and what its stamp was then.
+        """
+        store = cls.__new__(cls)
+        store.path, store.kind, store.facts = address, facts.kind, facts
+        store._begin()
+        store._watch(FORMATS[facts.kind].watched(address), stamp)
+        return store
+
     def _locate(self, path: PathLike | AnnData) -> None:
         self.path = absolute(given_object(path) if is_anndata(path) else path)
-        self._here = threading.local()  # open nodes are not shared between threads
-        self._own_cache: ChunkCache | None = None
-        self._machine = platform.node()
-        self._contents: Contents | None = None
+        self._begin()
         if in_memory(self.path):
             with named(self.path):
                 self._contents = contents_of(self.path)
@@ -107,9 +123,24 @@ class Store:
             return
         with named(self.path):
             self.kind = store_kind(self.path)
-        self._watched = FORMATS[self.kind].watched(self.path)
-        stamp = Stamp.of(self._watched)
+        watched = FORMATS[self.kind].watched(self.path)
+        self._watch(watched, Stamp.of(watched))
+
+    def _begin(self) -> None:
+        self._here = threading.local()  # open nodes are not shared between threads
+        self._own_cache: ChunkCache | None = None
+        self._machine = platform.node()
+        self._contents = None
+
+    def _watch(self, watched: str, stamp: Stamp) -> None:
+        self._watched = watched
         self._unchanged = stamp.mtime_ns, stamp.size, stamp.inode
+
+    @property
+    def stamp(self) -> Stamp:
+        """What told its content from others when it was opened."""
+        mtime_ns, size, inode = self._unchanged
+        return Stamp(size, mtime_ns, inode)
 
     @property
     def name(self) -> str:
@@ -206,12 +237,7 @@ class Store:
             if column is None:
                 return read_index(var)
             if column not in column_names(var):
-                raise MissingKeyError(
-                    f"{frame} has no column {column!r}, only {list(column_names(var))}",
-                    store=self.path,
-                    key="var_key",
-                    remedy="Give var_key per store as a dict, with None for the index.",
-                )
+                raise no_var_column(self.path, frame, column, column_names(var))
             uns, n_vars = uns_of(root, var), frame_length(var)
             values = read_column(var, column, uns=uns, length=n_vars).values()
             if values.dtype == object and all_text(values):
@@ -313,6 +339,16 @@ class Store:
             key=key,
             remedy="Ask for one of these.",
         )
+
+
+def no_var_column(path: str, frame: str, column: str, has: Sequence[str]) -> MissingKeyError:
+    """Return the error that var, or that of raw, has no such column."""
+    return MissingKeyError(
+        f"{frame} has no column {column!r}, only {list(has)}",
+        store=path,
+        key="var_key",
+        remedy="Give var_key per store as a dict, with None for the index.",
+    )
 
 
 def open_store(path: PathLike | AnnData) -> Store:

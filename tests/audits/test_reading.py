@@ -3,6 +3,7 @@
 import h5py
 import pytest
 
+from mappedviz.audits import reading
 from mappedviz.audits.reading import complete, is_complete, read_store
 from mappedviz.audits.reading import scan_store as scan
 from mappedviz.audits.scan import ScanCancelledError, Wants
@@ -73,3 +74,23 @@ def test_cancelling_is_no_fault_of_the_store(path):
         assert found.broken == {}
         return
     pytest.fail("it was never read to its end")
+
+
+def test_a_store_that_changes_meanwhile_is_read_again_once(path, monkeypatch):
+    """As long as it is being written, it is no store to be judged."""
+    real, times = reading._read, []
+
+    def read(*args):
+        found = real(*args)
+        if len(times) < changes:
+            with open(path, "ab") as file:
+                file.write(b"more")
+        times.append(1)
+        return found
+
+    monkeypatch.setattr(reading, "_read", read)
+    changes = 1
+    assert scan(path).n_obs == 24
+    assert len(times) == 2
+    changes = 9
+    assert "changed while it was read, twice" in str(scan(path).error)

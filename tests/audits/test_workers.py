@@ -30,10 +30,10 @@ def test_cancelling_ends_a_scan(several, workers):
 
 
 def test_a_deep_audit_and_one_in_this_process_take_any_time():
-    assert run._timeout(None, None, False) == run.STORE_SECONDS
-    assert run._timeout(None, None, True) is run._timeout(None, 0, False) is None
-    assert run._timeout(math.inf, None, False) is None
-    assert run._timeout(5.0, 0, True) == 5.0
+    assert run.timeout_of(None, None, False) == run.STORE_SECONDS
+    assert run.timeout_of(None, None, True) is run.timeout_of(None, 0, False) is None
+    assert run.timeout_of(math.inf, None, False) is None
+    assert run.timeout_of(5.0, 0, True) == 5.0
 
 
 def test_large_stores_are_worth_a_process_of_their_own(tmp_path):

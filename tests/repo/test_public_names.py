@@ -16,7 +16,7 @@ PUBLIC = {
         Audit AuditDiff CellStats Change Coverage Embedding Expectations ExpectedColumn ExpectedGenes ExpectedMatrix
         ExpectedStores Expression Finding Found LabelTable Thresholds WeightTable audit check
         compare_schemes
-        forget_scans obs_schema scan_stores stores_table
+        forget_scans obs_schema scan_stores stores_table write_scans
     """,
     "mappedviz.collection": "MappedCollection Parts Plan RowBatch as_rows make_plan",
     "mappedviz.datasets": "demo",

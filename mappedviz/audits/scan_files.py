@@ -1,0 +1,222 @@
+"""Scans as files: one store is read here, and the audit of many is made elsewhere, without the data.
+
+A file holds facts, names of variables, a hash of each name of a cell, obs columns of few values, and samples of all
+matrices. It does not hold values beyond what is known of the sampled rows, nor obs columns of many values
+that were not asked for: pictures of single genes and cells need the stores.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import platform
+import warnings
+import zlib
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mappedviz.audits.reading import is_complete
+from mappedviz.audits.scan import Scan
+from mappedviz.audits.scan_sections import lists_of, recalled, scan_of, scan_sections
+from mappedviz.errors import StoreError, StoreWarning
+from mappedviz.formats.stamps import Stamp
+from mappedviz.recipe.names import Names
+from mappedviz.stores.paths import expand_paths
+from mappedviz.stores.records import Record, RecordError, Section, encode, read_record
+from mappedviz.text.addresses import absolute, base_name, is_url, shown
+from mappedviz.text.files import write_bytes
+
+if TYPE_CHECKING:
+    from mappedviz._types import PathLike
+    from mappedviz.audits.scan import Wants
+    from mappedviz.formats.columns import Column
+
+__all__ = ["SUFFIX", "ScanFiles", "file_of", "write_scan"]
+
+SUFFIX = ".scan"
+_STORE = "store"
+_REMEDY = "Make it again with `mappedviz scan`."
+
+
+def file_of(folder: PathLike, path: str) -> Path:
+    """Return the file for the scan of a store: stores of one name in two folders have two.
+
+    Examples
+    --------
+    >>> file_of("scans", "/data/a.h5ad").as_posix()
+    'scans/a.h5ad.20987fa5.scan'
+    """
+    address = absolute(path)
+    key = blake2b(address.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+    return Path(folder, f"{base_name(address)}.{key}{SUFFIX}")
+
+
+def write_scan(path: PathLike, scan: Scan) -> None:
+    """Write a scan atomically.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    address = absolute(scan.path if scan.store is None else scan.store.path)
+    of = {
+        "address": shown(address),
+        "stamp": None if scan.store is None else list(scan.store.stamp),
+        "machine": platform.node(),
+    }
+    sections = {_STORE: Section(of), **scan_sections(scan)}
+    for key, names in lists_of(scan).items():
+        text = json.dumps(names.values.tolist()).encode("ascii")
+        packed = np.frombuffer(zlib.compress(text), np.uint8)
+        sections[f"list/{key.hex()}"] = Section(arrays={"zlib": packed})
+    write_bytes(path, encode(sections))
+
+
+class ScanFiles:
+    """The scans in files, folders of them and patterns, by the addresses of their stores.
+
+    Parameters
+    ----------
+    paths
+        Anything that an audit takes; what is no scan is left as it is.
+
+    Attributes
+    ----------
+    paths
+        The paths with stores in place of scans, sorted as in a folder of stores.
+    scans
+        Address -> scan. A file that cannot be read is its own address.
+    """
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self.paths: list[str] = []
+        self.scans: dict[str, Scan] = {}
+        self._lists: dict[bytes, Names] = {}
+        self._written: dict[str, int] = {}
+        for path in paths:
+            files = _files_at(path)
+            self.paths += [path] if files is None else sorted(set(map(self._add, files)))
+
+    def _add(self, file: str) -> str:
+        """Read one file, and return the address of its store."""
+        try:
+            record = read_record(file)
+            of = record[_STORE].data
+            address: str = of["address"]
+            scan = self._scan(record, file, address, of["stamp"], of["machine"])
+            written = os.stat(file).st_mtime_ns
+        except RecordError as error:
+            return self._unreadable(file, error.message)
+        except (OSError, LookupError, TypeError, ValueError) as error:
+            return self._unreadable(file, str(error))
+        if scan is None:
+            return self._unreadable(file, "is a scan of another version of mappedviz")
+        if written >= self._written.get(address, 0):  # of two scans of a store the last one counts
+            self._written[address], self.scans[address] = written, scan
+        return address
+
+    def _unreadable(self, file: str, found: str) -> str:
+        address = absolute(file)
+        self.scans[address] = Scan(file, error=StoreError(found, store=file, remedy=_REMEDY))
+        return address
+
+    def _scan(
+        self, record: Record, file: str, address: str, stamp: list[int] | None, machine: str
+    ) -> Scan | None:
+        def names(key: bytes) -> Names | None:
+            if key not in self._lists:
+                packed = record[f"list/{key.hex()}"].arrays["zlib"]
+                values = json.loads(zlib.decompress(packed.tobytes()))
+                self._lists[key] = Names(np.array(values, dtype=object), key)
+            return self._lists[key]
+
+        known = Stamp(0, 0) if stamp is None else Stamp(*stamp)  # type: ignore[arg-type]
+        if machine != platform.node():  # which sees another number for the same file, perhaps
+            known = known._replace(inode=0)
+        recall = partial(_recall, file)
+        scan = scan_of(record, address, address, known, names, recall, afar=True)
+        if scan is not None:
+            scan.remember()
+        return scan
+
+    def known(self, paths: Iterable[str], wants: Wants) -> dict[str, Scan]:
+        """Return the scans of those of some paths that need not be read; warnings say what is not as it was.
+
+        A store is read whose scan lacks samples that are wanted, if it is here as it was scanned.
+        """
+        found: dict[str, Scan] = {}
+        changed: list[str] = []
+        lacking: list[str] = []
+        for path in paths if self.scans else ():
+            scan = self.scans.get(absolute(path))
+            if scan is None:
+                continue
+            here = _is_here(scan)
+            if here is False:
+                changed.append(path)
+            if scan.known is not None and not is_complete(scan, wants):
+                if here:
+                    continue
+                lacking.append(path)
+            found[path] = scan.only(wants, path)
+        of = len(self.scans)
+        if changed:
+            _warn(f"{len(changed)} of {of} stores have changed since they were scanned", changed)
+        if lacking:
+            _warn(
+                f"{len(lacking)} of {of} scans lack samples that this audit asks for, and their stores are "
+                "not here: it says nothing of these matrices",
+                lacking,
+            )
+        return found
+
+
+def _warn(found: str, paths: Sequence[str]) -> None:
+    warnings.warn(f"{found}; the first: {shown(paths[0])}. {_REMEDY}", StoreWarning, stacklevel=5)
+
+
+def _recall(file: str, name: str) -> Column | None:
+    with suppress(RecordError, OSError, LookupError, TypeError, ValueError):
+        return recalled(read_record(file), name)
+    return None
+
+
+def _is_here(scan: Scan) -> bool | None:
+    """Return whether the store of a scan is as it was scanned; None if it is not here at all."""
+    if scan.known is None or is_url(scan.known.path) or not os.path.lexists(scan.known.path):
+        return None
+    try:
+        scan.known.at_hand().store.check_unchanged()
+    except StoreError:
+        return False
+    return True
+
+
+def _files_at(path: str) -> list[str] | None:
+    """Return the scans that a path, a folder or a pattern stands for; None if it is of stores."""
+    if is_url(path):
+        return None
+    if path.endswith(SUFFIX):
+        if os.path.lexists(path) or not glob.has_magic(path):
+            return [path]
+        return sorted(glob.glob(path, recursive=True)) or None
+    if os.path.isdir(path):
+        found = sorted(glob.glob(os.path.join(glob.escape(path), f"*{SUFFIX}")))
+        if found and not _holds_stores(path):
+            return found
+    return None
+
+
+def _holds_stores(folder: str) -> bool:
+    try:
+        return bool(expand_paths([folder]))
+    except StoreError:
+        return False

@@ -1,0 +1,82 @@
+"""Scans in files: their names, what is no scan, two of one store, stores among them."""
+
+import json
+import zlib
+
+import pytest
+
+import mappedviz as mv
+from mappedviz.audits.reading import scan_store
+from mappedviz.audits.scan import Wants
+from mappedviz.audits.scan_files import ScanFiles, file_of, write_scan
+from mappedviz.stores.records import read_record
+from tests.audits import quiet, write
+
+
+@pytest.fixture
+def files(several, tmp_path):
+    made = []
+    for path in several:
+        made.append(tmp_path / "scans" / file_of("", path))
+        made[-1].parent.mkdir(exist_ok=True)
+        write_scan(made[-1], scan_store(path, Wants(every_column=True, every_matrix=True)))
+    return made
+
+
+def test_stores_of_one_name_have_files_of_their_own(tmp_path):
+    names = {file_of(tmp_path, f"/data/{lab}/a.h5ad").name for lab in ("one", "two")}
+    assert len(names) == 2
+    assert all(name.startswith("a.h5ad.") for name in names)
+
+
+def test_a_file_holds_json_and_numbers_and_is_small(files, several):
+    record = read_record(files[0])
+    assert record["store"].data["address"] == several[0]
+    (key,) = [name for name in record if name.startswith("list/")][:1]
+    assert json.loads(zlib.decompress(record[key].arrays["zlib"].tobytes()))
+    assert files[0].stat().st_size < 20_000
+
+
+def test_folders_patterns_files_and_stores(files, several, tmp_path):
+    folder = files[0].parent
+    assert ScanFiles([str(folder)]).paths == sorted(several)
+    assert ScanFiles([str(folder / "s[12]*.scan")]).paths == several[1:3]
+    mixed = ScanFiles([several[3], str(files[1]), "nowhere.h5ad"])
+    assert mixed.paths == [several[3], several[1], "nowhere.h5ad"]
+    assert list(mixed.scans) == [several[1]]
+    beside = write(folder, "store")  # a folder of stores is one, whatever else is in it
+    assert ScanFiles([str(folder)]).paths == [str(folder)]
+    beside.unlink()
+    assert ScanFiles([str(tmp_path / "nowhere.scan")]).scans
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "foreign", "absent", "empty"])
+def test_what_is_no_scan_is_listed_and_the_others_go_on(files, damage):
+    content = files[0].read_bytes()
+    if damage == "absent":
+        files[0].unlink()
+    else:
+        middle = len(content) // 2
+        flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+        made = {"cut": content[:middle], "flipped": flipped, "foreign": b"PK" * 99, "empty": b""}
+        files[0].write_bytes(made[damage])
+    audit = quiet(files, "cell_type")
+    assert audit.fatal
+    assert "mappedviz scan" in audit.verdict
+    assert (audit.stores["status"] == "ok").sum() == len(files) - 1
+    assert len(quiet(files, "cell_type", on_error="skip").collection()) == 5 * 24
+
+
+def test_of_two_scans_of_a_store_the_last_one_counts(files, several):
+    earlier = files[0].with_name("earlier.scan")
+    earlier.write_bytes(files[0].read_bytes())
+    write_scan(files[0], scan_store(several[0], Wants(rows=0)))
+    found = ScanFiles([str(files[0].parent)])
+    assert len(found.paths) == len(several)
+    assert found.scans[several[0]].samples == {}
+
+
+def test_an_audit_of_scans_names_the_stores(files, several):
+    audit = mv.audit(files[0].parent, "cell_type", progress=False)
+    assert list(audit.recipe.paths) == sorted(several)
+    assert audit.stores["path"].tolist() == sorted(several)
