@@ -138,7 +138,7 @@ class Store:
 
     @property
     def stamp(self) -> Stamp:
-        """What told its content from others when it was opened."""
+        """Stamp of the content that it had when it was opened."""
         mtime_ns, size, inode = self._unchanged
         return Stamp(size, mtime_ns, inode)
 
