@@ -71,7 +71,7 @@ def write_scans(
     Raises
     ------
     StoreError
-        A path stands for no store.
+        A path leads to no store.
     RecipeError
         `out` is one file, and there are several stores.
     ScanCancelledError
