@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from mappedviz.cli.audit import add_audit
+from mappedviz.cli.completion import add_completion
 from mappedviz.cli.diff import add_diff
 from mappedviz.cli.expect import add_expect
+from mappedviz.cli.info import add_info
 from mappedviz.cli.lab import add_lab
 from mappedviz.cli.options import FOUND, INTERRUPTED, OK, USAGE, paths_as_paths
 from mappedviz.cli.recipe import add_recipe
@@ -87,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
 
     for add in (add_audit, add_scan, add_diff, add_expect, add_recipe, add_lab):
         add(commands)
+    add_info(commands)
+    add_completion(commands, parser)
     return parser
 
 

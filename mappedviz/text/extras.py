@@ -13,12 +13,14 @@ from mappedviz.errors import MissingPackageError
 
 #: Extra -> the modules that it brings, of those that are imported here.
 EXTRAS = {
+    "completion": ("shtab",),
     "torch": ("torch",),
     "viz": ("anywidget", "jinja2", "markupsafe", "matplotlib", "rich", "tqdm", "traitlets"),
     "scvi": ("lightning", "scvi"),
 }
 _EXTRA_OF = {module: extra for extra, modules in EXTRAS.items() for module in modules}
 _FOR = {
+    "completion": "completion in a shell needs",
     "torch": "loaders and tensors need",
     "viz": "figures, pages and widgets need",
     "scvi": "mappedviz.scvi needs scvi-tools, and with it",

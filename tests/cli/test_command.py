@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,14 @@ def test_version(capsys):
 
     assert cli.main(["--version"]) == cli.OK
     assert capsys.readouterr().out == f"mappedviz {mappedviz.__version__}\n"
+
+
+def test_the_package_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "mappedviz", "--version"], capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert re.fullmatch(r"mappedviz \S+\n", done.stdout)
 
 
 def test_interrupted(made, capsys):

@@ -118,4 +118,4 @@ def test_what_lies_at_the_root_of_the_package(repository):
         for path in package.iterdir()
         if path.name != "__pycache__" and not (path / "__init__.py").exists()
     }
-    assert there == {"__init__.py", "_types.py", "errors.py", "py.typed"}
+    assert there == {"__init__.py", "__main__.py", "_types.py", "errors.py", "py.typed"}

@@ -1,0 +1,7 @@
+"""`python -m mappedviz` is the command `mappedviz`."""
+
+import sys
+
+from mappedviz.cli.command import main
+
+sys.exit(main())
