@@ -98,7 +98,7 @@ class PlanDataset:
 
     @property
     def path_list(self) -> list[str]:
-        """Absolute paths of the stores."""
+        """Absolute paths of the stores; addresses of those in memory."""
         return [store.path for store in self._plan.stores]
 
     @property

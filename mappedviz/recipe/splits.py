@@ -19,6 +19,7 @@ from mappedviz.errors import RecipeError
 from mappedviz.recipe.earlier import first_rule
 from mappedviz.recipe.labels import canonical
 from mappedviz.recipe.nearest import nearest_parts
+from mappedviz.text.addresses import in_memory
 
 
 def chances_of_names(names: Sequence[Any], seed: int) -> Array:
@@ -134,7 +135,9 @@ def chances_of_stores(
 
 
 def _folders(path: str) -> list[str]:
-    return path.replace("\\", "/").rstrip("/").split("/")[::-1]
+    names = path.replace("\\", "/").rstrip("/").split("/")[::-1]
+    # The number of an object in memory is another one in each session.
+    return [*names[:-1], "memory"] if in_memory(path) else names
 
 
 def _name_of(path: str) -> str:

@@ -22,7 +22,9 @@ def leaves(node, found=None):
         if node.name == "" and name == "uns":
             continue
         child = node[name]
-        if isinstance(child, GroupNode):
+        if child.attrs.get("encoding-type") == "nullable-string-array":  # since anndata 0.13
+            found[child.name] = child["values"].read().tolist()
+        elif isinstance(child, GroupNode):
             leaves(child, found)
         else:
             found[child.name] = child.read().tolist()

@@ -207,6 +207,13 @@ def test_objects_read_as_the_files_that_they_would_be(seed, tmp_path):
         assert_alike(got.get_merged_labels(key), want.get_merged_labels(key), key)
         assert_alike(got.get_merged_categories(key), want.get_merged_categories(key), key)
         assert_alike(got.obs(columns=[key]), want.obs(columns=[key]), key)
+    if request["join"] is not None:
+        one, other = (outcome(lambda ds=ds: ds.to_anndata(rows)) for ds in (got, want))
+        if isinstance(other, AnnData):
+            assert_alike(one.X, other.X)
+            pd.testing.assert_frame_equal(one.obs, other.obs)
+        else:
+            assert one[0] is other[0]
     if len(want) > 3:
         for one, other in zip(got.split(False), want.split(False), strict=True):
             assert_alike(one.indices, other.indices)

@@ -192,3 +192,18 @@ def test_stores_with_all_their_rows_stay_free():
     part = RowMap.from_counts([300, 3]).take(np.arange(1, 303))
     assert part.kept[0].dtype == np.uint16
     assert part.kept[1] is None
+
+
+def test_numbers_of_objects_in_memory_do_not_matter():
+    """They are others in each session, and in each process that trains."""
+    for one, other in (
+        (["memory:0", "memory:1"], ["memory:7", "memory:3"]),
+        (["memory:0/a", "memory:1/a"], ["memory:5/a", "memory:2/a"]),
+        (["memory:0/a.h5ad"], ["/data/a.h5ad"]),
+    ):
+        drawn = [
+            chances_of_stores([(path, 5) for path in paths], [None] * len(paths), 0)
+            for paths in (one, other)
+        ]
+        assert drawn[0].tolist() == drawn[1].tolist()
+        assert len(set(drawn[0].tolist())) == 5 * len(one)

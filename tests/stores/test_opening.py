@@ -8,8 +8,9 @@ import pytest
 import mappedviz as mv
 from mappedviz.errors import StoreError
 from mappedviz.stores import opening
-from mappedviz.stores.opening import open_stores, unopenable
+from mappedviz.stores.opening import check_store, open_stores, unopenable
 from mappedviz.stores.store import open_store
+from mappedviz.testing import coded_anndata
 
 
 def test_stores_that_cannot_be_opened_are_named_or_skipped(path, tmp_path):
@@ -59,3 +60,11 @@ def test_damage_in_rows_is_found_by_a_check(path):
         file["X/indices"][...] = 99
     with pytest.raises(StoreError, match="column index 99"):
         mv.check_store(path, timeout=60)
+
+
+def test_an_anndata_object_needs_no_child():
+    adata = coded_anndata(1, 9)
+    assert check_store(adata).n_obs == 9
+    address = open_store(adata).path
+    [(store, path)] = open_stores([address], lambda store: store.path, timeout=1e-9)
+    assert (store.facts.n_obs, path) == (9, address)

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mappedviz.errors import MissingKeyError
+from mappedviz.errors import AbsentStoreError, MissingKeyError
 from mappedviz.formats.frames import ColumnFacts
-from mappedviz.stores.store import open_store
+from mappedviz.stores.store import open_store, stamp_of
 from mappedviz.testing import coded_anndata
 from tests.stores import STORE_KINDS
 
@@ -65,3 +65,24 @@ def test_names_of_raw_by_a_column_are_those_of_raw(tmp_path):
     store = open_store(path)
     assert store.read_var_names("ids").tolist() == ["x", "z"]
     assert store.read_var_names("ids", raw=True).tolist() == ["x", "y", "z"]
+
+
+def test_an_anndata_object_is_a_store():
+    adata = coded_anndata(1, 9)
+    store = open_store(adata)
+    assert store.path == open_store(store.path).path
+    assert store.kind == store.facts.kind == "memory"
+    assert store.facts.nbytes is None
+    assert store.facts.encoding == "dataframe 0.2.0"
+    assert store.obs_names.tolist() == adata.obs_names.tolist()
+    assert store.read_var_names("gene_ids").tolist() == adata.var["gene_ids"].tolist()
+    assert store.read_var_names(raw=True).tolist() == adata.raw.var_names.tolist()
+    np.testing.assert_array_equal(store.read_rows("X", [3, 3, 0]), adata.X[[3, 3, 0]].toarray())
+    np.testing.assert_array_equal(store.read_rows("raw.X", [1]), adata.raw.X[[1]].toarray())
+    for key in ("sparse", "frame"):
+        assert store.facts.obsm[key].shape == adata.obsm[key].shape
+    with pytest.raises(MissingKeyError, match="no matrix 'nowhere'"):
+        store.read_rows("nowhere", [0])
+    store.check_same()
+    with pytest.raises(AbsentStoreError, match="in memory"):
+        stamp_of(store.path)
