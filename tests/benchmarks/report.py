@@ -9,7 +9,8 @@ from typing import Any
 from .cases import OURS, Case, Target
 
 Record = dict[str, Any]
-MEASURES = ("rate", "spent", "anonymous", "resident", "grown", "opened", "again", "others")
+TIMES = ("spent", "opened", "again", "first", "hundredth")
+MEASURES = ("rate", *TIMES, "anonymous", "resident", "grown", "others")
 
 
 def summarise(record: Record) -> Record:
@@ -37,7 +38,7 @@ def amount(measure: str, value: float) -> str:
     """A value with its unit."""
     if measure == "rate":
         return number(value)
-    if measure in ("spent", "opened", "again", "others"):
+    if measure in TIMES:
         return f"{number(value * 1e3)} ms" if value < 10 else f"{number(value)} s"
     return f"{value / 1e6:,.0f} MB"
 

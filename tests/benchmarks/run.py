@@ -63,6 +63,7 @@ class Plan:
     quiet: float | None = None
     touch: float = 0.0
     before: Path | None = None
+    every: bool = True
 
     @property
     def warm(self) -> generate.Shape:
@@ -70,8 +71,10 @@ class Plan:
         return generate.PRESETS["tiny"]
 
     def wants(self, case: Case) -> bool:
-        """Whether ``--only`` names the case."""
-        return not self.only or any(fnmatch.fnmatch(case.id, one) for one in self.only)
+        """Whether ``--only`` names the case, or all are wanted, or it is one of the headlines."""
+        if self.only:
+            return any(fnmatch.fnmatch(case.id, one) for one in self.only)
+        return self.every or case.headline
 
     def contenders(self, case: Case) -> list[Contender]:
         """Those of the case that ``--peers`` names, and ours of before beside ours."""
@@ -284,6 +287,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--preset", choices=tuple(generate.PRESETS), default="full")
     add("--cells", type=int, help="cells of each store, instead of the preset's")
     add("--only", default="", help="cases, comma separated, * allowed; `list` lists them")
+    add("--all", action="store_true", help="every case, about two hours, not the headlines alone")
     add("--peers", default="", help="contenders, comma separated (default: all there are)")
     add("--formats", default="", help="generate: which formats (default: all)")
     add("--repeats", type=int, default=3)
@@ -355,6 +359,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         quiet=args.quiet,
         touch=args.touch,
         before=args.before,
+        every=args.all,
     )
     found = machine()
     if found["load"][0] > 0.5:

@@ -143,6 +143,28 @@ def _batches(adapter: Adapter, job: Job) -> Job:
     }
 
 
+def _start(adapter: Adapter, job: Job) -> Job:
+    """The start of an epoch: seconds from asking for its iterator to each of the first 100 batches."""
+    _check(adapter.loader({**job, "paths": job["warm_paths"]}), job)
+    _touch(job.get("touch", 0))
+    start = time.perf_counter()
+    loader = adapter.loader(job)
+    opened = time.perf_counter() - start
+    at: list[float] = []
+    cpu = time.process_time()
+    start = time.perf_counter()
+    for _batch in loader.epoch():
+        at.append(time.perf_counter() - start)
+        if len(at) == 10:
+            cpu = time.process_time() - cpu
+        if len(at) == 100 or at[-1] > job["patience"]:
+            break
+    if len(at) < 10:
+        raise AssertionError(f"{len(at)} batches in {at[-1]:.1f} s")
+    found = {"opened": opened, "first": at[0], "spent": at[9], "cpu": cpu, "at": at}
+    return found | ({"hundredth": at[99]} if len(at) == 100 else {})
+
+
 def _touch(nbytes: int) -> None:
     """Let the host back this much of the memory that is free, by using it in another process.
 
@@ -206,7 +228,13 @@ def _weights(adapter: Adapter, job: Job) -> Job:
     return {"spent": each[0], "again": float(np.median(each))}
 
 
-KINDS = {"batches": _batches, "getitem": _getitem, "open": _open, "weights": _weights}
+KINDS = {
+    "batches": _batches,
+    "start": _start,
+    "getitem": _getitem,
+    "open": _open,
+    "weights": _weights,
+}
 
 
 def _versions(names: Iterable[str]) -> dict[str, str]:

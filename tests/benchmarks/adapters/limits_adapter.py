@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ import numpy as np
 from harness import Adapter, Job, serve
 
 from hatch_build import find_compiler, zig
+from mappedviz.formats.files import FilePool
+from mappedviz.formats.registry import FORMATS
 
 
 class _Store(ctypes.Structure):
@@ -94,10 +97,12 @@ class Limits(Adapter):
     packages = ("numpy", "h5py")
 
     def limit(self, job: Job) -> Job:
-        """Measure one limit: ``options.what`` is read, fused or csr."""
+        """Measure one limit: ``options.what`` is read, fused, csr or decode."""
         import anndata as ad
 
         what, threads = job["options"]["what"], job["options"].get("threads", 1)
+        if what == "decode":
+            return _decode(job, threads)
         names = []
         for path in job["paths"]:
             with h5py.File(path) as file:
@@ -177,6 +182,23 @@ class Limits(Adapter):
                 rows += len(store.cuts) - 1
         spent = time.perf_counter() - start
         return {"rows": rows, "spent": spent, "rate": rows / spent}
+
+
+def _decode(job: Job, threads: int) -> Job:
+    """Every chunk of the matrices read and decoded once, in random order, by the codecs that we use."""
+    arrays = []
+    files = FilePool()
+    for path in job["paths"]:
+        kind = "zarr" if path.endswith(".zarr") else "h5ad"
+        with FORMATS[kind].open(path) as root:
+            arrays += [root["X"][name].chunked() for name in ("data", "indices")]
+    every = [(array, chunk) for array in arrays for chunk in range(array.n_chunks)]
+    np.random.default_rng(job["seed"]).shuffle(every)
+    start = time.perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda one: one[0].load(one[1], files).nbytes, every))
+    spent = time.perf_counter() - start
+    return {"rows": job["rows"], "spent": spent, "rate": job["rows"] / spent}
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ class Mappedviz(Adapter):
                 batch_size=job["batch"],
                 seed=job["seed"],
                 sparse=job["output"] == "csr",
+                num_workers=options.get("workers", 0),
                 **how,
             )
         label = job["label"]
