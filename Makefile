@@ -7,8 +7,10 @@ SETUP := PYTHON="$(PYTHON)" scripts/venv.sh $(VENV)
 PYTHON ?=
 # Options for pytest, such as PYTEST="-x tests/test_mapping.py --no-cov".
 PYTEST ?=
-# Options for the benchmark; `make bench BENCH=--help` lists them.
+# Options for the benchmark, such as BENCH=--all or BENCH="--only start-*"; `python -m tests.benchmarks --help` lists them.
 BENCH ?=
+# Where its files and the environments of the peers are kept: 8 GB and 5 GB.
+BENCH_DIR ?= build/bench
 # Options for JupyterLab, such as LAB="--no-browser --allow-root".
 LAB ?=
 
@@ -23,7 +25,7 @@ help:
 	@echo "make format  let ruff mend what it can"
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make lab     JupyterLab on the notebooks"
-	@echo "make bench   the benchmarks"
+	@echo "make bench   measure against the peers (half an hour), draw the picture, write the tables"
 	@echo "make wheel   wheels and sdists of a release into dist/, tried in an empty environment"
 	@echo "make sanitize the tests of the compiled core with address and undefined-behaviour checks"
 	@echo "make hooks   run the checks at every commit"
@@ -81,7 +83,10 @@ lab:
 
 bench:
 	@$(SETUP) bench
-	$(BIN)/python -m tests.benchmarks $(BENCH)
+	tests/benchmarks/make_peer_envs.sh $(BENCH_DIR)/peers
+	$(BIN)/python -m tests.benchmarks --data $(BENCH_DIR)/data --envs $(BENCH_DIR)/peers --repeats 2 --touch 2 \
+	    --out $(BENCH_DIR)/out $(BENCH)
+	$(BIN)/python -m tests.benchmarks.publish $(BENCH_DIR)/out
 
 wheel:
 	@$(SETUP)

@@ -10,7 +10,7 @@ from .cases import OURS, Case, Target
 
 Record = dict[str, Any]
 TIMES = ("spent", "opened", "again", "first", "hundredth")
-MEASURES = ("rate", *TIMES, "anonymous", "resident", "grown", "others")
+MEASURES = ("rate", *TIMES, "cpu", "anonymous", "resident", "grown", "others")
 
 
 def summarise(record: Record) -> Record:
@@ -24,6 +24,18 @@ def summarise(record: Record) -> Record:
             record[measure] = statistics.median(values)
             record[f"{measure}_range"] = [min(values), max(values)]
     return record
+
+
+def ratio(one: Record, other: Record, measure: str) -> tuple[float, float, float]:
+    """Return how many times as good one is as the other: median, least and most over the turns.
+
+    Both ran in each turn, one after the other: a ratio holds where the machine's speed drifts.
+    """
+    ours, theirs = ([run.get(measure) for run in r.get("runs", ())] for r in (one, other))
+    pairs = [(a, b) for a, b in zip(ours, theirs, strict=False) if a and b]
+    pairs = pairs or [(one[measure], other[measure])]
+    each = [a / b if measure == "rate" else b / a for a, b in pairs]
+    return statistics.median(each), min(each), max(each)
 
 
 def number(value: float) -> str:
@@ -103,6 +115,20 @@ def _target_words(verdict: Record) -> str:
     return f"{sign} {amount(measure, verdict['factor'])}"
 
 
+def targets(verdicts: Sequence[Record]) -> list[str]:
+    """Return the lines of the table of targets."""
+    lines = ["| target | of | wanted | reached | ratio | met |", "|---|---|---|--:|--:|---|"]
+    for verdict in verdicts:
+        value, reached = verdict["value"], verdict["ratio"]
+        met = {True: "yes", False: "**no**", None: "–"}[verdict["met"]]
+        lines.append(
+            f"| {verdict['title']} | {verdict['ours']} | {_target_words(verdict)} |"
+            f" {'–' if value is None else amount(verdict['measure'], value)} |"
+            f" {'' if reached is None else f'{reached:.3g}'} | {met} |"
+        )
+    return lines
+
+
 def markdown(cases: Sequence[Case], result: Record) -> str:
     """The report: the machine, the table of figures, the table of targets."""
     records, machine, shape = result["records"], result["machine"], result["shape"]
@@ -151,16 +177,7 @@ def markdown(cases: Sequence[Case], result: Record) -> str:
                 f" {times(best)} | {amount('anonymous', record.get('anonymous', 0))} |"
                 f" {record.get('others', 0):.1f} |"
             )
-    lines += ["", "| target | of | wanted | reached | ratio | met |", "|---|---|---|--:|--:|---|"]
-    for verdict in result["targets"]:
-        value = verdict["value"]
-        ratio = "" if verdict["ratio"] is None else f"{verdict['ratio']:.3g}"
-        met = {True: "yes", False: "**no**", None: "–"}[verdict["met"]]
-        lines.append(
-            f"| {verdict['title']} | {verdict['ours']} | {_target_words(verdict)} |"
-            f" {'–' if value is None else amount(verdict['measure'], value)} |"
-            f" {ratio} | {met} |"
-        )
+    lines += ["", *targets(result["targets"])]
     versions: dict[str, dict[str, str]] = {}
     for record in records:
         if record.get("versions"):

@@ -3,7 +3,8 @@
 ::
 
     tests/benchmarks/make_peer_envs.sh ENVS                    # once; needs a package index
-    python tests/benchmarks/run.py --data DIR --envs ENVS      # the whole table, about an hour
+    python tests/benchmarks/run.py --data DIR --envs ENVS      # the headlines, half an hour
+    python tests/benchmarks/run.py --data DIR --envs ENVS --all
     python tests/benchmarks/run.py --data DIR --only random-plain,block-*
     python tests/benchmarks/run.py --data DIR --before CHECKOUT --peers mappedviz  # before and after
     python tests/benchmarks/run.py generate --data DIR         # only make the files (7 GB)
@@ -23,6 +24,7 @@ import json
 import os
 import platform
 import shlex
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -236,8 +238,20 @@ def machine() -> Record:
         "memory_gb": round(memory / 1e9, 1),
         "load": [round(x, 2) for x in os.getloadavg()],
         "python": platform.python_version(),
+        "commit": _commit(),
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
     }
+
+
+def _commit() -> str:
+    """The commit that is measured, with a + where files were changed since."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        head = subprocess.check_output([*git, "rev-parse", "--short=9", "HEAD"], text=True)
+        changed = subprocess.check_output([*git, "status", "--porcelain"], text=True)
+    except (OSError, subprocess.CalledProcessError):  # no git, or no repository
+        return "unknown"
+    return head.strip() + ("+" if changed.strip() else "")
 
 
 def smoke(folder: Path) -> int:
@@ -272,6 +286,29 @@ def smoke(folder: Path) -> int:
             if "error" in result:
                 print("     " + "\n     ".join(result.get("trace", "").splitlines()[-6:]))
     return failed
+
+
+def _write(
+    plan: Plan, chosen: Sequence[Case], records: list[Record], about: Record, out: Path | None
+) -> str:
+    """The report of what has been measured; after each case, so that a run may be stopped."""
+    done = [case for case in chosen if any(record["case"] == case.id for record in records)]
+    formats = sorted({c.format for c in done if c.data == "main"}, key=generate.FORMATS.index)
+    result = {
+        **about,
+        "shape": dataclasses.asdict(plan.shape),
+        "collection": generate.write_facts(plan.data, plan.shape, formats),
+        "settings": {"repeats": plan.repeats, "seconds": plan.seconds, "block": plan.block}
+        | {"buffer": plan.buffer, "touch": plan.touch},
+        "records": records,
+        "targets": report.judge(done, records),
+    }
+    text = report.markdown(done, result)
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "benchmark.json").write_text(json.dumps(result, indent=1) + "\n")
+        (out / "benchmark.md").write_text(text)
+    return text
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -368,24 +405,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = [case for case in cases() if plan.wants(case)]
     if not chosen:
         parser.error(f"--only {args.only}: no such case; `list` lists them")
+    command = "python -m tests.benchmarks " + shlex.join(argv or sys.argv[1:])
+    text = ""
     for case in chosen:
         records += run_case(plan, case)
-    formats = sorted({c.format for c in chosen if c.data == "main"}, key=generate.FORMATS.index)
-    result = {
-        "machine": found,
-        "command": "python -m tests.benchmarks " + shlex.join(argv or sys.argv[1:]),
-        "shape": dataclasses.asdict(shape),
-        "collection": generate.write_facts(args.data, shape, formats),
-        "settings": {"repeats": plan.repeats, "seconds": plan.seconds, "block": plan.block}
-        | {"buffer": plan.buffer, "touch": plan.touch},
-        "records": records,
-        "targets": report.judge(chosen, records),
-    }
-    text = report.markdown(chosen, result)
-    if args.out:
-        args.out.mkdir(parents=True, exist_ok=True)
-        (args.out / "benchmark.json").write_text(json.dumps(result, indent=1) + "\n")
-        (args.out / "benchmark.md").write_text(text)
+        text = _write(plan, chosen, records, {"machine": found, "command": command}, args.out)
     print(text)
     return 0
 

@@ -13,7 +13,7 @@ import anndata as ad
 import numpy as np
 import pytest
 
-from tests.benchmarks import generate, report
+from tests.benchmarks import generate, picture, publish, report
 from tests.benchmarks.cases import Case, Contender, Target, cases
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,3 +108,51 @@ def test_targets_name_contenders_that_exist() -> None:
                 other, _, name = reference.rpartition(":")
                 assert name in every[other or case.id], (case.id, reference)
         assert len({c.name for c in case.contenders}) == len(case.contenders), case.id
+
+
+def result(*records: dict[str, object], **more: object) -> dict[str, object]:
+    """What one run of the benchmark writes."""
+    machine = {"date": "2026-01-01", "cpu": "a", "cores": 2, "memory_gb": 8, "load": [0.0]}
+    settings = {"repeats": 2, "seconds": 3.0}
+    return {"machine": machine, "command": "b", "settings": settings, "records": [*records], **more}
+
+
+def test_ratios_are_those_of_turns() -> None:
+    """A machine that is half as fast in the second turn leaves the ratio as it is."""
+    one, other = ({"runs": [{"rate": r} for r in rates]} for rates in ((40, 20), (10, 5)))
+    assert report.ratio(one, other, "rate") == (4, 4, 4)
+    slow, quick = ({"runs": [{"spent": s} for s in times]} for times in ((2, 6), (1, 2)))
+    assert report.ratio(quick, slow, "spent") == (2.5, 2, 3)
+    assert report.ratio({"rate": 6}, {"rate": 3, "runs": []}, "rate") == (2, 2, 2)
+
+
+def test_what_was_measured_again_replaces_what_is_known() -> None:
+    """The other cases stay those of the run that measured them."""
+    old = result(record("a", "lamindb", rate=1.0), record("b", "lamindb", rate=2.0))
+    new = result(record("b", "lamindb", rate=3.0))
+    found = publish.merged([old], [new])
+    assert [[r["case"] for r in one["records"]] for one in found] == [["a"], ["b"]]
+    assert found[1]["records"][0]["rate"] == 3.0
+    assert publish.merged(found, [old]) == [old]
+
+
+def test_the_page_has_what_the_data_say(tmp_path: Path) -> None:
+    """Tables and pictures are made of the data that are kept; nobody writes figures by hand."""
+    (tmp_path / "_static").mkdir()
+    for name in ("performance.md", "_static/benchmark.json"):
+        (tmp_path / name).write_bytes((ROOT / "docs" / name).read_bytes())
+    written = publish.publish([], tmp_path)
+    assert [path.name for path in written[2:]] == ["bench-light.png", "bench-dark.png"]
+    for name in ("performance.md", "_static/benchmark.json"):
+        assert (tmp_path / name).read_text() == (ROOT / "docs" / name).read_text(), name
+
+
+def test_pictures_name_cases_and_contenders_that_exist() -> None:
+    """A panel of nothing would be left out without a word."""
+    every = {case.id: {c.name for c in case.contenders} for case in cases()}
+    for panel in picture.PANELS:
+        names = every[panel.case]
+        assert {name for name, _ in panel.ours} <= names
+        assert not panel.limit or panel.limit in names
+        assert {*panel.against, *panel.against.values()} <= names
+        assert any(name.startswith(begin.strip("=")) for name in names for _, begin in panel.peers)
