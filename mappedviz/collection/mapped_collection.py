@@ -16,6 +16,7 @@ from mappedviz.errors import RecipeError
 from mappedviz.recipe.labels import Labels
 from mappedviz.recipe.recipe import Join, Recipe
 from mappedviz.recipe.weights import LabelWeights, Scheme, labels_to_weigh
+from mappedviz.stores.first_contact import OPEN_TIMEOUT
 from mappedviz.text.rendering import shown_in_notebooks
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from anndata import AnnData  # type: ignore[import-untyped]
 
     from mappedviz.collection.sources import StoreSource
+    from mappedviz.stores.fact_cache import CacheLike
     from mappedviz.stores.paths import StoresLike
     from mappedviz.stores.store import Store
 
@@ -123,9 +125,14 @@ class MappedCollection(PlanDataset):
     cache_bytes
         Memory for decoded chunks, shared by all stores; default: a quarter of the
         memory that this process may use.
+    cache
+        Folder for what was read of stores (facts, names, the obs columns that were asked for), so
+        that stores which are unchanged are not read again; False for none. Default: ``MAPPEDVIZ_CACHE``
+        in the environment (a folder, or ``off``), else a folder of the user. It is not part of the recipe.
     open_timeout
-        Seconds that opening one store may take; default: no bound. See
-        :func:`mappedviz.stores.open_stores`.
+        Seconds that the first contact with one store may take. A store that is not in the cache is
+        read by a child process, which is ended then: a crafted or half-copied HDF5 file can make the
+        library spin for ever. None reads in this process, without a bound.
 
     Raises
     ------
@@ -197,7 +204,8 @@ class MappedCollection(PlanDataset):
         unseen: Literal["error", "ignore"] = "error",
         on_error: Literal["raise", "skip"] = "raise",
         cache_bytes: int | None = None,
-        open_timeout: float | None = None,
+        cache: CacheLike = None,
+        open_timeout: float | None = OPEN_TIMEOUT,
     ) -> None:
         request: dict[str, Any] = {
             "paths": path_list,
@@ -224,7 +232,7 @@ class MappedCollection(PlanDataset):
             "unseen": unseen,
             "on_error": on_error,
         }
-        plan = make_plan(Recipe(**request), open_timeout=open_timeout)
+        plan = make_plan(Recipe(**request), cache=cache, open_timeout=open_timeout)
         super().__init__(plan, parallel=parallel, cache_bytes=cache_bytes)
 
     @classmethod
@@ -235,7 +243,8 @@ class MappedCollection(PlanDataset):
         stores: Sequence[Store | StoreSource] | None = None,
         parallel: bool = False,
         cache_bytes: int | None = None,
-        open_timeout: float | None = None,
+        cache: CacheLike = None,
+        open_timeout: float | None = OPEN_TIMEOUT,
     ) -> Self:
         """Make the collection that a recipe describes.
 
@@ -246,7 +255,7 @@ class MappedCollection(PlanDataset):
         stores
             Stores that are open already; their facts are not read again. Default: open
             those of ``recipe.paths``.
-        parallel, cache_bytes, open_timeout
+        parallel, cache_bytes, cache, open_timeout
             As for the constructor.
 
         Examples
@@ -258,7 +267,7 @@ class MappedCollection(PlanDataset):
         >>> ds.recipe == recipe, len(ds)
         (True, 700)
         """
-        plan = make_plan(recipe, stores, open_timeout=open_timeout)
+        plan = make_plan(recipe, stores, cache=cache, open_timeout=open_timeout)
         return cls._of(plan, parallel=parallel, cache_bytes=cache_bytes)
 
     def subset(self, rows: slice | Sequence[int] | Array) -> Self:

@@ -24,6 +24,8 @@ from mappedviz.collection.variables import NameLists, join_variables
 from mappedviz.errors import RecipeError, StoreError, StoreWarning
 from mappedviz.recipe.aliases import name_in_store
 from mappedviz.recipe.joins import RowMap
+from mappedviz.stores.fact_cache import CacheLike, FactCache
+from mappedviz.stores.first_contact import OPEN_TIMEOUT
 from mappedviz.stores.store import Store
 from mappedviz.text.addresses import in_memory
 
@@ -171,7 +173,8 @@ def make_plan(
     recipe: Recipe,
     stores: Sequence[Store | StoreSource] | None = None,
     *,
-    open_timeout: float | None = None,
+    cache: CacheLike = None,
+    open_timeout: float | None = OPEN_TIMEOUT,
 ) -> Plan:
     """Open the stores and resolve the recipe against what they contain.
 
@@ -183,8 +186,8 @@ def make_plan(
         Stores that are open already, with their facts, or sources of stores; else those of
         ``recipe.paths``, with a :class:`~mappedviz.errors.StoreWarning` that lists the ones that
         the recipe skips because they cannot be opened.
-    open_timeout
-        Seconds that one store may take to open; see :func:`~mappedviz.stores.open_stores`.
+    cache, open_timeout
+        As for :class:`~mappedviz.MappedCollection`.
 
     Raises
     ------
@@ -197,8 +200,11 @@ def make_plan(
     RecipeError
         The recipe speaks of stores that are not there, or there are no stores.
     """
+    splits = [key for step in recipe.splits for key in step.keys_of_split()]
+    keys = list(dict.fromkeys([*recipe.obs_keys, *recipe.filter_keys, *splits]))
+    kept_in = FactCache.of(cache)
     sources = (
-        sources_of(recipe, open_timeout)
+        sources_of(recipe, keys, kept_in, open_timeout)
         if stores is None
         else [GivenStore(one) if isinstance(one, Store) else one for one in stores]
     )
@@ -207,10 +213,9 @@ def make_plan(
             "names no store", key="path_list", remedy="Give the path of at least one store."
         )
     check_store_names(recipe, [source.path for source in sources])
-    splits = [key for step in recipe.splits for key in step.keys_of_split()]
-    keys = list(dict.fromkeys([*recipe.obs_keys, *recipe.filter_keys, *splits]))
     lists = NameLists(recipe)
     read, left_out = _read_all(recipe, sources, keys, lists)
+    kept_in.warn(stacklevel=3)
     if left_out and stores is None:
         message = f"left out {len(left_out)} of {len(sources)} stores:\n"
         warnings.warn(message + "\n".join(map(str, left_out)), StoreWarning, stacklevel=3)

@@ -2,26 +2,31 @@
 
 A plan takes one source per store. :class:`StoreFile` opens a path, :class:`GivenStore` reads of a
 store that is open already, :class:`KnownStore` answers from memory, and :class:`UnreadableStore`
-says why there is nothing to read.
+says why there is nothing to read. :class:`RecordedStore` answers from the cache, or
+from what a child process has read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable, Iterable, Iterator
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import numpy as np
-
+from mappedviz.collection.matrices import RAW
 from mappedviz.errors import MissingKeyError, StoreError
 from mappedviz.formats.columns import Column
+from mappedviz.recipe.aliases import candidates
 from mappedviz.recipe.names import Names
-from mappedviz.stores.opening import unopenable
+from mappedviz.recipe.store_paths import choose_for_store
+from mappedviz.stores.first_contact import Contact, Found, Wants
 from mappedviz.stores.paths import expand_paths
+from mappedviz.stores.sections import in_codes
 from mappedviz.stores.store import Store
+from mappedviz.text.addresses import absolute, in_memory
 
 if TYPE_CHECKING:
     from mappedviz.recipe.recipe import Recipe
+    from mappedviz.stores.fact_cache import FactCache
 
 _T = TypeVar("_T")
 
@@ -113,6 +118,69 @@ class GivenStore:
             return {}
         with self.store.session():
             return {name: self.store.obs_column(name) for name in wanted}
+
+
+class RecordedStore(GivenStore):
+    """A store that answers from its record, which a child or the cache has; see :class:`Contact`.
+
+    Parameters
+    ----------
+    path
+        Its address.
+    contact
+        Knows the stores of the recipe.
+    """
+
+    store: Store
+
+    def __init__(self, path: str, contact: Contact) -> None:
+        self._path = path
+        self._contact = contact
+        self._found: Found | None = None
+
+    @property
+    def path(self) -> str:
+        """See :attr:`StoreSource.path`."""
+        return self._path
+
+    @contextmanager
+    def opened(self) -> Iterator[GivenStore]:
+        """See :meth:`StoreSource.opened`; the record is in memory inside of the block only."""
+        self._found = found = self._contact.find(self._path)
+        self.store = Store.known(self._path, found.facts(), found.stamp())
+        try:
+            yield self
+        finally:
+            self._found = None
+
+    def var_names(self, column: str | None = None, *, raw: bool = False) -> Names:
+        """See :meth:`GivenStore.var_names`."""
+        where = ("raw.var" if raw else "var", column)
+        if self._found is not None:
+            if where in self._found.errors:
+                raise self._found.errors[where]
+            key = self._found.names_key(where)
+            names = None
+            if key is not None:
+                names = self._found.names.get(key) or self._contact.cache.names(key)
+            if names is not None:
+                return names
+        return super().var_names(column, raw=raw)
+
+    def obs_columns(self, names: Iterable[str]) -> dict[str, Column]:
+        """See :meth:`GivenStore.obs_columns`."""
+        wanted = list(names)
+        known: dict[str, Column] = {}
+        for name in wanted if self._found is not None else ():
+            assert self._found is not None
+            error = self._found.errors.get(f"obs/{name}")
+            if error is not None:
+                raise error
+            column = self._found.column(name)
+            if column is not None:
+                known[name] = column
+        left = super().obs_columns(name for name in wanted if name not in known)
+        return {name: known[name] if name in known else left[name] for name in wanted}
 
 
 class KnownStore(GivenStore):
@@ -233,14 +301,6 @@ def _recalled(memory: dict[Hashable, _T | Exception], key: Hashable, read: Calla
     return found
 
 
-def in_codes(column: Column) -> Column:
-    """The same column in little memory: text as codes."""
-    if column.kind != "string":
-        return column
-    codes, categories = column.factorized()
-    return Column("categorical", codes.astype(np.int32), categories)
-
-
 def paths_of(recipe: Recipe) -> tuple[list[str], dict[str, StoreError]]:
     """Paths of the stores of a recipe, and of those that stand for no store the reason.
 
@@ -253,15 +313,21 @@ def paths_of(recipe: Recipe) -> tuple[list[str], dict[str, StoreError]]:
     return expand_paths(recipe.paths, failed if recipe.on_error == "skip" else None), failed
 
 
-def sources_of(recipe: Recipe, open_timeout: float | None = None) -> list[StoreSource]:
+def sources_of(
+    recipe: Recipe, keys: Sequence[str], cache: FactCache, open_timeout: float | None
+) -> list[StoreSource]:
     """A source per store of a recipe, by its path.
 
     Parameters
     ----------
     recipe
         Names the paths.
+    keys
+        Obs keys that will be read of each.
+    cache
+        Where what is known of stores is kept.
     open_timeout
-        Seconds that one store may take to open; see :func:`~mappedviz.stores.open_stores`.
+        Seconds that the first contact with one store may take; None to read in this process.
 
     Raises
     ------
@@ -269,8 +335,46 @@ def sources_of(recipe: Recipe, open_timeout: float | None = None) -> list[StoreS
         A path stands for no store, and the recipe does not skip such paths.
     """
     paths, failed = paths_of(recipe)
-    if open_timeout is not None:
-        failed |= unopenable([path for path in paths if path not in failed], open_timeout)
+    if cache.folder is None and open_timeout is None:
+        files: list[StoreSource] = [StoreFile(path) for path in paths]
+    else:
+        addresses = [absolute(path) for path in paths]
+        wants = wanted_of(recipe, keys)
+        contact = Contact(
+            addresses, wants, cache, open_timeout, first_error=recipe.on_error == "raise"
+        )
+        files = [
+            StoreFile(address) if in_memory(address) else RecordedStore(address, contact)
+            for address in addresses
+        ]
     return [
-        UnreadableStore(path, failed[path]) if path in failed else StoreFile(path) for path in paths
+        UnreadableStore(path, failed[path]) if path in failed else file
+        for path, file in zip(paths, files, strict=True)
     ]
+
+
+def wanted_of(recipe: Recipe, keys: Sequence[str]) -> Callable[[str], Wants]:
+    """Return what a recipe makes a plan read of a store, by its path."""
+    same: Wants | None = None
+
+    def wants(path: str) -> Wants:
+        nonlocal same
+        if same is not None:
+            return same
+        key = recipe.var_key
+        by_store = isinstance(key, Mapping)
+        names = choose_for_store(key, path, None) if isinstance(key, Mapping) else key
+        found = Wants(
+            columns=tuple(candidates(recipe.obs_alias, each, path) for each in keys),
+            names=() if recipe.join is None else (names,),
+            raw=RAW in recipe.layers_keys or bool(recipe.layer_alias),
+            matrices=tuple(
+                candidates(recipe.layer_alias, each, path) for each in recipe.layers_keys
+            ),
+        )
+        aliases = (*recipe.obs_alias.values(), *recipe.layer_alias.values())
+        if not by_store and not any(isinstance(alias, Mapping) for alias in aliases):
+            same = found
+        return found
+
+    return wants

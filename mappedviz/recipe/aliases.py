@@ -49,12 +49,21 @@ def name_in_store(aliases: Aliases, key: str, path: str, has: Container[str]) ->
     >>> name_in_store(aliases, "donor", "a.h5ad", {"donor"}) is None
     True
     """
+    return next((name for name in candidates(aliases, key, path) if name in has), None)
+
+
+def candidates(aliases: Aliases, key: str, path: str) -> tuple[str, ...]:
+    """Return the names that a key may have in a store, of which the first that it has is taken.
+
+    Examples
+    --------
+    >>> candidates(obs_alias_of({"cell_type": ["cell_type", "louvain"]}), "cell_type", "a.h5ad")
+    ('cell_type', 'louvain')
+    """
     alias = aliases.get(key)
     if isinstance(alias, Mapping):
-        candidates: tuple[str, ...] = (choose_for_store(alias, path, key),)
-    else:
-        candidates = alias or (key,)
-    return next((name for name in candidates if name in has), None)
+        return (choose_for_store(alias, path, key),)
+    return alias or (key,)
 
 
 def _aliases(field: str, value: Any, what: str) -> Aliases:

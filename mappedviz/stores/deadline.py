@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from mappedviz.errors import MappedvizError, StoreError
 
 __all__ = ["Child", "NotStartedError", "serve"]
+
+_CAN_POLL = hasattr(select, "poll")  # not on Windows
 
 
 class NotStartedError(MappedvizError):
@@ -62,6 +65,8 @@ class Child:
         }
         if not sys.executable:  # Python inside of another program
             raise _not_started("this Python does not know where it is")
+        if getattr(sys, "frozen", False):  # it would start that program again
+            raise _not_started("this Python is part of a packaged program")
         try:
             self.process = subprocess.Popen(  # noqa: S603 - this very Python
                 [sys.executable, "-c", program],
@@ -100,20 +105,14 @@ class Child:
         """
         late = threading.Event()
         try:
-            pickle.dump(path if request is None else request, self._requests, protocol=5)
-            self._requests.flush()
+            # Before anything is asked, so that no answer is in the buffer while it is waited for.
             if not self._begun:
                 pickle.load(self._answers)  # noqa: S301 - written by our own child
                 self._begun = True
-            timer = None if timeout is None else threading.Timer(timeout, self._kill, (late,))
-            if timer is not None:
-                timer.daemon = True
-                timer.start()
-            try:
+            pickle.dump(path if request is None else request, self._requests, protocol=5)
+            self._requests.flush()
+            with self._killed_after(timeout, late):
                 return pickle.load(self._answers)  # noqa: S301 - as above
-            finally:
-                if timer is not None:
-                    timer.cancel()
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             self.end()
             if not self._begun:  # its imports failed
@@ -134,6 +133,25 @@ class Child:
     def ended(self) -> bool:
         """Whether the process has been ended, so that another one must be made."""
         return self._requests.closed
+
+    @contextmanager
+    def _killed_after(self, timeout: float | None, late: threading.Event) -> Iterator[None]:
+        """End the process if the answer does not begin in time; a thread for that takes 0.1 ms."""
+        timer = None
+        if timeout is not None and _CAN_POLL:
+            waiting = select.poll()
+            waiting.register(self._answers, select.POLLIN | select.POLLHUP)
+            if not waiting.poll(timeout * 1000):
+                self._kill(late)
+        elif timeout is not None:
+            timer = threading.Timer(timeout, self._kill, (late,))
+            timer.daemon = True
+            timer.start()
+        try:
+            yield
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     def _kill(self, late: threading.Event) -> None:
         late.set()

@@ -24,8 +24,9 @@ from mappedviz._types import PathLike
 from mappedviz.errors import StoreWarning
 from mappedviz.recipe.names import Names
 from mappedviz.stores.evidence import evidence_of
-from mappedviz.stores.records import SCHEMA, Record, RecordError, Section, read_record, write_record
-from mappedviz.text.addresses import shown
+from mappedviz.stores.records import SCHEMA, Record, RecordError, Section, encode, read_record
+from mappedviz.text.addresses import in_memory, shown
+from mappedviz.text.files import write_bytes
 from mappedviz.text.folders import cache_folder
 
 if TYPE_CHECKING:
@@ -157,35 +158,64 @@ class FactCache:
         evidence
             See :func:`~mappedviz.stores.evidence.evidence_of`, as of then; default: as of now.
         """
+        if stamp is None or not self._writable(address, stamp):
+            return False
+        try:
+            content = encode(self._merged(address, stamp, sections, evidence))
+        except (TypeError, ValueError):  # what a record cannot hold
+            return False
+        return self._try_to_write(self.path_of(address), content)
+
+    def keep(
+        self,
+        address: str,
+        stamp: Stamp,
+        sections: Mapping[str, Section],
+        evidence: str,
+        *,
+        unchanged: bool,
+    ) -> bytes:
+        """Return the record of a store, after it was kept if it can be.
+
+        Parameters
+        ----------
+        address, stamp, sections, evidence
+            See :meth:`put`.
+        unchanged
+            Whether the store is still what it was; else the record is not kept.
+        """
+        content = encode(self._merged(address, stamp, sections, evidence))
+        if unchanged and self._writable(address, stamp):
+            self._try_to_write(self.path_of(address), content)
+        return content
+
+    def _writable(self, address: str, stamp: Stamp | None) -> bool:
         if self.folder is None or self.trouble or stamp is None or not _has_records(address):
             return False
-        if _is_fresh(stamp):
-            return False
+        return not _is_fresh(stamp)
+
+    def _merged(
+        self, address: str, stamp: Stamp, sections: Mapping[str, Section], evidence: str | None
+    ) -> dict[str, Section]:
         old = self.get(address, stamp)
         kept: dict[str, Section] = {} if old is None else dict(old)
         if old is None:
             seen = evidence_of(address) if evidence is None else evidence
             of = {"address": shown(address), "stamp": list(stamp), "evidence": seen}
             kept[_STORE] = Section(of)
-        try:
-            self._write(self.path_of(address), {**kept, **sections})
-        except (OSError, TypeError, ValueError) as error:
-            self._give_up(error)
-            return False
-        return True
+        return {**kept, **sections}
 
-    def _write(self, path: str, sections: Mapping[str, Section]) -> None:
+    def _try_to_write(self, path: str, content: bytes) -> bool:
         try:
-            write_record(path, sections)
-        except FileNotFoundError:  # the first one of its folder
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            write_record(path, sections)
-
-    def _give_up(self, error: Exception) -> None:
-        if isinstance(error, OSError):
-            said = os.strerror(error.errno) if error.errno else str(error)
+            try:
+                write_bytes(path, content)
+            except FileNotFoundError:  # the first one of its folder
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                write_bytes(path, content)
+        except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            self.trouble = "the disk is full" if full else said
+            self.trouble = "the disk is full" if full else error.strerror or str(error)
+        return self.trouble is None
 
     # --- names ------------------------------------------------------------------------
 
@@ -214,10 +244,7 @@ class FactCache:
         self._written.add(names.key)
         path = self._names_path(names.key)
         if not os.path.exists(path):
-            try:
-                self._write(path, {_NAMES: Section(names.values.tolist())})
-            except (OSError, TypeError, ValueError) as error:
-                self._give_up(error)
+            self._try_to_write(path, encode({_NAMES: Section(names.values.tolist())}))
 
     def _names_path(self, key: bytes) -> str:
         text = key.hex()
@@ -269,7 +296,7 @@ CacheLike: TypeAlias = "FactCache | PathLike | bool | None"
 
 
 def _has_records(address: str) -> bool:
-    return not address.startswith("memory:")
+    return not in_memory(address)
 
 
 def _is_fresh(stamp: Stamp) -> bool:

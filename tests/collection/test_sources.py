@@ -1,7 +1,9 @@
 """Sources of stores: what is known is not read again, errors included."""
 
+import os
 import warnings
 
+import h5py
 import numpy as np
 import pytest
 
@@ -14,9 +16,12 @@ from mappedviz.collection.sources import (
     UnreadableStore,
     paths_of,
     sources_of,
+    wanted_of,
 )
-from mappedviz.errors import MissingKeyError, StoreError
+from mappedviz.errors import MappedvizError, MissingKeyError, StoreError
 from mappedviz.recipe.names import Names
+from mappedviz.stores.fact_cache import FactCache
+from mappedviz.stores.first_contact import Wants
 from mappedviz.stores.store import open_store
 from mappedviz.testing import coded_anndata
 from tests.stores import STORE_KINDS
@@ -96,12 +101,66 @@ def test_every_source_makes_the_same_plan(path):
         assert plan.labels_of("batch").categories == plans[0].labels_of("batch").categories
 
 
+@pytest.mark.parametrize("cache", [False, True])
+@pytest.mark.parametrize("open_timeout", [None, 300])
+def test_a_store_that_is_recorded_makes_the_same_plan(tmp_path, cache, open_timeout):
+    path = str(STORE_KINDS["h5ad"](coded_anndata(0, 12), tmp_path / "rich"))
+    recipe = Recipe(paths=[path], obs_keys=["cell_type", "score"], layers_keys=["X", "raw.X"])
+    recipe = recipe.replace(encode_labels=["cell_type"])
+    recipe = recipe.replace(layer_alias={"raw.X": ["raw.X", "X"]}, obs_filter={"doublet": [False]})
+    wanted = make_plan(recipe, cache=False, open_timeout=None)
+    os.utime(path, (0, 0))  # else it is not kept: it might be written again at once
+    for _ in range(2):
+        plan = make_plan(
+            recipe, cache=tmp_path / "c" if cache else False, open_timeout=open_timeout
+        )
+        assert plan.stores[0].facts == wanted.stores[0].facts
+        assert plan.rows.kept[0].tolist() == wanted.rows.kept[0].tolist()
+        assert plan.join.joint.tolist() == wanted.join.joint.tolist()
+        assert plan.obs["cell_type"].labels.categories == wanted.obs["cell_type"].labels.categories
+        assert plan.obs["cell_type"].table.tolist() == wanted.obs["cell_type"].table.tolist()
+        np.testing.assert_array_equal(plan.obs["score"].values, wanted.obs["score"].values)
+        assert plan.labels_of("batch").categories == wanted.labels_of("batch").categories
+        assert len(plan.whole().rows) == len(wanted.rows)
+    assert (tmp_path / "c").exists() == cache
+
+
+@pytest.mark.parametrize("open_timeout", [None, 300])
+def test_damage_is_refused_in_the_words_of_the_store(path, open_timeout):
+    with h5py.File(path, "r+") as file:
+        file["obs/cell_type/codes"][...] = 99
+    for keys, names in [("cell_type", None), ("batch", "absent")]:
+        recipe = Recipe(paths=[path], obs_keys=[keys], var_key=names)
+        says = []
+        for arguments in ({"cache": False, "open_timeout": None}, {"open_timeout": open_timeout}):
+            with pytest.raises(MappedvizError) as caught:
+                make_plan(recipe, **arguments)
+            says.append((type(caught.value), str(caught.value)))
+        assert says[0] == says[1]
+
+
+def test_what_is_wanted_of_each_store():
+    recipe = Recipe(
+        paths=["a.h5ad", "b.h5ad"],
+        obs_keys=["cell_type"],
+        obs_alias={"cell_type": {"b.h5ad": "louvain"}, "x": ["y", "z"]},
+        var_key={"a.h5ad": "ids"},
+        layers_keys=["counts"],
+        layer_alias={"counts": ["raw.X", "X"]},
+    )
+    wants = wanted_of(recipe, ["cell_type", "x"])
+    assert wants("a.h5ad") == Wants((("cell_type",), ("y", "z")), ("ids",), True, (("raw.X", "X"),))
+    assert wants("b.h5ad") == Wants((("louvain",), ("y", "z")), (None,), True, (("raw.X", "X"),))
+    plain = wanted_of(Recipe(paths=["a"], join=None), [])
+    assert plain("a") == plain("b") == Wants(matrices=(("X",),))
+
+
 def test_stores_that_are_no_stores_are_skipped_or_refused(path, tmp_path):
     absent = str(tmp_path / "absent*.h5ad")
     skip = Recipe(paths=[path, absent], on_error="skip")
     paths, failed = paths_of(skip)
     assert (paths, list(failed)) == ([path, absent], [absent])
-    sources = sources_of(skip)
+    sources = sources_of(skip, [], FactCache(None), None)
     assert [type(one) for one in sources] == [StoreFile, UnreadableStore]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # who gives sources knows what they are

@@ -155,7 +155,7 @@ def test_a_folder_that_cannot_be_written_is_said_once(cache, monkeypatch, number
     def fails(*_):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(fact_cache, "write_record", fails)
+    monkeypatch.setattr(fact_cache, "write_bytes", fails)
     assert not cache.put("/a", OLD, FACTS)
     cache.keep_names(names("a"))
     with pytest.warns(StoreWarning, match=f"cannot be written .{says}.*MAPPEDVIZ_CACHE") as said:
