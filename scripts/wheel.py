@@ -69,6 +69,10 @@ def try_them(core: Path, whole: Path, folder: Path) -> None:
     for wheel in (core, whole):
         subprocess.run([*install, *constraints, str(wheel)], check=True)
         subprocess.run([*smoke, data, str(venv)], cwd=nothing, env=env, check=True)
+    # What a new user does next: the README's examples, as they stand.
+    readme = [python, "-I", str(ROOT / "scripts" / "readme.py"), str(ROOT / "README.md")]
+    subprocess.run(readme, cwd=nothing, env=env, check=True)
+    subprocess.run([str(venv / "bin" / "mappedviz"), "--version"], env=env, check=True)
 
 
 def main() -> None:

@@ -8,20 +8,15 @@ import sys
 
 import pytest
 
+from scripts import readme
+
 
 @pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/harmonise.md"])
 def test_a_quick_start_runs(repository, page, tmp_path, monkeypatch, capsys):
     """All of its Python, from top to bottom, in one namespace, in an empty folder."""
     pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
-    text = (repository / page).read_text(encoding="utf-8")
-    names: dict[str, object] = {}
-    for found in re.finditer(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
-        line = text[: found.start(1)].count("\n")
-        code = compile(
-            "\n" * line + found[1], repository / page, "exec"
-        )  # so that errors say where
-        exec(code, names)
+    names = readme.run(repository / page)
     assert len(names) > 5
 
 
@@ -30,9 +25,7 @@ def test_the_page_on_harmonising_says_what_comes_of_it(repository, tmp_path, mon
     pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
     text = (repository / "docs" / "harmonise.md").read_text(encoding="utf-8")
-    names: dict[str, object] = {}
-    for code in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
-        exec(code, names)
+    names = readme.run(repository / "docs" / "harmonise.md")
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
     said = {row[0]: row[1:] for row in rows}
     audits = [names["before"], names["after"]]
@@ -63,8 +56,8 @@ def test_the_example_for_those_who_come_from_other_loaders_runs(repository):
     script = repository / "examples" / "coming_from" / "with_mappedviz.py"
     paths = [str(demo() / name) for name in ("berlin.h5ad", "boston.zarr")]
     call = [sys.executable, str(script), *paths]
-    run = subprocess.run(call, capture_output=True, text=True, check=True)
-    assert "torch.float32 torch.int64" in run.stdout
+    done = subprocess.run(call, capture_output=True, text=True, check=True)
+    assert "torch.float32 torch.int64" in done.stdout
 
 
 def test_the_example_without_torch_learns(repository, tmp_path):
