@@ -14,13 +14,15 @@ BENCH_DIR ?= build/bench
 # Options for JupyterLab, such as LAB="--no-browser --allow-root".
 LAB ?=
 
-.PHONY: help demo test test-newest test-oldest lint format docs lab bench wheel sanitize hooks clean
+.PHONY: help demo test test-newest test-scvi-newest test-oldest lint format docs lab bench wheel sanitize hooks clean
 
 help:
 	@echo "make demo    install, open the demo collection, train on it"
 	@echo "make test    install, then lint, types, layers and all tests"
 	@echo "make test-newest, make test-oldest"
 	@echo "             the tests with the newest and the oldest versions that are supported"
+	@echo "make test-scvi-newest"
+	@echo "             the tests of mappedviz.scvi with the newest scvi-tools; a part of test-newest"
 	@echo "make lint    ruff, mypy, the layers, and what surrounds the package"
 	@echo "make format  let ruff mend what it can"
 	@echo "make docs    build the documentation into docs/_build/html"
@@ -53,6 +55,11 @@ test-newest:
 	@python=$$(scripts/find_python.sh 3.13) && PYTHON=$$python CONSTRAINTS=constraints-newest.txt \
 	    LEAVE_OUT="accelerate lightning scvi-tools torch torchdata transformers $(CHECKERS)" scripts/venv.sh .venv-newest test
 	.venv-newest/bin/python $(STACK_TESTS) --doctest-ignore-import-errors
+	@$(MAKE) test-scvi-newest
+
+test-scvi-newest:
+	@$(SETUP) test
+	scripts/scvi_newest.sh $(BIN)/python $(PYTEST)
 
 test-oldest:
 	@python=$$(scripts/find_python.sh 3.11) && PYTHON=$$python CONSTRAINTS=constraints-oldest.txt \
