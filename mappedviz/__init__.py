@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mappedviz.audits import Audit, Expectations, Finding, audit
     from mappedviz.collection.mapped_collection import MappedCollection
     from mappedviz.collection.row_batch import RowBatch
+    from mappedviz.copies import Copy, optimize
     from mappedviz.loaders.loader import dataloader
     from mappedviz.loaders.tensors import to_device
     from mappedviz.orders.numpy_batches import batches
@@ -43,6 +44,7 @@ _HOME = {
     "CategoriesView": "views",
     "CellsView": "views",
     "ChecksView": "views",
+    "Copy": "copies",
     "CoverageView": "views",
     "Encoder": "recipe",
     "Expectations": "audits",
@@ -62,6 +64,7 @@ _HOME = {
     "dataloader": "loaders",
     "explore": "views",
     "open_store": "stores",
+    "optimize": "copies",
     "to_device": "loaders",
 }
 
@@ -70,6 +73,7 @@ __all__ = [
     "CategoriesView",
     "CellsView",
     "ChecksView",
+    "Copy",
     "CoverageView",
     "Encoder",
     "Expectations",
@@ -90,6 +94,7 @@ __all__ = [
     "dataloader",
     "explore",
     "open_store",
+    "optimize",
     "to_device",
 ]
 
@@ -98,6 +103,7 @@ __all__ = [
 _MODULES = (
     "audits",
     "collection",
+    "copies",
     "datasets",
     "errors",
     "genes",

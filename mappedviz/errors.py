@@ -109,5 +109,9 @@ class MissingPackageError(MappedvizError, ModuleNotFoundError):
     __str__ = MappedvizError.__str__  # ImportError has one of its own
 
 
+class NoSpaceError(MappedvizError, OSError):
+    """There is less room on a disk than is needed, or none is left."""
+
+
 class StoreWarning(UserWarning):
     """A store was left out, or something in it was read differently than written."""

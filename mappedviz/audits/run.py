@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from mappedviz.audits.cache import ScanCache
-    from mappedviz.audits.progress import Progress
     from mappedviz.errors import StoreError
     from mappedviz.stores.fact_cache import CacheLike
     from mappedviz.stores.paths import StoresLike
+    from mappedviz.text.progress import Progress
 
 #: Seconds that an audit gives each store.
 STORE_SECONDS = 60.0

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from mappedviz.audits.cache import ScanCache, default_cache
 from mappedviz.audits.children import ChildReader, Children, packed
-from mappedviz.audits.progress import Progress, reporting
 from mappedviz.audits.reading import read_store
 from mappedviz.audits.recorded import RecordedScans
 from mappedviz.audits.scan import Scan, ScanCancelledError, Wants
@@ -25,6 +24,7 @@ from mappedviz.formats.forks import renewed_after_fork
 from mappedviz.stores.executors import Lost, check_executor, completed
 from mappedviz.stores.fact_cache import FactCache
 from mappedviz.text.addresses import absolute, in_memory, is_url
+from mappedviz.text.progress import Progress, reporting
 
 if TYPE_CHECKING:
     from mappedviz._types import PathLike

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mappedviz._types import store_suffix
-from mappedviz.audits.progress import reporting
 from mappedviz.audits.run import timeout_of
 from mappedviz.audits.scan import Scan, Wants
 from mappedviz.audits.scan_files import SUFFIX, file_of, write_scan
@@ -17,14 +16,15 @@ from mappedviz.errors import RecipeError, RecipeTypeError
 from mappedviz.stores.executors import check_executor
 from mappedviz.stores.paths import expand_paths
 from mappedviz.text.addresses import in_memory
+from mappedviz.text.progress import reporting
 
 if TYPE_CHECKING:
     import threading
     from concurrent.futures import Executor
 
     from mappedviz._types import PathLike
-    from mappedviz.audits.progress import Progress
     from mappedviz.errors import StoreError
+    from mappedviz.text.progress import Progress
 
 __all__ = ["write_scans"]
 

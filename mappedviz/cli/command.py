@@ -18,6 +18,7 @@ from mappedviz.cli.diff import add_diff
 from mappedviz.cli.expect import add_expect
 from mappedviz.cli.info import add_info
 from mappedviz.cli.lab import add_lab
+from mappedviz.cli.optimize import add_optimize
 from mappedviz.cli.options import FOUND, INTERRUPTED, OK, USAGE, paths_as_paths
 from mappedviz.cli.recipe import add_recipe
 from mappedviz.cli.scan import add_scan
@@ -87,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"mappedviz {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    for add in (add_audit, add_scan, add_diff, add_expect, add_recipe, add_lab):
+    for add in (add_audit, add_scan, add_diff, add_expect, add_recipe, add_lab, add_optimize):
         add(commands)
     add_info(commands)
     add_completion(commands, parser)

@@ -54,14 +54,14 @@ def to_anndata(plan: Plan, reader: Reader, rows: Array, store_key: str | None) -
     store, _ = plan.rows.locate(rows)
     names = names_of_stores(plan.stores)
     obs = _obs(plan, rows, store, names, store_key)
-    obs.index = _unique(names_of(plan, rows), store, names)
+    obs.index = unique_names(names_of(plan, rows), store, names)
     used = [plan.stores[s] for s in (np.unique(store) if len(store) else range(len(plan.stores)))]
-    variables = _variables(plan, used, [key for key in plan.recipe.layers_keys if key != RAW])
+    variables = variables_of(plan, used, [key for key in plan.recipe.layers_keys if key != RAW])
     columns = _read(plan, reader, rows)
     raw = None
     if RAW in columns:
         aliased = RAW in plan.recipe.layer_alias
-        of_raw = _variables(plan, used, [RAW]) if aliased else _variables_of_raw(used)
+        of_raw = variables_of(plan, used, [RAW]) if aliased else _variables_of_raw(used)
         raw = {
             "X": _matrix(columns.pop(RAW), len(of_raw)),
             "var": pd.DataFrame(index=pd.Index(of_raw, dtype=object)),
@@ -85,7 +85,7 @@ def _read(plan: Plan, reader: Reader, rows: Array) -> dict[str, Any]:
     """Read matrices, each sparse or dense, and obsm."""
     columns = {column.name: column for column in reader.columns if not column.obsm}
     sparse = [
-        key for key, column in columns.items() if column.shape is not None and _is_sparse(plan, key)
+        key for key, column in columns.items() if column.shape is not None and is_sparse(plan, key)
     ]
     if len(sparse) in (0, len(columns)):
         return reader.batch(rows, sparse=bool(sparse)).columns
@@ -99,7 +99,7 @@ def _read(plan: Plan, reader: Reader, rows: Array) -> dict[str, Any]:
     return read
 
 
-def _is_sparse(plan: Plan, key: str) -> bool:
+def is_sparse(plan: Plan, key: str) -> bool:
     """True if all stores that have a matrix keep it sparse."""
     every = (facts_of(plan.recipe, key, store) for store in plan.stores)
     return all(facts is None or facts.kind != "dense" for facts in every)
@@ -134,7 +134,7 @@ def _obsm(key: str, values: Any) -> Array:
     return elements.reshape(len(elements), 1) if elements.ndim == 1 else elements
 
 
-def _variables(plan: Plan, used: Sequence[Store], keys: Sequence[str]) -> Array:
+def variables_of(plan: Plan, used: Sequence[Store], keys: Sequence[str]) -> Array:
     """Names of the variables: the joint ones, or those that all stores of the rows have."""
     if plan.join is not None:
         return plan.join.joint
@@ -208,7 +208,7 @@ def names_of_stores(stores: Sequence[Store]) -> list[str]:
     return [f"{store.path} ({i})" for i, store in enumerate(stores)]
 
 
-def _unique(found: Array, store: Array, names: Sequence[str]) -> pd.Index:
+def unique_names(found: Array, store: Array, names: Sequence[str]) -> pd.Index:
     """Names of the observations, made unique."""
     import pandas as pd
     from anndata.utils import make_index_unique  # type: ignore[import-untyped]

@@ -27,6 +27,7 @@ from mappedviz.text.addresses import in_memory
 
 if TYPE_CHECKING:
     from mappedviz.formats.cache import ChunkCache
+    from mappedviz.formats.files import FilePool
     from mappedviz.formats.sources import Direct
 
 __all__ = ["Matrix"]
@@ -262,6 +263,16 @@ class Matrix:
     def _read_pointers(self) -> Array:
         assert self._indptr is not None
         return self._checked_pointers(self._whole(self._indptr))
+
+    @property
+    def files(self) -> FilePool:
+        """Where the descriptors of a stored matrix come from."""
+        assert self.cache is not None
+        return self.cache.files
+
+    def column_pointers(self) -> Array:
+        """Return the column pointers of a CSC matrix, read and checked: (n_vars + 1,)."""
+        return self._read_pointers()
 
     def _check_absent(self, chunk: int) -> None:
         """Refuse a chunk of indices that was never written, unless all of it can be column 0.

@@ -55,6 +55,24 @@ def hash_rows(matrix: Matrix, genes: Array, stop: Callable[[], None]) -> Array:
     return hashes
 
 
+def hash_csr(indptr: Array, indices: Array, data: Array, columns: Array) -> Array:
+    """Return a hash of each row in CSR form: uint64, 0 for a row without values.
+
+    Parameters
+    ----------
+    indptr, indices, data
+        Row pointers, numbers of columns, and values of any type.
+    columns
+        uint64: a hash of each column, such as of its name or its position.
+    """
+    return _hashes_of(*_without_zeros(indptr, indices, data.astype(np.float64)), columns)
+
+
+def hash_positions(n: int) -> Array:
+    """uint64 (n,): a hash of each number from 0."""
+    return _mixed(np.arange(1, n + 1, dtype=np.uint64))
+
+
 def hash_texts(texts: Array) -> Array:
     """uint64 (n,) of texts: equal for equal ones, in every process."""
     from pandas.util import hash_array

@@ -10,11 +10,13 @@ from mappedviz.audits.diff import AuditDiff
 from mappedviz.audits.result import Audit
 from mappedviz.collection.mapped_collection import MappedCollection
 from mappedviz.collection.row_batch import RowBatch
+from mappedviz.copies.result import Copy
 from mappedviz.report.croissant import croissant_content, write_croissant
 from mappedviz.report.html import (
     audit_html,
     batch_html,
     collection_html,
+    copy_html,
     diff_html,
     page_html,
     write_diff,
@@ -27,6 +29,7 @@ __all__ = [
     "audit_html",
     "batch_html",
     "collection_html",
+    "copy_html",
     "croissant_content",
     "diff_html",
     "multiqc_content",
@@ -39,5 +42,6 @@ __all__ = [
 
 register(Audit, Renderer(audit_html, write_html))
 register(AuditDiff, Renderer(diff_html, write_diff))
+register(Copy, Renderer(copy_html))
 register(MappedCollection, Renderer(collection_html))
 register(RowBatch, Renderer(batch_html))

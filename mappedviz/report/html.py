@@ -17,6 +17,7 @@ from mappedviz.report.figures import figures_of
 from mappedviz.report.sections.audit import audit_content
 from mappedviz.report.sections.batch import batch_content
 from mappedviz.report.sections.collection import collection_content
+from mappedviz.report.sections.copies import copy_content
 from mappedviz.report.sections.diff import diff_content
 from mappedviz.report.values import PAGE_ROWS, Content, Figures
 from mappedviz.text.display import visible
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from mappedviz.audits.result import Audit
     from mappedviz.collection.mapped_collection import MappedCollection
     from mappedviz.collection.row_batch import RowBatch
+    from mappedviz.copies.result import Copy
 
 _CHIPS = {"fatal": "#a4161a", "error": "#b3261e", "warning": "#7d4e00", "info": "#0b5394"}
 
@@ -227,6 +229,22 @@ def collection_html(ds: MappedCollection) -> str:
         HTML under the same rules as :func:`audit_html`.
     """
     return fragment(collection_content(ds))
+
+
+def copy_html(copy: Copy) -> str:
+    """Return a finished copy for a notebook: its stores, their sizes, and how to read it.
+
+    Parameters
+    ----------
+    copy
+        The copy to show.
+
+    Returns
+    -------
+    str
+        HTML under the same rules as :func:`audit_html`.
+    """
+    return fragment(copy_content(copy))
 
 
 def batch_html(batch: RowBatch) -> str:

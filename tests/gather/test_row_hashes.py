@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from mappedviz.gather.row_hashes import hash_rows, hash_texts, known_by, not_often, telling_rows
+from mappedviz.gather.row_hashes import (
+    hash_csr,
+    hash_positions,
+    hash_rows,
+    hash_texts,
+    known_by,
+    not_often,
+    telling_rows,
+)
 from tests.audits.test_samples import counts, matrix_of
 
 
@@ -91,3 +99,12 @@ def test_rows_with_few_values_are_not_chosen(tmp_path):
     assert telling_rows(matrix).tolist() == [4]
     matrix, _ = matrix_of(0 * x, tmp_path / "b")
     assert telling_rows(matrix).tolist() == []
+
+
+def test_rows_in_memory_have_the_hashes_of_their_columns():
+    indptr, columns = np.array([0, 2, 2, 4]), hash_positions(3)
+    hashes = hash_csr(indptr, np.array([0, 2, 2, 0]), np.array([1, 5, 5, 1], "u1"), columns)
+    assert hashes[0] == hashes[2] != 0
+    assert hashes[1] == 0
+    other = hash_csr(indptr, np.array([0, 1, 1, 0]), np.array([1, 5, 5, 1.0]), columns)
+    assert other[0] == other[2] != hashes[0]

@@ -8,9 +8,9 @@ import pytest
 
 PUBLIC = {
     "mappedviz": """
-        Audit CategoriesView CellsView ChecksView CoverageView Encoder Expectations Explorer Finding HandoffView
+        Audit CategoriesView CellsView ChecksView Copy CoverageView Encoder Expectations Explorer Finding HandoffView
         HistoryView MappedCollection Recipe RowBatch ShapesView Store WeightsView __version__ audit batches check_store
-        dataloader explore open_store to_device
+        dataloader explore open_store optimize to_device
     """,
     "mappedviz.audits": """
         Audit AuditDiff CellStats Change Coverage Embedding Expectations ExpectedColumn ExpectedGenes ExpectedMatrix
@@ -19,9 +19,10 @@ PUBLIC = {
         forget_scans obs_schema scan_stores stores_table write_scans
     """,
     "mappedviz.collection": "MappedCollection Parts Plan RowBatch as_rows make_plan",
+    "mappedviz.copies": "Copy CopyCancelledError optimize",
     "mappedviz.datasets": "demo",
     "mappedviz.errors": """
-        ClosedError CoreError ElementError JoinError MappedvizError MissingKeyError RecipeError
+        ClosedError CoreError ElementError JoinError MappedvizError MissingKeyError NoSpaceError RecipeError
         RecipeTypeError StoreError StoreWarning
     """,
     "mappedviz.genes": "MAPS PACKAGED GeneTable MappedNames packaged release_of table",

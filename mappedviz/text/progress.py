@@ -14,7 +14,9 @@ _BAR_AFTER = 0.5
 
 
 @contextmanager
-def reporting(total: int, begun: int, progress: Progress) -> Iterator[Callable[[], None]]:
+def reporting(
+    total: int, begun: int, progress: Progress, doing: str = "reading stores"
+) -> Iterator[Callable[[], None]]:
     """Yield a function to be called after each store.
 
     Parameters
@@ -25,6 +27,8 @@ def reporting(total: int, begun: int, progress: Progress) -> Iterator[Callable[[
         Number of stores that need no reading.
     progress
         Whether to show a bar if it takes long; or a function to call with both numbers.
+    doing
+        What the bar is called.
     """
     if callable(progress):
         state = {"done": begun, "last": 0.0}
@@ -55,7 +59,7 @@ def reporting(total: int, begun: int, progress: Progress) -> Iterator[Callable[[
             bar = _bar(
                 total=total,
                 initial=done,
-                desc="reading stores",
+                desc=doing,
                 unit=" stores",
                 mininterval=_TICK,
                 leave=False,
