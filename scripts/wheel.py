@@ -50,7 +50,7 @@ def check_library(wheel: Path) -> str:
 
 
 def try_them(core: Path, whole: Path, folder: Path) -> None:
-    """Install core into an empty environment and use it there, without a compiler; then the whole."""
+    """Install core into an empty environment and use it there, without a compiler; then the whole, and README's examples."""
     venv, nothing = folder / "venv", folder / "nothing"
     nothing.mkdir()
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
@@ -69,10 +69,11 @@ def try_them(core: Path, whole: Path, folder: Path) -> None:
     for wheel in (core, whole):
         subprocess.run([*install, *constraints, str(wheel)], check=True)
         subprocess.run([*smoke, data, str(venv)], cwd=nothing, env=env, check=True)
+        subprocess.run([venv / "bin" / "mappedviz", "--version"], cwd=nothing, env=env, check=True)
+        subprocess.run([python, "-I", "-m", "mappedviz", "info"], cwd=nothing, env=env, check=True)
     # What a new user does next: the README's examples, as they stand.
     readme = [python, "-I", str(ROOT / "scripts" / "readme.py"), str(ROOT / "README.md")]
     subprocess.run(readme, cwd=nothing, env=env, check=True)
-    subprocess.run([str(venv / "bin" / "mappedviz"), "--version"], env=env, check=True)
 
 
 def main() -> None:

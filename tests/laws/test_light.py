@@ -88,6 +88,9 @@ COMMANDS = """
     assert main(["audit", folder, "--label", "cell_type", "--fail-on", "never"]) == 0
     assert main(["expect", folder, "-o", folder + "/../expect.toml"]) in (0, 1)
     assert main(["recipe", folder, "--fix", "join-refused", "-o", folder + "/../recipe.json"]) in (0, 1, 2)
+    assert main(["scan", folder, "-o", folder + "/../scans"]) == 0
+    assert main(["audit", folder + "/../scans", "--label", "cell_type", "--fail-on", "never"]) == 0
+    assert main(["info"]) == 0
     assert main(["audit", folder, "--html", folder + "/../audit.html", "-q"]) == 2
     assert main(["lab", folder]) == 2
 """
