@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mappedviz._types import PathLike
@@ -17,6 +17,7 @@ from mappedviz.audits.samples import SAMPLED_ROWS
 from mappedviz.audits.scan import Scan, Wants
 from mappedviz.audits.scan_files import ScanFiles
 from mappedviz.audits.workers import caches_of, scan_stores, stop_if
+from mappedviz.formats.remote_options import noted
 from mappedviz.recipe.recipe import Recipe
 from mappedviz.stores.paths import expand_paths
 
@@ -50,6 +51,7 @@ def audit(
     open_timeout: float | None = None,
     executor: Executor | None = None,
     cache: ScanCache | CacheLike = None,
+    storage_options: Mapping[str, Any] | None = None,
     **request: Any,
 ) -> Audit:
     """Audit stores: what is in them, what is wrong, and whether one may train on them.
@@ -99,6 +101,8 @@ def audit(
         :func:`~mappedviz.audits.forget_scans`) and on disk, in this folder, or that of
         ``MAPPEDVIZ_CACHE``, or that of the user. False: not on disk. A
         :class:`~mappedviz.audits.ScanCache`: nowhere but there.
+    storage_options
+        How URLs are opened: credentials, endpoints, timeouts; see :doc:`/remote`.
     **request
         Fields of the recipe that differ: ``obs_alias=…``, ``join="outer"``, …
 
@@ -124,6 +128,9 @@ def audit(
     """
     if expect is not None and not isinstance(expect, Expectations):
         expect = Expectations.load(expect)
+    paths = noted(paths, storage_options)
+    if recipe is not None:
+        noted(recipe.paths, storage_options)
     recipe = _recipe(paths, label, batch, recipe, request)
     if label is None and recipe.encoded_keys:
         label = recipe.encoded_keys[0]

@@ -16,6 +16,7 @@ from mappedviz.cli.options import OK, command_on_stores, no_store
 from mappedviz.cli.terminal import say
 from mappedviz.errors import MappedvizError, StoreError
 from mappedviz.stores.paths import expand_paths
+from mappedviz.text.addresses import is_url
 
 _EPILOG = """\
 examples:
@@ -67,7 +68,7 @@ def notebook_text(
     """
 
     def found_from_there(path: str) -> str:
-        return quoted(path if base is None else str(Path(base, path)))
+        return quoted(path if base is None or is_url(path) else str(Path(base, path)))
 
     named = [found_from_there(path) for path in paths]
     source = named[0] if len(named) == 1 else None
@@ -174,7 +175,7 @@ def make_notebook(
         A file is not there, a pattern matches nothing, a folder holds no store.
     """
     for path in expand_paths(paths):
-        if not Path(path).exists():
+        if not is_url(path) and not Path(path).exists():
             raise StoreError("does not exist", store=path, remedy="Check the path.")
     if recipe is not None and not Path(recipe).is_file():
         raise StoreError("does not exist", store=recipe, remedy="Check the path of the recipe.")

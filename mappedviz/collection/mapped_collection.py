@@ -13,6 +13,7 @@ from mappedviz.collection.plan import make_plan
 from mappedviz.collection.row_index import as_rows
 from mappedviz.collection.split import Parts, split_plan, split_recipe
 from mappedviz.errors import RecipeError
+from mappedviz.formats.remote_options import noted
 from mappedviz.recipe.labels import Labels
 from mappedviz.recipe.recipe import Join, Recipe
 from mappedviz.recipe.weights import LabelWeights, Scheme, labels_to_weigh
@@ -133,6 +134,9 @@ class MappedCollection(PlanDataset):
         Seconds that the first contact with one store may take. A store that is not in the cache is
         read by a child process, which is ended then: a crafted or half-copied HDF5 file can make the
         library spin for ever. None reads in this process, without a bound.
+    storage_options
+        How URLs are opened: credentials, endpoints, timeouts, in the spelling of obstore or fsspec; see
+        :doc:`/remote`. They are not part of the recipe.
 
     Raises
     ------
@@ -206,9 +210,10 @@ class MappedCollection(PlanDataset):
         cache_bytes: int | None = None,
         cache: CacheLike = None,
         open_timeout: float | None = OPEN_TIMEOUT,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> None:
         request: dict[str, Any] = {
-            "paths": path_list,
+            "paths": noted(path_list, storage_options),
             "layers_keys": layers_keys,
             "obs_keys": obs_keys,
             "obsm_keys": obsm_keys,
@@ -245,6 +250,7 @@ class MappedCollection(PlanDataset):
         cache_bytes: int | None = None,
         cache: CacheLike = None,
         open_timeout: float | None = OPEN_TIMEOUT,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> Self:
         """Make the collection that a recipe describes.
 
@@ -255,7 +261,7 @@ class MappedCollection(PlanDataset):
         stores
             Stores that are open already; their facts are not read again. Default: open
             those of ``recipe.paths``.
-        parallel, cache_bytes, cache, open_timeout
+        parallel, cache_bytes, cache, open_timeout, storage_options
             As for the constructor.
 
         Examples
@@ -267,6 +273,7 @@ class MappedCollection(PlanDataset):
         >>> ds.recipe == recipe, len(ds)
         (True, 700)
         """
+        noted(recipe.paths, storage_options)
         plan = make_plan(recipe, stores, cache=cache, open_timeout=open_timeout)
         return cls._of(plan, parallel=parallel, cache_bytes=cache_bytes)
 

@@ -7,12 +7,13 @@ import threading
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
 from mappedviz._types import Array
 from mappedviz.formats.forks import renewed_after_fork
+from mappedviz.formats.prefetch import ahead, is_remote, window
 
 if TYPE_CHECKING:
     from mappedviz.formats.chunks import ChunkedArray
@@ -67,6 +68,10 @@ class _Slot:
         self.error: BaseException | None = None
         self.ready = False
         self.owner = threading.get_ident()
+
+
+def _array(slot: _Slot) -> ChunkedArray:
+    return cast("ChunkedArray", slot.array)
 
 
 class _AbandonedError(Exception):
@@ -292,6 +297,28 @@ class ChunkCache:
             self._changed.notify_all()
 
     def _decode_all(self, mine: deque[_Slot]) -> None:
+        if any(is_remote(_array(slot)) for slot in mine):
+            self._fetch_and_decode(mine)
+        else:
+            self._decode(mine, self.files)
+
+    def _fetch_and_decode(self, mine: deque[_Slot]) -> None:
+        """Decode chunks of which some are remote: those are fetched together before."""
+        todo = deque(slot for slot in mine if not is_remote(_array(slot)))
+        far = [slot for slot in mine if is_remote(_array(slot))]
+        mine.clear()
+        try:
+            self._decode(todo, self.files)
+            while far:
+                n = window([_array(slot) for slot in far])
+                todo, far = deque(far[:n]), far[n:]
+                with ahead([(_array(slot), slot.chunk) for slot in todo], self.files) as files:
+                    self._decode(todo, files)
+        except BaseException:
+            mine.extend([*todo, *far])  # whoever waits for them must be given up
+            raise
+
+    def _decode(self, mine: deque[_Slot], files: FilePool) -> None:
         if not mine:
             return
         helpers = min(self.threads, len(mine)) - 1
@@ -304,12 +331,12 @@ class ChunkCache:
                                 self.threads - 1, thread_name_prefix="mappedviz-decode"
                             )
                 for _ in range(helpers):
-                    self._executor.submit(self._work, mine)
+                    self._executor.submit(self._work, mine, files)
             except RuntimeError:
                 pass  # the interpreter is shutting down: this thread does it all
-        self._work(mine)
+        self._work(mine, files)
 
-    def _work(self, slots: deque[_Slot]) -> None:
+    def _work(self, slots: deque[_Slot], files: FilePool) -> None:
         # The queue is shared by the calling thread and its helpers; nobody in here waits for
         # anybody, so helpers that start late or never cannot block.
         while True:
@@ -319,7 +346,7 @@ class ChunkCache:
                 return
             try:
                 assert slot.array is not None
-                values = slot.array.load(slot.chunk, self.files)
+                values = slot.array.load(slot.chunk, files)
                 chunk = Chunk(values, values.__array_interface__["data"][0])
                 self._finish(slot, chunk, values.nbytes)
             except Exception as error:

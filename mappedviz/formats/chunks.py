@@ -21,12 +21,13 @@ from mappedviz.formats.codecs import DecodeError, Pipeline
 from mappedviz.formats.foreign import named
 from mappedviz.formats.grids import grid_of, unravel
 from mappedviz.formats.limits import FREE_BYTES
+from mappedviz.text.addresses import is_url
 
 if TYPE_CHECKING:
     from mappedviz.formats.files import FilePool
     from mappedviz.formats.sources import Direct, Source
 
-__all__ = ["ChunkedArray", "HeldArray", "RoutedArray", "StoredArray", "read_rows"]
+__all__ = ["ChunkedArray", "HeldArray", "RoutedArray", "StoredArray"]
 
 _COPY_AGAIN = "Copy or download the file again."
 
@@ -96,6 +97,8 @@ class StoredArray:
         Called with such a chunk, to raise an error where it cannot be right.
     omits_zeros
         Whether chunks that hold nothing but the fill value may never be written.
+    is_remote
+        Whether the bytes come from a server.
     """
 
     key: tuple[str, str]
@@ -109,12 +112,14 @@ class StoredArray:
     grid: tuple[int, ...] = field(init=False)
     n_chunks: int = field(init=False)
     direct: Direct | None = field(init=False)
+    is_remote: bool = field(init=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__  # frozen: these follow from the others
         put(self, "dtype", self.pipeline.stored.newbyteorder("="))
         put(self, "grid", grid_of(self.shape, self.chunk_shape))
         put(self, "n_chunks", math.prod(self.grid))
+        put(self, "is_remote", is_url(self.key[0]))
         put(self, "direct", self.source.direct() if self.pipeline.raw else None)
 
     @property
@@ -242,27 +247,3 @@ class HeldArray:
         values = self.values.reshape(-1)
         values.flags.writeable = False  # of this view
         return values
-
-
-def read_rows(array: ChunkedArray, start: int, stop: int, files: FilePool) -> Array:
-    """Assemble the rows from `start` to `stop` of an array of any number of dimensions: fresh."""
-    if not array.shape:
-        return array.load(0, files).reshape(()).copy()
-    out = np.empty((max(0, stop - start), *array.shape[1:]), array.dtype)
-    if not out.size:
-        return out
-    per_row = math.prod(array.grid[1:])
-    high = array.chunk_shape[0]
-    for chunk in range(start // high * per_row, ((stop - 1) // high + 1) * per_row):
-        where = unravel(chunk, array.grid)
-        values = array.load(chunk, files).reshape(array.chunk_shape)
-        first = where[0] * high
-        lo, hi = max(start, first), min(stop, first + high)
-        target = [slice(lo - start, hi - start)]
-        source = [slice(lo - first, hi - first)]
-        rest = zip(where[1:], array.chunk_shape[1:], array.shape[1:], strict=True)
-        for i, c, n in rest:
-            target.append(slice(i * c, min(n, (i + 1) * c)))
-            source.append(slice(0, min(n, (i + 1) * c) - i * c))
-        out[tuple(target)] = values[tuple(source)]
-    return out

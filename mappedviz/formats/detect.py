@@ -12,6 +12,7 @@ from mappedviz.errors import AbsentStoreError, StoreError
 from mappedviz.formats.files import os_error
 from mappedviz.formats.registry import FORMATS
 from mappedviz.formats.sniff import Candidate, describe
+from mappedviz.text.addresses import is_url
 
 if TYPE_CHECKING:
     from mappedviz.formats.nodes import GroupNode
@@ -67,6 +68,8 @@ def store_kind(path: PathLike) -> StoreKind:
                 return kind
         raise describe(candidate)
     except FileNotFoundError as error:
+        if is_url(name):
+            raise
         what = "is a link to nowhere" if os.path.islink(name) else "does not exist"
         raise AbsentStoreError(
             what,

@@ -11,9 +11,19 @@ from typing import Any
 from mappedviz.errors import AbsentStoreError, StoreError
 from mappedviz.formats.forks import ForkSafeLock, renewed_after_fork
 from mappedviz.formats.inodes import inode_of
+from mappedviz.formats.remote_files import RemoteFile
 from mappedviz.formats.stamps import Stamp
+from mappedviz.text.addresses import is_url
 
-__all__ = ["FileHandle", "FilePool", "default_max_files", "os_error", "pread", "read_file"]
+__all__ = [
+    "AnyFile",
+    "FileHandle",
+    "FilePool",
+    "default_max_files",
+    "os_error",
+    "pread",
+    "read_file",
+]
 
 _COPY_AGAIN = "Copy or download the file again."
 _REOPEN = "Open the collection again."
@@ -131,10 +141,14 @@ def default_max_files() -> int:
     return 128 if soft == getattr(resource, "RLIM_INFINITY", -1) else max(4, min(128, soft // 4))
 
 
+AnyFile = FileHandle | RemoteFile
+"""An open file, wherever it is."""
+
+
 class FilePool:
     """Bounded least-recently-used pool of descriptors, one per path.
 
-    Thread-safe; a forked child starts with an empty pool.
+    Thread-safe; a forked child starts with an empty pool. URLs have remote files in place of descriptors.
 
     Parameters
     ----------
@@ -154,7 +168,7 @@ class FilePool:
     def after_fork(self) -> None:
         """Start with no descriptors and a free lock, in a forked child."""
         self._lock = threading.Lock()
-        self._open: OrderedDict[str, FileHandle] = OrderedDict()
+        self._open: OrderedDict[str, AnyFile] = OrderedDict()
         self._n_calls = self._calm_at = 0
 
     @property
@@ -162,7 +176,7 @@ class FilePool:
         """Whether a handle had to be dropped lately, so that none can be expected to stay."""
         return self._n_calls < self._calm_at
 
-    def get(self, path: str) -> FileHandle:
+    def get(self, path: str) -> AnyFile:
         """The open file at `path`."""
         with self._lock:
             self._n_calls += 1
@@ -170,7 +184,8 @@ class FilePool:
             if handle is not None:
                 self._open.move_to_end(path)
                 return handle
-        handle = self._handle(path)  # outside of the lock: a slow disk stops nobody else
+        # Outside of the lock: a slow disk stops nobody else.
+        handle = RemoteFile(path) if is_url(path) else self._handle(path)
         dropped = []  # closed outside of the lock as well
         with self._lock:
             handle = self._open.setdefault(path, handle)
@@ -180,7 +195,7 @@ class FilePool:
                 self._calm_at = self._n_calls + 64 * self.max_files
         return handle
 
-    def held(self, path: str) -> FileHandle | None:
+    def held(self, path: str) -> AnyFile | None:
         """The file at `path` if it is open; asking so does not count as using it."""
         return self._open.get(path)
 

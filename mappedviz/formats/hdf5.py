@@ -2,34 +2,56 @@
 
 from __future__ import annotations
 
-import os
+import atexit
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 from h5py import h5d, h5l, h5o, h5z
 
 from mappedviz._types import Array
-from mappedviz.errors import ElementError
-from mappedviz.formats.chunks import ChunkedArray, read_rows
+from mappedviz.errors import ElementError, MappedvizError
 from mappedviz.formats.files import FilePool
 from mappedviz.formats.hdf5_attributes import Attributes
 from mappedviz.formats.hdf5_chunks import chunk_map
 from mappedviz.formats.hdf5_dataset import Hdf5Dataset, OpenFile
 from mappedviz.formats.hdf5_errors import Somewhere, cannot_open, readable
 from mappedviz.formats.nodes import GroupNode, join, read_selection, split
+from mappedviz.formats.prefetch import read_rows
+from mappedviz.formats.remote_files import BlockFile, RemoteFile
+from mappedviz.formats.remote_look import look_at
 from mappedviz.formats.stamps import Stamp
+from mappedviz.text.addresses import absolute, is_url
+
+if TYPE_CHECKING:
+    from mappedviz.formats.chunks import ChunkedArray
+
+#: h5py crashes at the end of a process if files of Python are open in it.
+_open_remotely: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for file in list(_open_remotely):
+        file.close()
 
 
 @contextmanager
 def open_hdf5(path: str) -> Iterator[GroupNode]:
     """The root group of an HDF5 file."""
-    full = os.path.abspath(path)
+    full = absolute(path)
     try:
-        stamp = Stamp.of(full)
-        file = h5py.File(full, "r")
+        if is_url(full):
+            remote = RemoteFile(full, look_at(full).stamp)
+            stamp, file = remote.stamp, h5py.File(BlockFile(remote), "r")
+            _open_remotely.add(file)
+        else:
+            stamp, file = Stamp.of(full), h5py.File(full, "r")
+    except MappedvizError:
+        raise
     except Exception as error:  # damage makes HDF5 and h5py raise all kinds
         raise cannot_open(path, error) from error
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,10 @@ import numpy as np
 from h5py import h5d, h5t
 
 from mappedviz._types import Array
+from mappedviz.errors import StoreError
 from mappedviz.formats import codecs
 from mappedviz.formats.chunks import ChunkedArray, RoutedArray, StoredArray
-from mappedviz.formats.files import pread
+from mappedviz.formats.files import FilePool
 from mappedviz.formats.grids import (
     HUGE_CHUNK_BYTES,
     VIRTUAL_CHUNK_BYTES,
@@ -162,9 +164,10 @@ def _shift(node: Hdf5Dataset, info: Any) -> int:
     if not block:
         return 0
     _, raw = node.ident.read_direct_chunk(info.chunk_offset)
-    with open(node.file.path, "rb") as file:
-        for shift in (0, block):
-            if pread(file.fileno(), info.size, info.byte_offset + shift) == bytes(raw):
+    file = FilePool(1).get(node.file.path)
+    for shift in (0, block):
+        with suppress(StoreError):  # it ends before
+            if file.read(info.byte_offset + shift, info.size) == bytes(raw):
                 return shift
     raise node.error("has chunks that are not where HDF5 says", "Write the store again.")
 

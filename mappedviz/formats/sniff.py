@@ -6,9 +6,13 @@ import os
 import stat
 import zlib
 from dataclasses import dataclass
+from typing import IO, cast
 
 from mappedviz._types import OTHER_SUFFIXES, SUFFIXES
 from mappedviz.errors import StoreError
+from mappedviz.formats.remote_files import BlockFile, RemoteFile
+from mappedviz.formats.remote_look import look_at
+from mappedviz.text.addresses import is_url
 
 __all__ = [
     "HDF5_SIGNATURE",
@@ -18,6 +22,7 @@ __all__ = [
     "is_hdf5",
     "is_zarr_directory",
     "is_zarr_zip",
+    "size_of",
     "zarr_root_files",
 ]
 
@@ -39,16 +44,23 @@ class Candidate:
         Whether it is a directory; else it is a regular file.
     size, head
         Size of the file and its first bytes; 0 and no bytes for a directory.
+    remote
+        The file, if it is one behind a URL. Directories behind URLs are roots of zarr stores.
     """
 
     path: str
     is_directory: bool
     size: int = 0
     head: bytes = b""
+    remote: RemoteFile | None = None
 
     @classmethod
     def at(cls, path: str) -> Candidate:
         """Return what is at a path; StoreError for a device or a pipe, else OSError."""
+        if is_url(path):
+            look = look_at(path, fresh=True)
+            size = 0 if look.file is None else look.file.stamp.size
+            return cls(path, look.file is None, size, look.head, look.file)
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
             return cls(path, True)
@@ -59,6 +71,12 @@ class Candidate:
         with open(path, "rb") as file:
             return cls(path, False, os.fstat(file.fileno()).st_size, file.read(_HEAD))
 
+    def open(self) -> IO[bytes]:
+        """Return the file, open for reading."""
+        if self.remote is not None:
+            return cast("IO[bytes]", BlockFile(self.remote))
+        return open(self.path, "rb")
+
 
 def is_hdf5(candidate: Candidate) -> bool:
     """Whether a file begins with HDF5's signature, perhaps after a user block."""
@@ -66,7 +84,7 @@ def is_hdf5(candidate: Candidate) -> bool:
         return True
     if candidate.is_directory or is_zip(candidate):
         return False
-    with open(candidate.path, "rb") as file:
+    with candidate.open() as file:
         offset = 512
         while offset + 8 <= candidate.size:
             file.seek(offset)
@@ -78,6 +96,8 @@ def is_hdf5(candidate: Candidate) -> bool:
 
 def is_zarr_directory(candidate: Candidate) -> bool:
     """Whether a directory has zarr metadata at its root."""
+    if is_url(candidate.path):
+        return candidate.is_directory
     return candidate.is_directory and any(
         os.path.exists(f"{candidate.path}/{marker}") for marker in _MARKERS
     )
@@ -85,7 +105,18 @@ def is_zarr_directory(candidate: Candidate) -> bool:
 
 def zarr_root_files(path: str) -> list[str]:
     """Return the files at the root of a directory that make it a zarr store."""
+    if is_url(path):
+        return [f"{path}/{name}" for name in look_at(path).documents]
     return [file for name in ROOT_FILES if os.path.exists(file := f"{path}/{name}")]
+
+
+def size_of(path: str) -> int | None:
+    """Return the bytes of the file of a store; None if it is a directory."""
+    if is_url(path):
+        file = look_at(path).file
+        return None if file is None else file.stamp.size
+    status = os.stat(path)
+    return None if stat.S_ISDIR(status.st_mode) else status.st_size
 
 
 def is_zip(candidate: Candidate) -> bool:
@@ -98,22 +129,22 @@ def is_zarr_zip(candidate: Candidate) -> bool:
     if not is_zip(candidate):
         return False
     try:
-        members = _members(candidate.path)
+        members = _members(candidate)
     except StoreError:
         return False
     return any(marker in members for marker in _MARKERS)
 
 
-def _members(path: str) -> list[str]:
+def _members(candidate: Candidate) -> list[str]:
     import zipfile
 
     try:
-        with zipfile.ZipFile(path) as archive:
+        with candidate.open() as file, zipfile.ZipFile(file) as archive:
             return archive.namelist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise StoreError(
             f"is a damaged or truncated zip archive ({error})",
-            store=path,
+            store=candidate.path,
             remedy="Copy or download the file again.",
         ) from error
 
@@ -123,8 +154,8 @@ def describe(candidate: Candidate) -> StoreError:
     if candidate.is_directory:
         return _no_store_in(candidate.path)
     if is_zip(candidate):
-        return _no_store_in_zip(candidate.path)
-    found, remedy = _foreign(candidate.head, candidate.size)
+        return _no_store_in_zip(candidate)
+    found, remedy = _foreign(candidate.head[:_HEAD], candidate.size)
     return StoreError(f"is {found}, not an AnnData store", store=candidate.path, remedy=remedy)
 
 
@@ -149,9 +180,10 @@ def _no_store_in(name: str) -> StoreError:
     )
 
 
-def _no_store_in_zip(name: str) -> StoreError:
+def _no_store_in_zip(candidate: Candidate) -> StoreError:
+    name = candidate.path
     try:
-        members = _members(name)
+        members = _members(candidate)
     except StoreError as error:
         return error
     tops = {m.split("/")[0] for m in members if "/" in m and m.split("/", 1)[1] in _MARKERS}

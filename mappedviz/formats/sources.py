@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
@@ -13,12 +13,13 @@ from mappedviz._types import Array
 from mappedviz.errors import StoreError
 from mappedviz.formats.codecs import DecodeError, crc32c
 from mappedviz.formats.grids import unravel
+from mappedviz.text.addresses import is_url
 
 if TYPE_CHECKING:
     from mappedviz.formats.files import FilePool
     from mappedviz.formats.stamps import Stamp
 
-__all__ = ["Direct", "Extents", "Held", "Members", "Place", "Shards", "Source"]
+__all__ = ["Direct", "Extents", "Held", "Members", "Place", "Shards", "Source", "Stretch"]
 
 _COPY_AGAIN = "Copy or download the file again."
 
@@ -43,6 +44,25 @@ class Direct:
     stamp: Stamp
 
 
+class Stretch(NamedTuple):
+    """A part of a file, to be fetched before it is needed.
+
+    Attributes
+    ----------
+    path
+        The file.
+    start, end
+        Its first byte and the one after the last; (0, -1) for the whole of a file.
+    stamp
+        What the file is to be, if that is known.
+    """
+
+    path: str
+    start: int
+    end: int
+    stamp: Stamp | None = None
+
+
 class Source(Protocol):
     """Where the stored bytes of the chunks lie."""
 
@@ -57,6 +77,10 @@ class Source(Protocol):
 
     def direct(self) -> Direct | None:
         """Where all chunks lie, if they lie in one file."""
+        ...
+
+    def place(self, chunk: int, files: FilePool) -> Stretch | None:
+        """Return what of which file a chunk needs; None if it is absent, or needs none."""
         ...
 
 
@@ -99,7 +123,15 @@ class Extents:
         """See :class:`Source`."""
         if self.masks is not None or not len(self.offsets) or self.offsets.min() < 0:
             return None
+        if is_url(self.path):
+            return None
         return Direct(self.path, self.offsets, self.stamp)
+
+    def place(self, chunk: int, files: FilePool) -> Stretch | None:
+        """See :class:`Source`."""
+        offset = int(self.offsets[chunk])
+        end = offset + int(self.sizes[chunk])
+        return None if offset < 0 else Stretch(self.path, offset, end, self.stamp)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,11 +144,17 @@ class Members:
         Bytes of a name, None where there is none; StoreError where the store was replaced.
     name
         Name of a chunk.
+    where
+        What of which file has the bytes of a name, to be fetched before; None for local files.
+    guard
+        An object that is replaced when the store is, and its stamp; None for local files.
     """
 
     read: Callable[[str, FilePool], bytes | None]
     name: Callable[[int], str]
     stamp: Hashable
+    where: Callable[[str], Stretch | None] | None = None
+    guard: tuple[str, Stamp] | None = None
 
     def fetch(self, chunk: int, files: FilePool) -> tuple[bytes, int] | None:
         """See :class:`Source`."""
@@ -126,6 +164,10 @@ class Members:
     def direct(self) -> Direct | None:
         """See :class:`Source`."""
         return None
+
+    def place(self, chunk: int, files: FilePool) -> Stretch | None:
+        """See :class:`Source`."""
+        return None if self.where is None else self.where(self.name(chunk))
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +182,10 @@ class Held:
         return self.data, 0
 
     def direct(self) -> Direct | None:
+        """See :class:`Source`."""
+        return None
+
+    def place(self, chunk: int, files: FilePool) -> Stretch | None:
         """See :class:`Source`."""
         return None
 
@@ -168,6 +214,8 @@ class Shards:
         Grid of the inner chunks over the array, and inner chunks per shard.
     at_end, checked
         Whether the table is at the end, and followed by a crc32c.
+    guard
+        See :class:`Members`.
     """
 
     locate: Callable[[tuple[int, ...], FilePool], Place | None]
@@ -176,6 +224,7 @@ class Shards:
     at_end: bool
     checked: bool
     stamp: Hashable
+    guard: tuple[str, Stamp] | None = None
     _tables: dict[tuple[int, ...], tuple[Place, Array, Stamp] | None] = field(
         default_factory=dict, repr=False
     )
@@ -208,11 +257,29 @@ class Shards:
 
     def fetch(self, chunk: int, files: FilePool) -> tuple[bytes, int] | None:
         """See :class:`Source`."""
+        at = self.place(chunk, files)
+        if at is None:
+            return None
+        handle = files.get(at.path)
+        handle.verify(cast("Stamp", at.stamp))
+        return handle.read(at.start, at.end - at.start), 0
+
+    def _where(self, chunk: int) -> tuple[tuple[int, ...], int]:
+        """The shard of a chunk, and its number in there."""
         shard, within = [], 0
         for position, n in zip(unravel(chunk, self.grid), self.inner, strict=True):
             shard.append(position // n)
             within = within * n + position % n
-        found = self._table(tuple(shard), files)
+        return tuple(shard), within
+
+    def direct(self) -> Direct | None:
+        """See :class:`Source`."""
+        return None
+
+    def place(self, chunk: int, files: FilePool) -> Stretch | None:
+        """See :class:`Source`."""
+        shard, within = self._where(chunk)
+        found = self._table(shard, files)
         if found is None:
             return None
         place, table, stamp = found
@@ -221,10 +288,15 @@ class Shards:
             return None
         if offset + size > place.size:
             raise DecodeError("lies outside of its shard")
-        handle = files.get(place.path)
-        handle.verify(stamp)
-        return handle.read(place.offset + offset, size), 0
+        return Stretch(place.path, place.offset + offset, place.offset + offset + size, stamp)
 
-    def direct(self) -> Direct | None:
-        """See :class:`Source`."""
-        return None
+    def prepare(self, chunk: int, files: FilePool) -> dict[Hashable, Callable[[], None]]:
+        """Return what reads the table of a chunk's shard, if that has not been read yet."""
+        shard, _ = self._where(chunk)
+        if shard in self._tables:
+            return {}
+
+        def read() -> None:
+            self._table(shard, files)
+
+        return {(id(self), shard): read}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -19,16 +18,20 @@ import numpy as np
 from mappedviz._types import Array
 from mappedviz.errors import StoreError
 from mappedviz.formats import codecs, zarr_python
-from mappedviz.formats.chunks import ChunkedArray, RoutedArray, StoredArray, read_rows
+from mappedviz.formats.chunks import ChunkedArray, RoutedArray, StoredArray
 from mappedviz.formats.files import FilePool
 from mappedviz.formats.grids import HUGE_CHUNK_BYTES, cut_extents, grid_of, unravel, virtual_chunks
 from mappedviz.formats.limits import Budget
 from mappedviz.formats.nodes import ArrayNode, GroupNode, join, read_selection, split, strings
+from mappedviz.formats.prefetch import fetched, read_rows
+from mappedviz.formats.remote_look import look_at
 from mappedviz.formats.sources import Extents, Members, Place, Shards, Source
 from mappedviz.formats.stamps import Stamp
 from mappedviz.formats.zarr_files import CHECKED_BYTES, ZarrDirectory, ZarrFiles, ZarrZip
 from mappedviz.formats.zarr_metadata import Layout, is_pickled, layout_v2, layout_v3
+from mappedviz.formats.zarr_remote import ZarrRemote
 from mappedviz.formats.zarr_text import decode_texts
+from mappedviz.text.addresses import absolute, is_url
 
 _COPY_AGAIN = "Copy or download the store again."
 
@@ -37,10 +40,15 @@ _COPY_AGAIN = "Copy or download the store again."
 def open_zarr(path: str, zipped: bool) -> Iterator[GroupNode]:
     """The root group of a zarr store."""
     files = FilePool(16)
-    full = os.path.abspath(path)
-    tree = _Tree(
-        path, full, ZarrZip(path, full, files) if zipped else ZarrDirectory(path, full), files
-    )
+    full = absolute(path)
+    disk: ZarrFiles
+    if zipped:
+        if is_url(full):
+            files.get(full).verify(look_at(full).stamp)  # which is no further request
+        disk = ZarrZip(path, full, files)
+    else:
+        disk = ZarrRemote(path, full) if is_url(full) else ZarrDirectory(path, full)
+    tree = _Tree(path, full, disk, files)
     try:
         root = tree.root()
         if not isinstance(root, ZarrGroup):
@@ -277,9 +285,10 @@ class ZarrArray(_ZarrNode, ArrayNode):
                 return place
 
             inner = tuple(s // c for s, c in zip(layout.shard, pipeline.shape, strict=True))
-            source = Shards(locate, grid, inner, at_end, checked, stamp)
+            guard = disk.guard if isinstance(disk, ZarrRemote) else None
+            source = Shards(locate, grid, inner, at_end, checked, stamp, guard)
             return StoredArray(key, self.shape, source, pipeline, layout.fill, omits_zeros=True)
-        if pipeline.plain and not whole and not layout.text:
+        if pipeline.plain and not whole and not layout.text and not is_url(disk.path):
             source_pipeline = self._extents(layout, grid, prefix, stamp)
             if source_pipeline is not None:
                 return StoredArray(key, self.shape, *source_pipeline, layout.fill, omits_zeros=True)
@@ -293,6 +302,10 @@ class ZarrArray(_ZarrNode, ArrayNode):
             return prefix + name(unravel(chunk, grid))
 
         members = Members(read, chunk_name, stamp)
+        if isinstance(disk, ZarrRemote):
+            members = Members(read, chunk_name, stamp, disk.stretch, disk.guard)
+        elif isinstance(disk, ZarrZip) and is_url(disk.path):
+            members = Members(read, chunk_name, stamp, disk.stretch)
         return StoredArray(key, self.shape, members, pipeline, layout.fill, omits_zeros=True)
 
     def _extents(
@@ -338,16 +351,21 @@ class ZarrArray(_ZarrNode, ArrayNode):
         source = self._stored(layout, whole=True).source
         grid = grid_of(self.shape, pipeline.shape)
         out = np.full(self.shape, "", dtype=object)
+        chunks = []
         for chunk in range(math.prod(grid)):
+            first = unravel(chunk, grid)[0] * pipeline.shape[0] if grid else 0
+            if not grid or (first < stop and first + pipeline.shape[0] > start):
+                chunks.append(chunk)
+        files = self._tree.files
+        if is_url(self._tree.path):
+            files = fetched([(source, chunk) for chunk in chunks], files)
+        for chunk in chunks:
             where = unravel(chunk, grid)
-            first = where[0] * pipeline.shape[0] if where else 0
-            if where and not (first < stop and first + pipeline.shape[0] > start):
-                continue
             target = tuple(
                 slice(i * c, min(n, (i + 1) * c))
                 for i, c, n in zip(where, pipeline.shape, self.shape, strict=True)
             )
-            values = self._text_chunk(chunk, source)
+            values = self._text_chunk(chunk, source, files)
             if values is None:
                 out[target] = layout.fill
             else:
@@ -355,11 +373,11 @@ class ZarrArray(_ZarrNode, ArrayNode):
                 out[target] = values[tuple(slice(0, s.stop - s.start) for s in target)]
         return out[start:stop] if self.shape else out
 
-    def _text_chunk(self, chunk: int, source: Source) -> Array | None:
+    def _text_chunk(self, chunk: int, source: Source, files: FilePool) -> Array | None:
         pipeline = self._layout.pipeline
         assert pipeline is not None
         try:
-            found = source.fetch(chunk, self._tree.files)
+            found = source.fetch(chunk, files)
             if found is None:
                 return None
             data = found[0]

@@ -9,13 +9,15 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import IO, Any, Protocol, cast
 
-from mappedviz.errors import StoreError
+from mappedviz.errors import MappedvizError, StoreError
 from mappedviz.formats.files import FilePool, os_error, read_file
 from mappedviz.formats.limits import inflated_limit
-from mappedviz.formats.sources import Place
+from mappedviz.formats.remote_files import BlockFile, RemoteFile
+from mappedviz.formats.sources import Place, Stretch
 from mappedviz.formats.stamps import Stamp
+from mappedviz.text.addresses import is_url
 
 __all__ = ["CHECKED_BYTES", "ZarrDirectory", "ZarrFiles", "ZarrZip"]
 
@@ -26,6 +28,8 @@ _FREE = (".zattrs", ".zmetadata")
 #: Members that are read in part are read whole once for their checksum, up to this size.
 CHECKED_BYTES = 64 << 20
 _REOPEN = "Open the collection again."
+#: Headers of members may have other fields than the directory of an archive says: about as many.
+_MORE_EXTRA = 64
 
 
 class ZarrFiles(Protocol):
@@ -148,6 +152,13 @@ def _lasting(metadata: bytes) -> Any:
     return {k: v for k, v in found.items() if k not in changing} if "node_type" in found else found
 
 
+def _opened(path: str, files: FilePool) -> zipfile.ZipFile:
+    handle = files.get(path)
+    if isinstance(handle, RemoteFile):
+        return zipfile.ZipFile(cast("IO[bytes]", BlockFile(handle)))
+    return zipfile.ZipFile(path)
+
+
 class ZarrZip(ZarrFiles):
     """Members of a zip archive, read by byte range; their names are never file paths."""
 
@@ -158,7 +169,7 @@ class ZarrZip(ZarrFiles):
         self.path = path
         self._stamp = files.get(path).stamp
         try:
-            with zipfile.ZipFile(path) as archive:
+            with _opened(path, files) as archive:
                 infos = archive.infolist()
         except (zipfile.BadZipFile, OSError, ValueError, struct.error) as error:
             raise StoreError(
@@ -200,7 +211,7 @@ class ZarrZip(ZarrFiles):
                 "is encrypted", store=self.store, key=key, remedy="Unpack it into a directory."
             )
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            return self._through_zipfile(info)
+            return self._through_zipfile(info, files)
         data = files.get(self.path).read(self._start(info, files), info.compress_size)
         if info.compress_type == zipfile.ZIP_DEFLATED:
             if info.file_size > inflated_limit(len(data)):
@@ -213,12 +224,14 @@ class ZarrZip(ZarrFiles):
         self._compare(info, data)
         return data
 
-    def _through_zipfile(self, info: zipfile.ZipInfo) -> bytes:
+    def _through_zipfile(self, info: zipfile.ZipInfo, files: FilePool) -> bytes:
         if info.file_size > inflated_limit(info.compress_size):
             raise self._damaged(info.filename, f"{info.file_size} bytes of {info.compress_size}")
         try:
-            with zipfile.ZipFile(self.path) as archive:
+            with _opened(self.path, files) as archive:
                 return archive.read(info.filename)
+        except MappedvizError:
+            raise
         except Exception as error:  # each compression has its own
             raise self._damaged(info.filename, str(error)) from error
 
@@ -262,9 +275,19 @@ class ZarrZip(ZarrFiles):
         if info is None or info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
             return None
         start = self._start(info, files)
-        if check and info.file_size <= CHECKED_BYTES:
+        if check and info.file_size <= CHECKED_BYTES and not is_url(self.path):
             self._compare(info, files.get(self.path).read(start, info.file_size))
         return Place(self.path, start, info.file_size)
+
+    def stretch(self, key: str) -> Stretch | None:
+        """Return what of the archive has a member with its header, None if there is no such member."""
+        info = self.members.get(key)
+        if info is None:
+            return None
+        start = info.header_offset
+        head = 30 + len(info.orig_filename.encode()) + len(info.extra) + _MORE_EXTRA
+        end = min(start + head + info.compress_size, self._stamp.size)
+        return Stretch(self.path, start, end, self._stamp)
 
     def _compare(self, info: zipfile.ZipInfo, data: bytes) -> None:
         """Compare the checksum of a member, once: it is not read again and again for that."""

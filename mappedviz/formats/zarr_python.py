@@ -11,6 +11,8 @@ import numpy as np
 from mappedviz._types import Array
 from mappedviz.formats.forks import not_forked_within
 from mappedviz.formats.nodes import ArrayNode, not_utf8, strings
+from mappedviz.formats.remote_client import obstore_of
+from mappedviz.text.addresses import is_url
 
 __all__ = ["dtype_of", "read"]
 
@@ -25,7 +27,7 @@ def read(node: ArrayNode, path: str, zipped: bool, selection: Any) -> Array:
     except UnicodeDecodeError as error:
         raise not_utf8(node, error) from error
     except Exception as error:  # zarr's codecs raise whatever they like
-        raise node.error(f"cannot be read: zarr says {error}", _COPY_AGAIN) from error
+        raise _said(node, path, error) from (None if is_url(path) else error)
     if values.dtype.kind == "T":  # numpy's own variable strings
         values = values.astype(object)
     if values.dtype.kind in "SUO" or values.dtype.names:
@@ -39,10 +41,16 @@ def dtype_of(node: ArrayNode, path: str, zipped: bool) -> np.dtype[Any]:
         with _opened(path, node.name, zipped) as array:
             found: np.dtype[Any] = np.dtype(array.dtype)
     except Exception as error:
-        raise node.error(f"cannot be read: zarr says {error}", _COPY_AGAIN) from error
+        raise _said(node, path, error) from (None if is_url(path) else error)
     if found.kind in "TO":
         return np.dtype(object)
     return found if found.names else found.newbyteorder("=")
+
+
+def _said(node: ArrayNode, path: str, error: Exception) -> Exception:
+    """Return our error for one of zarr, which may quote a signature if the store is remote."""
+    said = type(error).__name__ if is_url(path) else error
+    return node.error(f"cannot be read: zarr says {said}", _COPY_AGAIN)
 
 
 @contextmanager
@@ -50,6 +58,15 @@ def _opened(path: str, name: str, zipped: bool) -> Iterator[Any]:
     with not_forked_within():  # its event loop and its cached properties have locks
         import zarr
 
+        if is_url(path):
+            if zipped:
+                raise ValueError(
+                    "members of an archive behind a URL are read by our own reader only"
+                )
+            client, at = obstore_of(f"{path}/{name}" if name else path)
+            remote = zarr.storage.ObjectStore(client, read_only=True)
+            yield zarr.open_array(remote, path=at, mode="r")
+            return
         if not zipped:
             yield zarr.open_array(f"{path}/{name}" if name else path, mode="r")
             return

@@ -20,6 +20,7 @@ from mappedviz.formats.chunks import ChunkedArray, HeldArray, StoredArray
 from mappedviz.formats.foreign import named
 from mappedviz.formats.matrices import MatrixFacts, matrix_facts
 from mappedviz.formats.nodes import ArrayNode, GroupNode
+from mappedviz.formats.prefetch import loaded
 from mappedviz.gather import layout
 from mappedviz.gather.addresses import address
 from mappedviz.gather.layout import CODES, N_FIXED
@@ -309,9 +310,10 @@ class Matrix:
         assert self.cache is not None
         whole = np.empty(array.shape, array.dtype)
         size = max(array.chunk_shape[0], 1)
-        for chunk in range(array.n_chunks):
+        numbers = range(array.n_chunks)
+        for chunk, values in zip(numbers, loaded(array, numbers, self.cache.files), strict=True):
             here = whole[chunk * size : (chunk + 1) * size]
-            here[:] = array.load(chunk, self.cache.files)[: len(here)]
+            here[:] = values[: len(here)]
         return whole
 
     def _checked_pointers(self, pointers: Array) -> Array:

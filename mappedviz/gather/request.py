@@ -19,7 +19,7 @@ import numpy as np
 from mappedviz._types import Array
 from mappedviz.errors import StoreError
 from mappedviz.formats.cache import ChunkCache
-from mappedviz.formats.files import FileHandle, FilePool, os_error
+from mappedviz.formats.files import AnyFile, FileHandle, FilePool, os_error
 from mappedviz.gather import layout
 from mappedviz.gather.addresses import address
 from mappedviz.gather.layout import CODES, N_FIELDS, N_FIXED
@@ -352,7 +352,7 @@ def open_files(
 
 
 def source_of(
-    handle: FileHandle, direct: Direct, files: FilePool, opened: Opened, watch: Watch
+    handle: AnyFile, direct: Direct, files: FilePool, opened: Opened, watch: Watch
 ) -> tuple[int, int]:
     """Descriptor of a file, or -1 and the address where it is mapped."""
     # To map and unmap a file again and again costs more than it saves.

@@ -21,6 +21,7 @@ from mappedviz.orders.arguments import (
 )
 from mappedviz.orders.choice import chosen_order
 from mappedviz.orders.progress import Progress
+from mappedviz.text.addresses import is_url
 
 if TYPE_CHECKING:
     from mappedviz.collection.mapped_collection import MappedCollection
@@ -202,7 +203,8 @@ def dataloader(
         ``torch.distributed`` if it is initialised when the epoch begins.
     num_workers
         Number of worker processes. Threads of this process are faster for dense batches, which have
-        to be copied between processes.
+        to be copied between processes. Those of remote stores are spawned: what they are given must be
+        picklable, and a script needs ``if __name__ == "__main__":``.
     **options
         Other arguments of :class:`torch.utils.data.DataLoader`, such as ``pin_memory``.
 
@@ -250,6 +252,13 @@ def dataloader(
     )
     check_options(options)
     source = Batches(collection, sparse)
+    if (
+        num_workers
+        and "multiprocessing_context" not in options
+        and any(map(is_url, collection.path_list))
+    ):
+        # obstore hangs in a forked child of a process that has used it.
+        options["multiprocessing_context"] = "spawn"
     reads_ahead = num_workers == 0 and ahead.batches > 0
     batched = BatchSampler(
         order, source, ahead=Ahead(ahead.windowed, ahead.large) if reads_ahead else None

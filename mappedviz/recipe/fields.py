@@ -14,7 +14,7 @@ from mappedviz.errors import RecipeError, RecipeTypeError
 from mappedviz.recipe.frozen import FrozenDict
 from mappedviz.recipe.in_memory import given_object, is_anndata
 from mappedviz.recipe.labels import Encoder, Label, as_label, code_of_label, number_for_json
-from mappedviz.text.addresses import in_memory
+from mappedviz.text.addresses import has_secrets, in_memory, shown
 
 
 def plain(value: Any) -> Any:
@@ -117,6 +117,13 @@ def paths_of(value: Any) -> tuple[str, ...]:
         text = os.fspath(path)
         if not isinstance(text, str) or not text:
             raise wrong_type("paths", path, "a non-empty string or a Path")
+        if has_secrets(text):
+            raise RecipeError(
+                f"has {shown(text)} with a user or a query, which may be secrets, and a recipe is shared",
+                key="paths",
+                remedy="Give it to MappedCollection, audit or explore, which keep what is behind its ? "
+                "to themselves, and without that to a recipe.",
+            )
         paths.append(text)
     return tuple(paths)
 

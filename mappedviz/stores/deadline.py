@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from mappedviz.errors import MappedvizError, StoreError
+from mappedviz.formats.remote_options import recall, snapshot
 
 __all__ = ["Child", "NotStartedError", "serve"]
 
@@ -109,7 +110,8 @@ class Child:
             if not self._begun:
                 pickle.load(self._answers)  # noqa: S301 - written by our own child
                 self._begun = True
-            pickle.dump(path if request is None else request, self._requests, protocol=5)
+            asked = snapshot([path]), path if request is None else request
+            pickle.dump(asked, self._requests, protocol=5)
             self._requests.flush()
             with self._killed_after(timeout, late):
                 return pickle.load(self._answers)  # noqa: S301 - as above
@@ -180,7 +182,8 @@ def serve(answer: Callable[[Any], Any]) -> None:
         pickle.dump(found, answers, protocol=5)
         answers.flush()
         try:
-            request = pickle.load(requests)  # noqa: S301 - written by our own parent
+            known, request = pickle.load(requests)  # noqa: S301 - written by our own parent
         except EOFError:
             return
+        recall(known)
         found = answer(request)

@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from mappedviz.errors import RecipeTypeError
+from mappedviz.formats.remote_options import Options, recall, snapshot
 
 __all__ = ["IN_FLIGHT", "Lost", "check_executor", "completed"]
 
@@ -47,7 +48,8 @@ class _Call(Generic[T, R]):
     function: Callable[[T], R]
     of: str
 
-    def __call__(self, item: T) -> R:
+    def __call__(self, item: T, remote: dict[str, Options]) -> R:
+        recall(remote)  # how stores are opened, which processes elsewhere do not know
         return self.function(item)
 
 
@@ -120,7 +122,8 @@ def completed(
                     break
                 if broken is None:
                     try:
-                        future = executor.submit(call, item)
+                        remote = snapshot([item] if isinstance(item, str) else None)
+                        future = executor.submit(call, item, remote)
                     except Exception as error:  # broken, shut down, closed: each has its own
                         broken = error
                     else:

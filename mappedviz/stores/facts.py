@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from dataclasses import dataclass
 
 from mappedviz._types import StoreKind
@@ -14,6 +12,7 @@ from mappedviz.formats.limits import REMEDY, TEXT_BYTES, TooLargeError
 from mappedviz.formats.matrices import MatrixFacts, matrix_facts
 from mappedviz.formats.nodes import ArrayNode, GroupNode
 from mappedviz.formats.obsm import ObsmFacts, obsm_facts
+from mappedviz.formats.sniff import size_of
 from mappedviz.stores.places import group_at, has_raw, raw_part
 from mappedviz.stores.relatives import refuse_relatives
 from mappedviz.text.addresses import in_memory
@@ -106,10 +105,6 @@ def read_facts(root: GroupNode, kind: StoreKind) -> StoreFacts:
         if isinstance(obs, ArrayNode)
         else f"{obs.attrs.get('encoding-type', 'unknown')} {obs.attrs.get('encoding-version', '')}"
     )
-    nbytes = None
-    if not in_memory(root.store):
-        status = os.stat(root.store)
-        nbytes = None if stat.S_ISDIR(status.st_mode) else status.st_size
     return StoreFacts(
         kind,
         n_obs,
@@ -118,7 +113,7 @@ def read_facts(root: GroupNode, kind: StoreKind) -> StoreFacts:
         column_names(var),
         matrices,
         obsm,
-        nbytes,
+        None if in_memory(root.store) else size_of(root.store),
         encoding.strip(),
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from mappedviz._types import PathLike
 from mappedviz.errors import MappedvizError, StoreError, StoreWarning
+from mappedviz.formats.remote_options import noted
 from mappedviz.recipe.in_memory import given_object, is_anndata
 from mappedviz.stores.deadline import Child, NotStartedError, serve
 from mappedviz.stores.store import Store, open_store
@@ -57,7 +58,7 @@ def check_store(path: PathLike | AnnData, timeout: float = 5.0) -> StoreFacts:
     >>> check_store(demo() / "berlin.h5ad", timeout=60).n_obs
     700
     """
-    full = absolute(given_object(path) if is_anndata(path) else path)
+    full = absolute(given_object(path) if is_anndata(path) else noted(path))
     if in_memory(full):
         return open_store(full).facts
     child = Child(_CHECK)
@@ -123,7 +124,7 @@ def open_stores(
     -------
     list of (Store, result)
     """
-    wanted = [os.fspath(path) for path in paths]
+    wanted = [os.fspath(path) for path in noted(paths)]
     trouble = dict(failed or {})
     if timeout is not None:
         trouble |= unopenable([path for path in wanted if path not in trouble], timeout)

@@ -13,7 +13,8 @@ from mappedviz.errors import StoreError
 from mappedviz.formats.files import os_error
 from mappedviz.formats.registry import FORMATS
 from mappedviz.formats.sniff import ROOT_FILES
-from mappedviz.text.addresses import in_memory
+from mappedviz.stores.remote_paths import stores_at_url
+from mappedviz.text.addresses import in_memory, is_url
 
 if TYPE_CHECKING:
     from anndata import AnnData  # type: ignore[import-untyped]
@@ -35,7 +36,7 @@ def expand_paths(
     Parameters
     ----------
     paths
-        Stores, patterns such as ``"data/*.h5ad"``, or directories that hold stores.
+        Stores, patterns such as ``"data/*.h5ad"``, or directories that hold stores; or their URLs.
     failed
         Where given, a pattern that matches nothing and a directory without stores stay as they
         are, and why is noted here; else that is raised.
@@ -56,7 +57,7 @@ def expand_paths(
     for path in paths:
         text = os.fspath(path)
         try:
-            found += _stores_at(text)
+            found += stores_at_url(text) if is_url(text) else _stores_at(text)
         except StoreError as error:
             if failed is None:
                 raise

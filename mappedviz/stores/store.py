@@ -11,7 +11,8 @@ import os
 import platform
 import stat
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -37,18 +38,24 @@ from mappedviz.formats.inodes import inode_of
 from mappedviz.formats.nodes import ArrayNode, GroupNode
 from mappedviz.formats.obsm import read_field, read_obsm
 from mappedviz.formats.registry import FORMATS
+from mappedviz.formats.remote_client import request
+from mappedviz.formats.remote_look import look_at
+from mappedviz.formats.remote_options import noted, recall, snapshot
 from mappedviz.formats.sniff import zarr_root_files
 from mappedviz.formats.stamps import Stamp
 from mappedviz.recipe.in_memory import adopt, given_object, is_anndata
 from mappedviz.stores.facts import StoreFacts, read_facts
 from mappedviz.stores.places import matrix_at, raw_part, uns_of
 from mappedviz.stores.session import session_of
-from mappedviz.text.addresses import absolute, base_name, in_memory
+from mappedviz.text.addresses import absolute, base_name, in_memory, is_url
 
 if TYPE_CHECKING:
     from anndata import AnnData  # type: ignore[import-untyped]
 
     from mappedviz.gather.matrix import Matrix
+
+#: Servers are asked no more often whether a store is what it was.
+_SECONDS = 1.0
 
 __all__ = ["Store", "open_store", "stamp_of"]
 
@@ -124,7 +131,8 @@ class Store:
         with named(self.path):
             self.kind = store_kind(self.path)
         watched = FORMATS[self.kind].watched(self.path)
-        self._watch(watched, Stamp.of(watched))
+        stamp = look_at(self.path).stamp if is_url(self.path) else Stamp.of(watched)
+        self._watch(watched, stamp)
 
     def _begin(self) -> None:
         self._here = threading.local()  # open nodes are not shared between threads
@@ -135,12 +143,13 @@ class Store:
     def _watch(self, watched: str, stamp: Stamp) -> None:
         self._watched = watched
         self._unchanged = stamp.mtime_ns, stamp.size, stamp.inode
+        self._etag, self._checked_at = stamp.etag, time.monotonic()
 
     @property
     def stamp(self) -> Stamp:
         """Stamp of the content that it had when it was opened."""
         mtime_ns, size, inode = self._unchanged
-        return Stamp(size, mtime_ns, inode)
+        return Stamp(size, mtime_ns, inode, self._etag)
 
     @property
     def name(self) -> str:
@@ -151,9 +160,11 @@ class Store:
         return f"Store({self.path!r}: {self.facts.n_obs} obs × {self.facts.n_vars} vars)"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_here": None, "_own_cache": None}
+        kept = {**self.__dict__, "_here": None, "_own_cache": None, "_checked_at": 0.0}
+        return {**kept, "_options": snapshot([self.path])}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        recall(state.pop("_options", {}))
         self.__dict__.update(state, _here=threading.local())
         if self._contents is not None:
             adopt(self.path, self._contents)
@@ -173,6 +184,9 @@ class Store:
         """Raise StoreError if the file is another one than when it was opened, or changed."""
         if self._contents is not None:
             self._contents.check_unchanged()
+            return
+        if is_url(self.path):
+            self._ask_unchanged()
             return
         try:
             now = os.stat(self._watched)
@@ -195,6 +209,20 @@ class Store:
         self.check_unchanged()
         if self._contents is not None:
             self._contents.check_same()
+
+    def _ask_unchanged(self) -> None:
+        """Ask the server; seldom, as each of its answers is checked anyway."""
+        if time.monotonic() - self._checked_at < _SECONDS:
+            return
+        try:
+            request(self._watched, None, self.stamp, head=True)
+        except AbsentStoreError as error:
+            raise StoreError(
+                "was removed while it was open",
+                store=self.path,
+                remedy="Make the collection again to read the store as it is now.",
+            ) from error
+        self._checked_at = time.monotonic()
 
     # --- metadata and columns ---------------------------------------------------------
 
@@ -351,9 +379,19 @@ def no_var_column(path: str, frame: str, column: str, has: Sequence[str]) -> Mis
     )
 
 
-def open_store(path: PathLike | AnnData) -> Store:
-    """Open one store; see :class:`Store`."""
-    return Store(path)
+def open_store(
+    path: PathLike | AnnData, *, storage_options: Mapping[str, Any] | None = None
+) -> Store:
+    """Open one store; see :class:`Store`.
+
+    Parameters
+    ----------
+    path
+        A store, or the URL of one.
+    storage_options
+        How a URL is opened: see :doc:`/remote`.
+    """
+    return Store(noted(path, storage_options))
 
 
 def stamp_of(address: str) -> Stamp:
@@ -378,6 +416,9 @@ def stamp_of(address: str) -> Stamp:
     """
     if in_memory(address):
         raise AbsentStoreError("is an object in memory, not a file", store=address)
+    if is_url(address):
+        stamp: Stamp = look_at(address).stamp
+        return stamp
     status = os.stat(address)
     if stat.S_ISDIR(status.st_mode):  # the file at its root says when it was written
         return Stamp.of(next(iter(zarr_root_files(address)), address))

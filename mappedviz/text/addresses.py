@@ -5,16 +5,44 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from typing import NamedTuple
 
 from mappedviz._types import PathLike
 
-__all__ = ["absolute", "base_name", "in_memory", "is_absolute", "is_url", "shown"]
+__all__ = [
+    "absolute", "base_name", "has_secrets", "in_memory", "is_absolute", "is_url", "shown"
+]  # fmt: skip
 
 #: A drive of Windows is one letter.
-_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_URL = re.compile(r"([a-z][a-z0-9+.-]+)://([^/]*)(.*)", re.IGNORECASE | re.DOTALL)
+#: In the keys of buckets, ? and # are characters like others.
+_QUERY = re.compile(r"[?#].*", re.DOTALL)
 #: A number, and perhaps a name.
 _MEMORY = re.compile(r"memory:\d+(?:/[^/]+)?")
+
+
+class _Url(NamedTuple):
+    scheme: str
+    user: str
+    host: str
+    path: str
+    query: str
+
+
+def _parts(text: str) -> _Url | None:
+    found = _URL.fullmatch(text)
+    if found is None:
+        return None
+    scheme, host, path = found.groups()
+    query = ""
+    if scheme.lower() in ("http", "https"):
+        rest = host + path
+        plain = _QUERY.sub("", rest)
+        query = rest[len(plain) :]
+        host, slash, path = plain.partition("/")
+        path = slash + path
+    user, _, host = host.rpartition("@")
+    return _Url(scheme.lower(), user, host.lower(), path, query)
 
 
 def is_url(address: PathLike) -> bool:
@@ -25,7 +53,8 @@ def is_url(address: PathLike) -> bool:
     >>> is_url("s3://bucket/a.h5ad"), is_url("/data/a.h5ad"), is_url("C://a.h5ad")
     (True, False, False)
     """
-    return _URL.match(os.fspath(address)) is not None
+    text = os.fspath(address)
+    return "://" in text and _URL.match(text) is not None
 
 
 def in_memory(address: PathLike) -> bool:
@@ -64,12 +93,10 @@ def absolute(address: PathLike) -> str:
     ('s3://bucket/atlas/a.zarr', '/data/a.h5ad', 'memory:0')
     """
     text = os.fspath(address)
-    if is_url(text):
-        parts = urlsplit(text)
-        user, at, host = parts.netloc.rpartition("@")
-        return urlunsplit(
-            parts._replace(netloc=user + at + host.lower(), path=parts.path.rstrip("/"))
-        )
+    url = _parts(text)
+    if url is not None:
+        user = f"{url.user}@" if url.user else ""
+        return f"{url.scheme}://{user}{url.host}{url.path.rstrip('/')}{url.query}"
     return text if in_memory(text) else os.path.abspath(text)
 
 
@@ -82,11 +109,20 @@ def shown(address: PathLike) -> str:
     ('https://example.org/a.h5ad', '/data/a?.h5ad')
     """
     text = os.fspath(address)
-    if not is_url(text):
-        return text
-    parts = urlsplit(text)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(SplitResult(parts.scheme, host, parts.path, "", ""))
+    url = _parts(text)
+    return text if url is None else f"{url.scheme}://{url.host}{url.path}"
+
+
+def has_secrets(address: PathLike) -> bool:
+    """Return True for a URL with a user, a query or a fragment.
+
+    Examples
+    --------
+    >>> has_secrets("https://example.org/a.h5ad?signature=1234"), has_secrets("s3://bucket/a?.h5ad")
+    (True, False)
+    """
+    url = _parts(os.fspath(address))
+    return url is not None and bool(url.user or url.query)
 
 
 def base_name(address: PathLike) -> str:
@@ -98,4 +134,5 @@ def base_name(address: PathLike) -> str:
     ('a.h5ad', 'b.zarr')
     """
     text = os.fspath(address)
-    return Path(urlsplit(text).path if is_url(text) else text).name
+    url = _parts(text)
+    return Path(text if url is None else url.path).name

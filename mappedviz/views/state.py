@@ -12,6 +12,7 @@ import traitlets
 
 from mappedviz.audits import Audit, ScanCancelledError, audit
 from mappedviz.errors import MappedvizError
+from mappedviz.formats.remote_options import noted
 from mappedviz.recipe.recipe import Recipe
 from mappedviz.text.display import shown
 from mappedviz.views.models.stores import keep_places
@@ -126,7 +127,7 @@ class Session(traitlets.HasTraits):
         label
             Obs key of the class; comes first among the recipe's ``obs_keys``.
         **options
-            For :func:`mappedviz.audit`: ``batch``, ``group``, ``workers``, …; and fields of the
+            For :func:`mappedviz.audit`: ``batch``, ``group``, ``workers``, ``storage_options``, …; and fields of the
             recipe, such as ``obs_alias``.
 
         Raises
@@ -136,6 +137,7 @@ class Session(traitlets.HasTraits):
         """
         from mappedviz.collection.mapped_collection import MappedCollection
 
+        storage_options = options.pop("storage_options", None)
         of_recipe = {one.name for one in fields(Recipe)}
         changes = {name: options.pop(name) for name in list(options) if name in of_recipe}
         unknown = sorted(set(options) - set(_OF_AUDIT))
@@ -155,13 +157,15 @@ class Session(traitlets.HasTraits):
             options = {**{name: key for name, key in known.items() if key is not None}, **options}
             same = all(options.get(name) == key for name, key in known.items())
             same = same and recipe == source.recipe and not options.get("deep")
+            noted(recipe.paths, storage_options)
             return cls(recipe, source if same else None, **options)
         if isinstance(source, MappedCollection):
             recipe = source.recipe
         elif isinstance(source, Recipe):
             recipe = source
         else:
-            recipe = Recipe(paths=source)  # type: ignore[arg-type]  # Recipe checks and freezes
+            recipe = Recipe(paths=noted(source, storage_options))  # which checks and freezes
+        noted(recipe.paths, storage_options)
         return cls(_asked(recipe, label, changes), **options)
 
     # --- the recipe ---------------------------------------------------------------------

@@ -11,10 +11,11 @@ import numpy as np
 from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ZstdCodec
 
 from mappedviz.errors import ElementError
-from mappedviz.formats.chunks import ChunkedArray, read_rows
+from mappedviz.formats.chunks import ChunkedArray
 from mappedviz.formats.detect import open_root
 from mappedviz.formats.files import FilePool
 from mappedviz.formats.grids import grid_of, unravel
+from mappedviz.formats.prefetch import read_rows
 from mappedviz.formats.stamps import Stamp
 
 DTYPES = ["?", "i1", "u1", "i2", "u2", "<f2", ">f2", "<i4", ">i4", "<u4", ">u4", "<i8", ">i8"]

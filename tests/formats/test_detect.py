@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from mappedviz.errors import StoreError
-from mappedviz.formats.chunks import read_rows
 from mappedviz.formats.detect import open_root, store_kind
 from mappedviz.formats.files import FilePool
+from mappedviz.formats.prefetch import read_rows
 from tests.formats.walking import (
     KINDS,
 )

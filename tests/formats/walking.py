@@ -16,10 +16,10 @@ import pandas as pd
 import zarr
 from scipy import sparse
 
-from mappedviz.formats.chunks import read_rows
 from mappedviz.formats.detect import open_root, store_kind
 from mappedviz.formats.files import FilePool
 from mappedviz.formats.nodes import ArrayNode, GroupNode
+from mappedviz.formats.prefetch import read_rows
 
 KINDS = ["h5ad", "h5ad with user block", "zarr 2", "zarr 3", "zarr.zip 2", "zarr.zip 3"]
 

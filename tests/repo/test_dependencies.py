@@ -17,6 +17,7 @@ OPTIONAL = {
     "google_crc32c": "the faster checksum, where zarr brought it; numcodecs' serves otherwise",
     "hdf5plugin": "filters of HDF5 that few files have; the message says how to install it",
     "lightning": "the data module of scvi-tools, whose extra brings it; the message says how to install it",
+    "obstore": "remote stores; the message says which extra brings it",
     "shtab": "its scripts complete the command in a shell; an extra brings it, and the message says which",
     "pytest": "the store contract is a class of tests: who runs it has pytest",
 }
