@@ -10,6 +10,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -160,6 +161,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
         self.close_connection = True
+
+
+def answered(call: Callable[[], Any], within: float = 60) -> Any:
+    """Return what a call returns; TimeoutError if it hangs."""
+    pool = ThreadPoolExecutor(1)
+    try:
+        return pool.submit(call).result(within)
+    finally:
+        pool.shutdown(wait=False)
 
 
 @contextmanager

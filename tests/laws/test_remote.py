@@ -6,7 +6,6 @@ import copy
 import os
 import pickle
 import shutil
-import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -20,7 +19,7 @@ from mappedviz.cli import main
 from mappedviz.errors import RecipeError, StoreError
 from mappedviz.formats.remote_options import noted
 from mappedviz.recipe import Recipe
-from tests.servers import serving
+from tests.servers import answered, serving
 
 pytest.importorskip("obstore")
 NAMES = ("berlin.h5ad", "boston.zarr", "kyoto.h5ad")
@@ -181,21 +180,21 @@ def test_rows_are_right_or_an_error_whatever_the_network_does(server, fault):
     random = np.random.default_rng(0)
     here = mv.MappedCollection(local(), **REQUEST)
     server.fault = lambda request: fault if random.random() < 0.15 else None
-    started = time.monotonic()
     n_right = 0
     try:
         for _ in range(3):
             try:
-                there = mv.MappedCollection(urls, storage_options=options, **REQUEST)
                 rows = random.integers(0, len(here), 50).tolist()
-                same_batch(there[rows], here[rows])
+                batch = answered(
+                    lambda: mv.MappedCollection(urls, storage_options=options, **REQUEST)[rows]  # noqa: B023
+                )
+                same_batch(batch, here[rows])
                 n_right += 1
             except StoreError as error:
                 assert server.url in str(error)
     finally:
         server.fault = lambda request: None
     assert n_right > 0
-    assert time.monotonic() - started < 120
 
 
 def test_workers_of_a_loader_are_spawned(refusing):
