@@ -127,23 +127,18 @@ class MappedCollection(PlanDataset):
         Memory for decoded chunks, shared by all stores; default: a quarter of the
         memory that this process may use.
     cache
-        Folder for what was read of stores (facts, names, the obs columns that were asked for), so
-        that stores which are unchanged are not read again; False for none. Default: ``MAPPEDVIZ_CACHE``
-        in the environment (a folder, or ``off``), else a folder of the user. It is not part of the recipe.
+        Folder for what was read of stores (facts, names, obs columns), so that unchanged ones are not read again;
+        False for none. Default: ``MAPPEDVIZ_CACHE`` (a folder, or ``off``), else a folder of the user. Not in the recipe.
     open_timeout
-        Seconds that the first contact with one store may take. A store that is not in the cache is
-        read by a child process, which is ended then: a crafted or half-copied HDF5 file can make the
-        library spin for ever. None reads in this process, without a bound.
+        Seconds that the first contact with one store may take. One that is not in the cache is read by a child
+        process, which is ended then: damaged HDF5 can make the library spin. None: in this process, without a bound.
     storage_options
-        How URLs are opened: credentials, endpoints, timeouts, in the spelling of obstore or fsspec; see
-        :doc:`/remote`. They are not part of the recipe.
+        How URLs are opened, as obstore or fsspec spell it; see :doc:`/remote`. Not in the recipe.
 
     Raises
     ------
-    StoreError
-        A store cannot be read (an ``OSError``).
-    ElementError
-        Something in a readable store is malformed (an ``OSError`` and ``ValueError``).
+    StoreError, ElementError
+        A store cannot be read, or something in it is malformed (an ``OSError``; the latter a ``ValueError``, too).
     MissingKeyError
         A key is in no store (a ``KeyError``).
     JoinError
