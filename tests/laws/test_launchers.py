@@ -12,7 +12,9 @@ import textwrap
 
 import pytest
 import torch
+from accelerate.data_loader import prepare_data_loader, skip_first_batches
 
+import mappedviz as mv
 from mappedviz import MappedCollection
 from mappedviz.testing import coded_anndata
 from tests.stores import STORE_KINDS
@@ -162,3 +164,24 @@ def check_shared(options, ranks, origin_of):
         assert set(read) <= set(given)  # nothing of another process
         # Accelerate fills the last batch of an epoch, which is read once more then.
         assert len(read) <= len(given) + 2 * 16
+
+
+@pytest.mark.parametrize(
+    "order", [{}, {"shuffle": True}, {"shuffle": "block"}, {"weights": "cell_type"}]
+)
+@pytest.mark.parametrize("n_processes", [1, 2])
+def test_accelerate_goes_on_within_a_later_epoch(ds, order, n_processes):
+    """``skip_first_batches``, after ``set_epoch``: what was trained on is skipped, and not read."""
+
+    def prepared():
+        loader = mv.dataloader(ds, 16, seed=0, **order)
+        shared = {"num_processes": n_processes, "process_index": n_processes - 1}
+        return prepare_data_loader(loader, **shared, put_on_device=False)
+
+    whole = prepared()
+    epochs = [[batch["origin"].tolist() for batch in whole] for _ in range(2)]
+    assert order == {} or epochs[0] != epochs[1]
+    stopped = prepared()
+    stopped.set_epoch(1)
+    rest = skip_first_batches(stopped, 3)
+    assert [batch["origin"].tolist() for batch in rest] == epochs[1][3:]

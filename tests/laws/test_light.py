@@ -16,7 +16,7 @@ ABSENT = [module for modules in EXTRAS.values() for module in modules]
 ABSENT += ["IPython", "ipywidgets", "jupyterlab"]
 SETUP = f"""
     import sys
-    for name in {ABSENT!r}:
+    for name in sys.argv[2:]:
         sys.modules[name] = None
     import numpy as np
     import mappedviz as mv
@@ -55,6 +55,12 @@ ENGINE = """
     assert not audit.diff(audit).changes
     mv.report.write_croissant(audit, folder + "/../croissant.json")
     assert {"torch", "matplotlib", "anywidget"} & {n for n, m in sys.modules.items() if m} == set()
+"""
+LOADERS = """
+    ds = mv.MappedCollection(folder, join="outer")
+    assert sum(len(batch["X"]) for batch in mv.dataloader(ds, 512, shuffle=True)) == len(ds)
+    assert ds[:3].to_torch()["X"].shape == (3, ds.n_vars)
+    refused(lambda: mv.explore, "viz")
 """
 REFUSED = """
     ds = mv.MappedCollection(folder, join="outer")
@@ -103,12 +109,18 @@ def folder(tmp_path_factory):
     return datasets.demo(tmp_path_factory.mktemp("light") / "demo")
 
 
-def run(code, folder):
+def run(code, folder, absent=ABSENT):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     return subprocess.run(
-        [sys.executable, "-W", "error::ResourceWarning", "-c", textwrap.dedent(SETUP) + textwrap.dedent(code), str(folder)],
+        [sys.executable, "-W", "error::ResourceWarning", "-c", textwrap.dedent(SETUP) + textwrap.dedent(code), str(folder), *absent],
         env=environment, cwd=folder.parent, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
+
+
+def test_loaders_need_torch_alone(folder):
+    pytest.importorskip("torch")
+    done = run(LOADERS, folder, [name for name in ABSENT if name != "torch"])
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_engine_works(folder):
