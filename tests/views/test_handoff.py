@@ -133,6 +133,13 @@ def test_the_code_for_scvi_says_what_was_decided(of_counts):
     view.validate, view.batch_key = False, None
 
 
+def test_a_matrix_without_counts_is_named_before_the_code_runs(ui, of_counts):
+    ui.handoff.script = of_counts.handoff.script = "scvi"
+    said = node(ui.handoff, "no_counts")["text"]
+    assert said.startswith("X holds no counts in 10x_pbmc68k_reduced.h5ad, pbmc3k")
+    assert node(of_counts.handoff, "no_counts") == {}
+
+
 def test_batches_are_those_of_the_audit(paths):
     ui = mv.explore(paths, label="louvain", batch="bulk_labels", workers=0)
     assert ui.wait()

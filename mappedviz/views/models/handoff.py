@@ -265,9 +265,17 @@ def _batches(audit: Audit, state: State) -> list[Node]:
     found = batches(audit, state.recipe)
     options = [(name, shown(key, 40) if key else "Each store") for name, key in found.items()]
     value = next((name for name, key in found.items() if key == state.batch_key), state.batch_key)
-    return [
+    made = [
         nodes.select("batch_key", "Batches", value, options, title="what the model corrects for")
     ]
+    # A layer that is named after counts is taken at its word until the data module looks into it.
+    stores = audit.stores[audit.stores["status"] == "ok"]
+    other = stores.index[(stores["x_scale"] != "counts") & stores["x_scale"].notna()]
+    if len(other) and set(state.recipe.layers_keys) <= {"X"}:
+        where = listed(list(other), most=3)
+        said = f"X holds no counts in {where}. Read the matrix that does: others are refused."
+        made.append(nodes.note("no_counts", said, "warning"))
+    return made
 
 
 def _preview(found: Preview | None) -> list[Node]:
