@@ -41,6 +41,7 @@ test: lint
 	@scripts/chromium.sh
 	@scripts/axe.sh
 	@scripts/interop.sh $(BIN)/python
+	@scripts/snakemake.sh $(BIN)/python
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term $(PYTEST)
 	$(if $(PYTEST),,$(BIN)/python scripts/engine_coverage.py)
 

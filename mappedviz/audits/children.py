@@ -20,7 +20,7 @@ from mappedviz.audits.scan import Scan, Wants
 from mappedviz.errors import StoreError, StoreWarning
 from mappedviz.formats.forks import renewed_after_fork
 from mappedviz.recipe.names import Names
-from mappedviz.stores.deadline import Child, NotStartedError, serve
+from mappedviz.stores.deadline import Child, EndedChildError, NotStartedError, serve
 from mappedviz.text.addresses import absolute
 
 _PROGRAM = "from mappedviz.audits.children import serve_scans; serve_scans()"
@@ -47,7 +47,9 @@ class ChildReader:
     def read(self, path: str, wants: Wants, timeout: float | None) -> Scan:
         """Return the scan of a store, with the reason if the child process was late or ended.
 
-        Where no child can be started, stores are read in this process, and a warning says so.
+        A child may be ended for what is no fault of the store: by the system, for want of memory. So a
+        store that it was reading is given to another one, once. Where no child can be started, stores
+        are read in this process, and a warning says so.
 
         Parameters
         ----------
@@ -60,12 +62,13 @@ class ChildReader:
         """
         if self._here:
             return read_store(path, wants)
-        full = absolute(path)  # a child that is used again may be in another folder
         try:
-            child = self._living()
-            if len(self._names) > _MOST_LISTS:
-                self._names, self._fresh = {}, True
-            packed, names = child.ask(full, (full, wants, self._fresh, timeout), timeout)
+            try:
+                return self._ask(path, wants, timeout)
+            except EndedChildError:
+                if self._ended:
+                    raise
+                return self._ask(path, wants, timeout)
         except StoreError as error:
             if self._ended:
                 raise EndedError from error
@@ -76,6 +79,13 @@ class ChildReader:
             warnings.warn(str(error), StoreWarning, stacklevel=2)
             self._here = True
             return read_store(path, wants)
+
+    def _ask(self, path: str, wants: Wants, timeout: float | None) -> Scan:
+        full = absolute(path)  # a child that is used again may be in another folder
+        child = self._living()
+        if len(self._names) > _MOST_LISTS:
+            self._names, self._fresh = {}, True
+        packed, names = child.ask(full, (full, wants, self._fresh, timeout), timeout)
         self._fresh = False
         scan: Scan = pickle.loads(packed)  # noqa: S301 - written by our own child
         scan.path = path

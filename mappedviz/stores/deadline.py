@@ -19,13 +19,17 @@ from typing import IO, Any
 from mappedviz.errors import MappedvizError, StoreError
 from mappedviz.formats.remote_options import recall, snapshot
 
-__all__ = ["Child", "NotStartedError", "serve"]
+__all__ = ["Child", "EndedChildError", "NotStartedError", "serve"]
 
 _CAN_POLL = hasattr(select, "poll")  # not on Windows
 
 
 class NotStartedError(MappedvizError):
     """No child process could be started, which is no fault of a store."""
+
+
+class EndedChildError(StoreError):
+    """A child process ended while it read a store, which may be the store's fault or not."""
 
 
 def _not_started(reason: object) -> NotStartedError:
@@ -125,7 +129,7 @@ class Child:
                     store=path,
                     remedy="The file may be damaged; check it, or raise open_timeout.",
                 ) from error
-            raise StoreError(
+            raise EndedChildError(
                 "ended the process that opened it",
                 store=path,
                 remedy="The file is damaged; leave it out.",

@@ -35,6 +35,27 @@ def test_a_store_that_hangs_or_kills_is_listed(several, monkeypatch, tmp_path):
     assert (status == "ok").sum() == 4
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+def test_a_child_that_is_killed_is_no_fault_of_the_store(several, monkeypatch, tmp_path):
+    """By the system, for want of memory, or by somebody: another one reads the store."""
+    program = (
+        "import os, signal, mappedviz.audits.children as s\n"
+        "real = s.read_store\n"
+        f"done = {str(tmp_path / 'done')!r}\n"
+        "def read(path, *rest):\n"
+        "    if 's2' in path and not os.path.exists(done):\n"
+        "        os.mkdir(done)\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return real(path, *rest)\n"
+        "s.read_store = read\n"
+        "s.serve_scans()\n"
+    )
+    monkeypatch.setattr(children, "_PROGRAM", program)
+    audit = quiet(several, workers=1)
+    assert (tmp_path / "done").exists()
+    assert set(audit.stores["status"]) == {"ok"}
+
+
 _STUCK = (
     "import time, mappedviz.audits.children as s\n"
     "real = s.read_store\n"
