@@ -126,7 +126,7 @@ def check_same(data: Data, registry: Mapping[str, Any], what: str) -> None:
         _facts(one, data.keys.unlabeled) for one in (data.registry_for("SCVI"), registry)
     )
     for key in here:
-        if key in ("labels", "sample") and not there[key]:
+        if key in ("X", "labels", "sample") and not there[key]:
             continue  # a model that knows none does not mind them
         if here[key] != there[key]:
             raise RecipeError(
@@ -160,7 +160,7 @@ def _facts(registry: Mapping[str, Any], unlabeled: str) -> dict[str, list[str]]:
     fields = {
         key: one.get("state_registry", {}) for key, one in registry["field_registries"].items()
     }
-    facts = {"X": _texts(fields["X"].get("column_names"))}
+    facts = {"X": _texts(fields.get("X", {}).get("column_names"))}
     for key in ("batch", "labels", "sample"):
         facts[key] = _texts(fields.get(key, {}).get("categorical_mapping"))
     none = str(fields.get("labels", {}).get("unlabeled_category") or unlabeled)

@@ -119,10 +119,10 @@ def test_scanvi_learns_the_labels_as_from_an_anndata(ds, monkeypatch):
     truth = ds.get_merged_labels("truth").astype(str)
     adata = in_memory(ds)
     scvi.model.SCANVI.setup_anndata(adata, "label", "Unknown", batch_key="donor")
-    own = fit(scvi.model.SCANVI(adata, **SMALL), 60, train_size=0.9)  # until both have learned
+    own = fit(scvi.model.SCANVI(adata, n_latent=4), 20, train_size=0.9)
     data = DataModule(ds, "donor", "label", seed=0)
     scvi.settings.seed = 0
-    ours = fit(data.model(scvi.model.SCANVI, **SMALL), 60, datamodule=data)
+    ours = fit(data.model(scvi.model.SCANVI, n_latent=4), 20, datamodule=data)
     predicted = ours.predict(dataloader=data.inference_dataloader())
     accuracy = np.mean(predicted == truth), np.mean(own.predict() == truth)
     assert accuracy[0] >= accuracy[1] - 0.02
