@@ -117,6 +117,7 @@ def test_torchrun_goes_on_from_the_checkpoint_of_one_process(repository, folder)
 
 def test_trainer_goes_on_within_a_later_epoch(repository, folder):
     """It skips batches by number; none of them is read, and the order is that of the epoch."""
+    pytest.importorskip("transformers")
     whole, _ = launched("train_hf_trainer", repository, folder, "trained")
     check_shared(whole, folder)
     saved = {path.name for path in (folder / "trained").glob("checkpoint-*")}
