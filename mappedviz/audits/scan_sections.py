@@ -48,7 +48,7 @@ def scan_sections(scan: Scan) -> dict[str, Section]:
     >>> from mappedviz.audits.reading import scan_store
     >>> from mappedviz.datasets import demo
     >>> sorted(scan_sections(scan_store(demo() / "berlin.h5ad")))
-    ['facts', 'names/var', 'names/var/gene_ids', 'scan-1']
+    ['facts', 'names/var', 'names/var/gene_ids', 'opened/X', 'scan-1']
     """
     if scan.known is None:
         assert scan.error is not None
@@ -59,6 +59,7 @@ def scan_sections(scan: Scan) -> dict[str, Section]:
             frame = f"names/{'raw.var' if raw else 'var'}"
             sections[frame if column is None else f"{frame}/{column}"] = Section(names.key.hex())
     sections |= _columns(scan.known.columns)
+    sections |= {f"opened/{key}": Section() for key in scan.samples}  # the engine may open them
     arrays = {"counts": _joined(facts.counts for facts in scan.obs.values())}
     for key in ("obs_hashes", "row_hashes"):
         if (values := getattr(scan, key)) is not None:

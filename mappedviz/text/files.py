@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,7 +73,7 @@ def write_bytes(path: PathLike, content: bytes) -> None:
     b'new'
     """
     target = os.fspath(path)
-    temporary = f"{target}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+    temporary = f"{target}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
     try:
         file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
@@ -94,6 +92,8 @@ def write_bytes(path: PathLike, content: bytes) -> None:
 
 
 def _replace(target: Path, text: str) -> None:
+    import tempfile  # with random and hashes: half of what importing this package took
+
     handle, temporary = tempfile.mkstemp(
         dir=target.parent, prefix=f".{target.name[:100]}.", suffix=".tmp"
     )

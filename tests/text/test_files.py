@@ -55,7 +55,7 @@ def test_errors_name_the_file_that_was_to_be_written(tmp_path, monkeypatch, wher
     def full(*_args, **_options):
         raise OSError(errno.ENOSPC, "No space left on device", "/tmp/.a.json.x.tmp")
 
-    monkeypatch.setattr(f"mappedviz.text.files.{where}", full)
+    monkeypatch.setattr(where, full)
     with pytest.raises(OSError, match="No space left on device") as error:
         files.write_text(tmp_path / "a.json", "new")
     assert error.value.errno == errno.ENOSPC
