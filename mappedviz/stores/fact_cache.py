@@ -230,6 +230,8 @@ class FactCache:
                 return None
             except (RecordError, LookupError, TypeError, ValueError) as error:
                 self._damaged[path] = str(error)
+                with suppress(OSError):  # so that it is written again
+                    os.unlink(path)
                 return None
             found = Names(np.array(values, dtype=object), key)
             self._written.add(key)
