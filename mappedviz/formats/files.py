@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mappedviz.errors import AbsentStoreError, StoreError
-from mappedviz.formats.forks import ForkSafeLock, renewed_after_fork
+from mappedviz.formats.forks import renewed_after_fork
 from mappedviz.formats.inodes import inode_of
 from mappedviz.formats.remote_files import RemoteFile
 from mappedviz.formats.stamps import Stamp
@@ -29,35 +29,22 @@ _COPY_AGAIN = "Copy or download the file again."
 _REOPEN = "Open the collection again."
 #: Files that are known again; of a store of more chunks, only some are.
 _MOST_SEEN = 200_000
-_READ_ONLY = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_READ_ONLY = os.O_RDONLY | os.O_CLOEXEC
 
 
 def pread(fd: int, nbytes: int, offset: int) -> bytes:
     """Read up to `nbytes` at `offset`; less only at the end of the file."""
     if offset < 0 or nbytes < 0:
         return b""
-    data = _pread(fd, nbytes, offset)
+    data = os.pread(fd, nbytes, offset)
     if len(data) == nbytes:
         return data
     parts = [data]  # a signal, a network file system, or more than 2 GiB at once
     while data and (nbytes := nbytes - len(data)):
         offset += len(data)
-        data = _pread(fd, nbytes, offset)
+        data = os.pread(fd, nbytes, offset)
         parts.append(data)
     return b"".join(parts)
-
-
-_seek_lock = ForkSafeLock()
-
-
-def _pread_by_seek(fd: int, nbytes: int, offset: int) -> bytes:
-    """Windows: a descriptor has one position, so there is one reader at a time."""
-    with _seek_lock():
-        os.lseek(fd, offset, os.SEEK_SET)
-        return os.read(fd, nbytes)
-
-
-_pread: Callable[[int, int, int], bytes] = getattr(os, "pread", _pread_by_seek)
 
 
 def os_error(error: OSError, path: str) -> StoreError:

@@ -25,6 +25,7 @@ import math
 import mmap
 import os
 import platform
+import resource
 import sys
 import time
 from collections import deque
@@ -39,9 +40,6 @@ from mappedviz.formats.forks import ForkSafeLock, renewed_after_fork
 from mappedviz.gather.addresses import address
 from mappedviz.gather.layout import LOST_PAGE, N_ENTRY, START, STOP
 from mappedviz.native import function
-
-if sys.platform != "win32":
-    import resource
 
 __all__ = ["MappedFile", "Watch"]
 

@@ -6,7 +6,6 @@ Rows are read out of them by :mod:`mappedviz.gather.rows`.
 from __future__ import annotations
 
 import math
-import sys
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["Matrix"]
 
 
-_CAN_PREAD = sys.platform != "win32"
 _WRITE_AGAIN = "Write the store again with anndata, or leave it out."
 
 
@@ -462,7 +460,7 @@ def _located(array: ChunkedArray, chunks: layout.Chunks, held: list[Array]) -> D
             chunks.table, chunks.count = address(place), 1
         return None
     direct = array.direct
-    if direct is None or not _CAN_PREAD or not array.n_chunks:
+    if direct is None or not array.n_chunks:
         return None
     offsets = np.ascontiguousarray(direct.offsets, dtype=np.int64)
     held.append(offsets)

@@ -12,16 +12,14 @@ import select
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import IO, Any
 
 from mappedviz.errors import MappedvizError, StoreError
 from mappedviz.formats.remote_options import recall, snapshot
 
 __all__ = ["Child", "EndedChildError", "NotStartedError", "serve"]
-
-_CAN_POLL = hasattr(select, "poll")  # not on Windows
 
 
 class NotStartedError(MappedvizError):
@@ -79,7 +77,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 env=environment,
                 # Ctrl-C is for the process that waits, which ends this one.
-                process_group=0 if os.name == "posix" else None,
+                process_group=0,
             )
         except OSError as error:
             raise _not_started(error) from error
@@ -117,8 +115,9 @@ class Child:
             asked = snapshot([path]), path if request is None else request
             pickle.dump(asked, self._requests, protocol=5)
             self._requests.flush()
-            with self._killed_after(timeout, late):
-                return pickle.load(self._answers)  # noqa: S301 - as above
+            if timeout is not None:
+                self._kill_if_late(timeout, late)
+            return pickle.load(self._answers)  # noqa: S301 - as above
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             self.end()
             if not self._begun:  # its imports failed
@@ -140,28 +139,13 @@ class Child:
         """Whether the process has been ended, so that another one must be made."""
         return self._requests.closed
 
-    @contextmanager
-    def _killed_after(self, timeout: float | None, late: threading.Event) -> Iterator[None]:
-        """End the process if the answer does not begin in time; a thread for that takes 0.1 ms."""
-        timer = None
-        if timeout is not None and _CAN_POLL:
-            waiting = select.poll()
-            waiting.register(self._answers, select.POLLIN | select.POLLHUP)
-            if not waiting.poll(timeout * 1000):
-                self._kill(late)
-        elif timeout is not None:
-            timer = threading.Timer(timeout, self._kill, (late,))
-            timer.daemon = True
-            timer.start()
-        try:
-            yield
-        finally:
-            if timer is not None:
-                timer.cancel()
-
-    def _kill(self, late: threading.Event) -> None:
-        late.set()
-        self.process.kill()
+    def _kill_if_late(self, timeout: float, late: threading.Event) -> None:
+        """End the process if the answer does not begin in time; a thread for that would take 0.1 ms."""
+        waiting = select.poll()
+        waiting.register(self._answers, select.POLLIN | select.POLLHUP)
+        if not waiting.poll(timeout * 1000):
+            late.set()
+            self.process.kill()
 
     def kill(self) -> None:
         """End the process, whatever it is doing, from any thread; who waits gets the error."""

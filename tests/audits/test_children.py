@@ -35,7 +35,6 @@ def test_a_store_that_hangs_or_kills_is_listed(several, monkeypatch, tmp_path):
     assert (status == "ok").sum() == 4
 
 
-@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 def test_a_child_that_is_killed_is_no_fault_of_the_store(several, monkeypatch, tmp_path):
     """By the system, for want of memory, or by somebody: another one reads the store."""
     program = (
@@ -104,7 +103,6 @@ def test_without_child_processes_stores_are_read_here(several, monkeypatch, prog
     assert set(audit.stores["status"]) == {"ok"}
 
 
-@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 def test_ctrl_c_ends_an_audit_whatever_its_child_does(several):
     program = (
         "import signal, sys, mappedviz as mv, mappedviz.audits.children as w\n"

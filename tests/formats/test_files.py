@@ -86,11 +86,11 @@ def test_reads_go_on_where_the_system_stops_short(
 ) -> None:
     (tmp_path / "a").write_bytes(bytes(range(100)))
     handle = FileHandle(str(tmp_path / "a"))
-    monkeypatch.setattr(files_module, "_pread", lambda fd, n, at: os.pread(fd, min(n, 7), at))
+    whole = os.pread
+    monkeypatch.setattr(os, "pread", lambda fd, n, at: whole(fd, min(n, 7), at))
     assert pread(handle.fd, 50, 10) == bytes(range(10, 60))
     assert pread(handle.fd, 50, 90) == bytes(range(90, 100))
     assert pread(handle.fd, -1, 90) == b""
-    assert files_module._pread_by_seek(handle.fd, 5, 20) == bytes(range(20, 25))
 
 
 def test_the_default_number_of_files_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

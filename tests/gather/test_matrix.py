@@ -30,7 +30,6 @@ from mappedviz.formats.matrices import MatrixFacts
 from mappedviz.formats.sources import Direct
 from mappedviz.formats.stamps import Stamp
 from mappedviz.gather import mapped_files
-from mappedviz.gather import matrix as matrices
 from mappedviz.gather import rows as gather
 from mappedviz.gather.mapped_files import MappedFile
 from mappedviz.gather.matrix import Matrix
@@ -673,16 +672,6 @@ def test_rows_that_follow_one_another(cache, tmp_path, how, ahead, monkeypatch):
             indptr, indices, data = gather_csr(parts, 2 * n, 50, "f4")
             found = sparse.csr_matrix((data, indices, indptr), shape=(2 * n, 50)).toarray()
             np.testing.assert_array_equal(found, expected)
-
-
-def test_without_pread_chunks_come_from_the_cache(cache, tmp_path, monkeypatch):
-    monkeypatch.setattr(matrices, "_CAN_PREAD", False)
-    source = csr_of(np.random.default_rng(0), 20, 30, "f4", "i4", tidy=True)
-    matrix = sparse_matrix(tmp_path / "a", *source, cache)
-    out = np.empty((20, 30), np.float32)
-    gather_dense([Part(matrix, np.arange(20), np.arange(20))], out)
-    assert_same_bits(out, stored_rows(source, np.arange(20)))
-    assert matrix.values.loads == matrix.values.n_chunks
 
 
 def test_a_row_call_holds_no_file_open(cache, tmp_path):

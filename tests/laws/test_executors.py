@@ -133,7 +133,6 @@ class Dying(Executor):
         return self.executor.submit(fn, *args, **kwargs)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 def test_a_process_that_is_killed_costs_a_warning(stores, expected):
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         pid = pool.submit(os.getpid).result()
