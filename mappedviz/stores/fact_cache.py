@@ -245,7 +245,9 @@ class FactCache:
             return
         self._written.add(names.key)
         path = self._names_path(names.key)
-        if not os.path.exists(path):
+        try:
+            read_record(path)
+        except (FileNotFoundError, RecordError):
             self._try_to_write(path, encode({_NAMES: Section(names.values.tolist())}))
 
     def _names_path(self, key: bytes) -> str:
