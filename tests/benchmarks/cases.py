@@ -208,7 +208,7 @@ def _starts() -> Iterator[Case]:
                     Target(1, names(peers), one.name, measure="first"),
                 )
             ),
-            job={"order": "random", "batch": 128, "patience": 12.0},
+            job={"order": "random", "batch": 128, "patience": 5.0},
         )
 
 

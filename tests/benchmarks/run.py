@@ -66,6 +66,7 @@ class Plan:
     touch: float = 0.0
     before: Path | None = None
     every: bool = True
+    who: tuple[str, ...] = ()
 
     @property
     def warm(self) -> generate.Shape:
@@ -79,10 +80,12 @@ class Plan:
         return self.every or case.headline
 
     def contenders(self, case: Case) -> list[Contender]:
-        """Those of the case that ``--peers`` names, and ours of before beside ours."""
+        """Those of the case that ``--peers`` and ``--who`` name, and ours of before beside ours."""
         found = []
         for one in case.contenders:
             if self.peers and one.peer not in self.peers:
+                continue
+            if self.who and not any(fnmatch.fnmatch(one.name, name) for name in self.who):
                 continue
             found.append(one)
             if self.before is not None and one.peer == OURS:
@@ -326,6 +329,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--only", default="", help="cases, comma separated, * allowed; `list` lists them")
     add("--all", action="store_true", help="every case, about two hours, not the headlines alone")
     add("--peers", default="", help="contenders, comma separated (default: all there are)")
+    add("--who", action="append", default=[], help="one contender, * allowed; may be repeated")
     add("--formats", default="", help="generate: which formats (default: all)")
     add("--repeats", type=int, default=3)
     add("--seconds", type=float, default=3.0, help="length of one measurement")
@@ -397,6 +401,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         touch=args.touch,
         before=args.before,
         every=args.all,
+        who=tuple(args.who),
     )
     found = machine()
     if found["load"][0] > 0.5:

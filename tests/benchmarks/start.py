@@ -32,7 +32,7 @@ def job_of(
     size = CACHES[cache]
     if size is not None:
         options["cache_bytes"] = size
-    job = {"order": order, "batch": batch, "patience": 60.0}
+    job = {"order": order, "batch": batch, "patience": 30.0}
     contender = Contender(OURS, options=options)
     return make_job(
         plan, Case(f"{format}-{cache}-{order}", "", "start", format, (contender,), job=job), contender

@@ -157,7 +157,7 @@ def _start(adapter: Adapter, job: Job) -> Job:
         at.append(time.perf_counter() - start)
         if len(at) == 10:
             cpu = time.process_time() - cpu
-        if len(at) == 100 or at[-1] > job["patience"]:
+        if len(at) == 100 or at[-1] > job["patience" if len(at) >= 10 else "limit"]:
             break
     if len(at) < 10:
         raise AssertionError(f"{len(at)} batches in {at[-1]:.1f} s")
