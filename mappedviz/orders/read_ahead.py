@@ -69,7 +69,8 @@ class ReadAhead:
         self._source = source
         self._numbered = _numbered(windows, start)
         self._windowed = windowed
-        self._threads = threads
+        # All threads decode chunks for the first batch, which others on their way would hold up.
+        self._most, self._most_later = 1, threads + 1
         self._batch_threads = ThreadPoolExecutor(threads, "mappedviz-ahead", one_of_several)
         # A thread of its own: its decoding is spread over threads by the chunk cache.
         self._window_thread = ThreadPoolExecutor(1, "mappedviz-window")
@@ -105,8 +106,18 @@ class ReadAhead:
             self._stride = position - self._last
             self._plan(position + self._stride, self._stride)
         self._last = position
+        if coming is None:
+            self._fill(wait=False)
+            return self._source.read(rows)
+        return self._received(coming)
+
+    def _received(self, coming: Future[RowBatch]) -> RowBatch:
+        """Wait for a batch, with those after it on their way; with none beside the first one."""
+        if self._most == 1:
+            coming.exception()  # waits
+            self._most = self._most_later
         self._fill(wait=False)
-        return self._source.read(rows) if coming is None else coming.result()
+        return coming.result()
 
     def _coming(self, position: int) -> Future[RowBatch] | None:
         """Take the batch at a position out of those on their way."""
@@ -131,7 +142,7 @@ class ReadAhead:
 
     def _fill(self, *, wait: bool = True) -> None:
         """Have as many batches on their way as there are threads, or one if the next window takes a while."""
-        while len(self._waiting) <= self._threads:
+        while len(self._waiting) < self._most:
             planned = next(self._planned, False)
             if planned is False:
                 return
@@ -200,7 +211,7 @@ class ReadAhead:
             self._fill()
             if not self._waiting:
                 return
-            yield self._waiting.popleft()[1].result()
+            yield self._received(self._waiting.popleft()[1])
 
     def batches(self, windows: Iterator[list[Array]], start: int = 0) -> Iterator[PlannedRows]:
         """Yield the batches of windows as rows that this reads when they are asked for."""
