@@ -189,8 +189,10 @@ def serving(folder: Path) -> Iterator[RangeServer]:
 @contextmanager
 def bucket(name: str, files: dict[str, Path]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Serve files, and folders with what is in them, from a bucket of S3: its URL and options."""
-    import boto3
-    from moto.server import ThreadedMotoServer
+    import pytest
+
+    boto3 = pytest.importorskip("boto3")  # left out of `make test-oldest`
+    ThreadedMotoServer = pytest.importorskip("moto.server").ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
