@@ -220,7 +220,9 @@ def _obs_of(rows: list[list[Any]], counts: Array) -> dict[str, ObsFacts]:
             obs[name] = ObsFacts(kind, dtype, missing)
             continue
         end = at + len(labels)
-        obs[name] = ObsFacts(kind, dtype, missing, tuple(map(_number, labels)), counts[at:end])
+        if dict in map(type, labels):  # an infinite number
+            labels = map(_number, labels)
+        obs[name] = ObsFacts(kind, dtype, missing, tuple(labels), counts[at:end])
         at = end
     return obs
 

@@ -49,6 +49,8 @@ def name_in_store(aliases: Aliases, key: str, path: str, has: Container[str]) ->
     >>> name_in_store(aliases, "donor", "a.h5ad", {"donor"}) is None
     True
     """
+    if key not in aliases:  # as most are, of ten thousand stores
+        return key if key in has else None
     return next((name for name in candidates(aliases, key, path) if name in has), None)
 
 

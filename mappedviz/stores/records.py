@@ -9,6 +9,7 @@ decoded when it is asked for: whoever reads the facts does not pay for what othe
 from __future__ import annotations
 
 import json
+import math
 import os
 import struct
 from collections.abc import Iterator, Mapping
@@ -98,7 +99,7 @@ class Record(Mapping[str, Section]):
             data,
             {
                 key: np.frombuffer(
-                    self.content, np.dtype(dtype), int(np.prod(shape)), self._begin + where
+                    self.content, np.dtype(dtype), math.prod(shape), self._begin + where
                 ).reshape(shape)
                 for key, dtype, shape, where in arrays
             },

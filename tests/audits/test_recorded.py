@@ -1,5 +1,6 @@
 """Scans in the cache on disk: what is read again, and what is not."""
 
+import errno
 import os
 import warnings
 
@@ -91,6 +92,19 @@ def test_a_cache_that_cannot_be_written_costs_a_warning(old, read, tmp_path):
     with pytest.warns(StoreWarning, match="the cache cannot be written"):
         audit = audited(old, tmp_path / "file" / "cache")
     assert not found(audit, "unreadable-store")
+
+
+def test_a_full_disk_costs_the_cache(old, read, monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.warns(StoreWarning, match="cannot be written \\(the disk is full\\)") as caught:
+        audit = audited(old, tmp_path / "cache", "cell_type")
+    assert len(caught) == 1
+    assert set(audit.stores["status"]) == {"ok"}
+    monkeypatch.undo()
+    assert not list((tmp_path / "cache").rglob("*.record"))
 
 
 def test_off_means_off(old, read, monkeypatch, tmp_path):
