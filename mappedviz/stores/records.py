@@ -94,7 +94,7 @@ class Record(Mapping[str, Section]):
     def __getitem__(self, name: str) -> Section:
         at, n_json, arrays = self._table[name]
         begin = self._begin + at
-        data = json.loads(self.content[begin : begin + n_json])
+        data = json.loads(str(self.content[begin : begin + n_json], "ascii"))
         return Section(
             data,
             {
