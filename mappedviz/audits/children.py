@@ -6,14 +6,10 @@ HDF5 reads with one thread at a time, so that threads gain nothing; processes do
 from __future__ import annotations
 
 import atexit
-import math
 import pickle
-import signal
 import threading
 import warnings
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 from mappedviz.audits.reading import read_store
 from mappedviz.audits.scan import Scan, Wants
@@ -26,7 +22,6 @@ from mappedviz.text.addresses import absolute
 _PROGRAM = "from mappedviz.audits.children import serve_scans; serve_scans()"
 #: Lists of names that are kept to be sent once: most stores of a collection share a few.
 _MOST_LISTS = 100
-_GRACE = 30  # seconds
 
 
 class EndedError(Exception):
@@ -85,7 +80,7 @@ class ChildReader:
         child = self._living()
         if len(self._names) > _MOST_LISTS:
             self._names, self._fresh = {}, True
-        packed, names = child.ask(full, (full, wants, self._fresh, timeout), timeout)
+        packed, names = child.ask(full, (full, wants, self._fresh), timeout)
         self._fresh = False
         scan: Scan = pickle.loads(packed)  # noqa: S301 - written by our own child
         scan.path = path
@@ -164,21 +159,6 @@ class _Idle:
 _idle = _Idle()
 
 
-@contextmanager
-def _ended_with_its_parent(timeout: float | None) -> Iterator[None]:
-    """End this process if the block takes longer than its parent, were it alive, would wait."""
-    if timeout is None or not hasattr(signal, "alarm"):
-        yield
-        return
-    # The system does it, whatever library never returns: a parent that was killed ends no child.
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(math.ceil(timeout) + _GRACE)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-
-
 def packed(scan: Scan) -> bytes:
     """Return a scan as bytes that travel between processes of this package."""
     try:
@@ -195,13 +175,12 @@ class _Reader:
         self._sent: set[bytes] = set()
 
     def __call__(
-        self, request: tuple[str, Wants, bool, float | None]
+        self, request: tuple[str, Wants, bool]
     ) -> tuple[bytes, dict[tuple[bool, str | None], Names | bytes]]:
-        path, wants, fresh, timeout = request
+        path, wants, fresh = request
         if fresh:
             self._sent.clear()
-        with _ended_with_its_parent(timeout):
-            scan = read_store(path, wants)
+        scan = read_store(path, wants)
         # Many stores have the same names, which are most of what is read: they travel once.
         found = {(False, column): one for column, one in scan.names.items()}
         found |= {(True, column): one for column, one in scan.raw_names.items()}

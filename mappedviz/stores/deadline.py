@@ -6,20 +6,32 @@ the user's script again in each.
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import select
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from mappedviz.errors import MappedvizError, StoreError
 from mappedviz.formats.remote_options import recall, snapshot
 
 __all__ = ["Child", "EndedChildError", "NotStartedError", "serve"]
+
+#: Seconds that a child waits to be ended by its parent, before the system ends it.
+_GRACE = 30
+#: Seconds for a child's imports, which can be slow where a thousand processes begin at once. Some programs
+#: that Python is part of name themselves ``sys.executable``, and never say a word.
+_START = 300.0
+#: What a child says when it is ready: whatever is before it was printed by Python's start, such as by a
+#: ``sitecustomize`` that greets.
+_READY = b"\n\x93mappedviz: ready\n"
+_MOST_PRINTED = 1 << 20
 
 
 class NotStartedError(MappedvizError):
@@ -35,6 +47,12 @@ def _not_started(reason: object) -> NotStartedError:
         f"no child process could be started ({reason})",
         remedy="Stores can be read in this process, without a limit in time.",
     )
+
+
+def _folder() -> str:
+    with suppress(OSError):  # it may have been removed
+        return os.getcwd()
+    return ""
 
 
 class Child:
@@ -59,8 +77,8 @@ class Child:
     """
 
     def __init__(self, program: str) -> None:
-        # What the caller's Python finds, its own children find as well.
-        paths = [os.environ.get("PYTHONPATH"), *sys.path]
+        # What the caller's Python finds, its own children find as well, and nothing else.
+        paths = [os.environ.get("PYTHONPATH"), *(path or _folder() for path in sys.path)]
         environment = {
             "OPENBLAS_NUM_THREADS": "1",  # numpy would start as many as there are processors
             **os.environ,
@@ -72,7 +90,8 @@ class Child:
             raise _not_started("this Python is part of a packaged program")
         try:
             self.process = subprocess.Popen(  # noqa: S603 - this very Python
-                [sys.executable, "-c", program],
+                # -P: modules beside the data are not looked for.
+                [sys.executable, "-P", "-c", program],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=environment,
@@ -110,14 +129,13 @@ class Child:
         try:
             # Before anything is asked, so that no answer is in the buffer while it is waited for.
             if not self._begun:
-                pickle.load(self._answers)  # noqa: S301 - written by our own child
-                self._begun = True
-            asked = snapshot([path]), path if request is None else request
+                self._wait_until_ready()
+            asked = snapshot([path]), path if request is None else request, timeout
             pickle.dump(asked, self._requests, protocol=5)
             self._requests.flush()
             if timeout is not None:
                 self._kill_if_late(timeout, late)
-            return pickle.load(self._answers)  # noqa: S301 - as above
+            return pickle.load(self._answers)  # noqa: S301 - written by our own child
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             self.end()
             if not self._begun:  # its imports failed
@@ -133,6 +151,21 @@ class Child:
                 store=path,
                 remedy="The file is damaged; leave it out.",
             ) from error
+
+    def _wait_until_ready(self) -> None:
+        timer = threading.Timer(_START, self.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            seen = b""
+            while not seen.endswith(_READY):
+                line = self._answers.readline(_MOST_PRINTED)
+                if not line or len(seen) > _MOST_PRINTED:
+                    raise EOFError
+                seen += line
+        finally:
+            timer.cancel()
+        self._begun = True
 
     @property
     def ended(self) -> bool:
@@ -165,13 +198,29 @@ def serve(answer: Callable[[Any], Any]) -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     requests = sys.stdin.buffer
-    found: Any = "ready"
+    answers.write(_READY)
+    answers.flush()
     while True:
-        pickle.dump(found, answers, protocol=5)
-        answers.flush()
         try:
-            known, request = pickle.load(requests)  # noqa: S301 - written by our own parent
+            known, request, timeout = pickle.load(requests)  # noqa: S301 - written by our own parent
         except EOFError:
             return
         recall(known)
-        found = answer(request)
+        with _ended_by_the_system(timeout):
+            found = answer(request)
+        pickle.dump(found, answers, protocol=5)
+        answers.flush()
+
+
+@contextmanager
+def _ended_by_the_system(timeout: float | None) -> Iterator[None]:
+    """End this process if the block takes longer than its parent waits: one that was killed ends nothing."""
+    if timeout is None:
+        yield
+        return
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(math.ceil(timeout) + _GRACE)
+    try:
+        yield
+    finally:
+        signal.alarm(0)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -10,6 +13,7 @@ import time
 import pytest
 
 from mappedviz.errors import StoreError
+from mappedviz.stores import deadline
 from mappedviz.stores.deadline import Child, NotStartedError
 
 PROGRAM = """
@@ -84,3 +88,85 @@ def test_a_child_that_cannot_be_started_is_no_fault_of_a_store(monkeypatch):
         with pytest.raises(NotStartedError, match=says) as error:
             Child(PROGRAM)
         assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)
+
+
+def test_modules_beside_the_data_are_not_imported(tmp_path, monkeypatch):
+    (tmp_path / "secrets.py").write_text("open('ran', 'w')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+    child = Child("import secrets\n" + PROGRAM)
+    assert child.ask("a")[0] == "a"
+    child.end()
+    assert not (tmp_path / "ran").exists()
+
+
+def test_what_the_folder_has_is_found_where_the_parent_finds_it(tmp_path, monkeypatch):
+    (tmp_path / "only_here.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    child = Child("import only_here\n" + PROGRAM)
+    assert child.ask("a")[0] == "a"
+    child.end()
+
+
+def test_a_greeting_of_python_is_no_answer(tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text("print('welcome to the cluster')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    child = Child(PROGRAM)
+    assert child.ask("a")[0] == "a"
+    child.end()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a script is a program")
+def test_a_program_that_is_no_python_is_not_waited_for(tmp_path, monkeypatch):
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setattr(deadline, "_START", 0.2)
+    with pytest.raises(NotStartedError, match="ended with -9"):
+        Child(PROGRAM).ask("a", timeout=600)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="asks Linux")
+def test_a_child_ends_though_its_parent_was_killed():
+    # A regular expression that never ends, and never lets another thread run.
+    program = "\n".join(
+        [
+            "import re",
+            "from mappedviz.stores import deadline",
+            "deadline._GRACE = 0",
+            "deadline.serve(lambda _: re.match('(a+)+$', 'a' * 60 + 'b'))",
+        ]
+    )
+    parent = "\n".join(
+        [
+            "from mappedviz.stores.deadline import Child",
+            f"child = Child({program!r})",
+            "print(child.process.pid, flush=True)",
+            "child._wait_until_ready()",
+            "import threading",
+            "threading.Thread(target=child.ask, args=('a', None, 1.0)).start()",
+            "import time; time.sleep(0.2)",
+            "print('asked', flush=True)",
+        ]
+    )
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE) as process:
+        number = int(process.stdout.readline())
+        assert process.stdout.readline() == b"asked\n"
+        process.kill()
+    until = time.monotonic() + 60
+    while _state(number) in ("R", "S", "D") and time.monotonic() < until:
+        time.sleep(0.05)
+    ended = _state(number) not in ("R", "S", "D")
+    if not ended:
+        os.kill(number, signal.SIGKILL)
+    assert ended
+
+
+def _state(number):
+    try:
+        with open(f"/proc/{number}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return "gone"
