@@ -110,27 +110,31 @@ class _Handler(BaseHTTPRequestHandler):
             return
         path = self.server.folder / request.path.lstrip("/")
         try:
-            status = os.stat(path)
-            data = path.read_bytes()
+            file = path.open("rb")
         except OSError:
             self._empty(404)
             return
-        etag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
-        wanted = self.headers.get("If-Match")
-        if wanted is not None and wanted != etag:
-            self._empty(412)
-            return
-        size, code, extra = len(data), 200, {}
-        match = re.fullmatch(r"bytes=(\d*)-(\d*)", request.range or "")
-        if match and fault != "whole":
-            first, last = match.groups()
-            start = int(first) if first else max(0, size - int(last))
-            stop = min(size, int(last) + 1) if first and last else size
-            if start >= size:
-                self._empty(416)
+        with file:
+            status = os.fstat(file.fileno())
+            etag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
+            wanted = self.headers.get("If-Match")
+            if wanted is not None and wanted != etag:
+                self._empty(412)
                 return
-            data, code = data[start:stop], 206
-            extra["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+            size, code, extra = status.st_size, 200, {}
+            start, stop = 0, size
+            match = re.fullmatch(r"bytes=(\d*)-(\d*)", request.range or "")
+            if match and fault != "whole":
+                first, last = match.groups()
+                start = int(first) if first else max(0, size - int(last))
+                stop = min(size, int(last) + 1) if first and last else size
+                if start >= size:
+                    self._empty(416)
+                    return
+                code = 206
+                extra["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+            file.seek(start)
+            data = file.read(stop - start)
         self.send_response(code)
         for name, value in extra.items():
             self.send_header(name, value)

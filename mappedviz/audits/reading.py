@@ -26,7 +26,7 @@ from mappedviz.recipe.names import Names
 from mappedviz.stores.evidence import evidence_of
 from mappedviz.stores.places import raw_part
 from mappedviz.stores.store import Store
-from mappedviz.text.addresses import absolute, in_memory
+from mappedviz.text.addresses import absolute, in_memory, is_url
 
 if TYPE_CHECKING:
     from mappedviz.gather.matrix import Matrix
@@ -383,8 +383,8 @@ def _source(scan: Scan, root: GroupNode) -> tuple[str, ...]:
 
 
 def _size(store: Store) -> int | None:
-    """Bytes on disk; None for a directory of very many files, and for an object in memory."""
-    if store.facts.nbytes is not None or in_memory(store.path):
+    """Bytes on disk; None for a directory of very many files or behind a URL, and for an object in memory."""
+    if store.facts.nbytes is not None or in_memory(store.path) or is_url(store.path):
         return store.facts.nbytes
     total = 0
     for seen, (folder, _, files) in enumerate(os.walk(store.path)):

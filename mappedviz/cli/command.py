@@ -19,7 +19,14 @@ from mappedviz.cli.expect import add_expect
 from mappedviz.cli.info import add_info
 from mappedviz.cli.lab import add_lab
 from mappedviz.cli.optimize import add_optimize
-from mappedviz.cli.options import FOUND, INTERRUPTED, OK, USAGE, paths_as_paths
+from mappedviz.cli.options import (
+    FOUND,
+    INTERRUPTED,
+    OK,
+    USAGE,
+    note_storage_options,
+    paths_as_paths,
+)
 from mappedviz.cli.recipe import add_recipe
 from mappedviz.cli.scan import add_scan
 from mappedviz.cli.terminal import say, write_what_the_terminal_cannot
@@ -63,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parser.parse_args(paths_as_paths(given))
         options.handed_on = handed_on
+        note_storage_options(options)
         status: int = options.run(options)
         sys.stdout.flush()
     except SystemExit as stop:  # argparse: --help is 0, wrong usage 2

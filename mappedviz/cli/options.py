@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mappedviz._types import SEVERITIES, store_suffix
 from mappedviz.errors import RecipeError
+from mappedviz.text.addresses import has_secrets
 
 if TYPE_CHECKING:
     from mappedviz.audits.result import Audit
@@ -57,11 +61,48 @@ def command_on_stores(commands: Any, name: str, does: str, epilog: str) -> argpa
         metavar="FILE",
         help="start from this recipe; its paths are used if none are given",
     )
+    add_storage_options(command)
     command.add_argument(
         "--deep", action="store_true", help="also compare the cells themselves over the stores"
     )
     command.add_argument("-q", "--quiet", action="store_true", help="no progress")
     return command
+
+
+def add_storage_options(command: argparse.ArgumentParser) -> None:
+    """Add the option that says how URLs are opened; the command line itself is no place for secrets."""
+    command.add_argument(
+        "--storage-options",
+        metavar="FILE",
+        help="JSON file that says how URLs are opened (default: the environment)",
+    )
+
+
+def note_storage_options(options: argparse.Namespace) -> None:
+    """Take the queries of URLs and the file of options to where stores are opened.
+
+    Raises
+    ------
+    RecipeError
+        The file holds no JSON object.
+    """
+    named = getattr(options, "storage_options", None)
+    if not hasattr(options, "paths"):
+        return
+    given = None
+    if named is not None:
+        with suppress(ValueError):
+            given = json.loads(Path(named).read_text(encoding="utf-8"))
+        if not isinstance(given, dict):
+            raise RecipeError(
+                f"{named} holds no JSON object",
+                key="--storage-options",
+                remedy='Write it as {"key": "…", "secret": "…"}.',
+            )
+    if given is not None or any(map(has_secrets, options.paths)):
+        from mappedviz.formats.remote_options import noted
+
+        options.paths = noted(options.paths, given)
 
 
 def paths_as_paths(arguments: list[str]) -> list[str]:

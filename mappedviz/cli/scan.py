@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mappedviz.cli.options import FOUND, OK, no_store, subcommand
+from mappedviz.cli.options import FOUND, OK, add_storage_options, no_store, subcommand
 from mappedviz.cli.terminal import say
 
 _EPILOG = """\
@@ -36,6 +36,7 @@ def add_scan(commands: Any) -> None:
         metavar="PATH",
         help=".h5ad files, .zarr and .zarr.zip stores, patterns, or folders that hold them",
     )
+    add_storage_options(scan)
     scan.add_argument(
         "-o",
         "--output",

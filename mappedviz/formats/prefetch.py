@@ -1,8 +1,8 @@
-"""Bytes of remote chunks, fetched together before they are decoded.
+"""Bytes of remote chunks, fetched together while the first ones are decoded.
 
 Whoever reads chunks one after the other waits for an answer each time. So the chunks that a batch lacks are listed
-first, their ranges are merged per object, and all of them are asked for at once; then decoding finds its bytes
-here. What was not foreseen is read as usual.
+first, their ranges are merged per object, and all of them are asked for at once; decoding waits for those that it
+needs. What was not foreseen is read as usual.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mappedviz._types import Array
-from mappedviz.errors import AbsentStoreError, MappedvizError
+from mappedviz.errors import AbsentStoreError, MappedvizError, StoreError
 from mappedviz.formats.chunks import ChunkedArray, StoredArray
 from mappedviz.formats.files import FilePool
 from mappedviz.formats.forks import renewed_after_fork
 from mappedviz.formats.grids import unravel
 from mappedviz.formats.remote_client import Answer, request
-from mappedviz.formats.remote_files import RemoteFile, at_once, merged
+from mappedviz.formats.remote_files import RemoteFile, at_once, begun, merged
 from mappedviz.text.addresses import is_url
 
 if TYPE_CHECKING:
@@ -79,9 +80,10 @@ class _Fetched:
     def __init__(self, file: RemoteFile) -> None:
         self.file = file
         self.path = file.path
-        self.answers: list[Answer | MappedvizError] = []
+        self.answers: list[Future[Answer | MappedvizError]] = []
         self.starts: list[int] = []
         self.is_whole = False
+        self.guard: Future[Answer | MappedvizError] | None = None
 
     @property
     def stamp(self) -> Stamp:
@@ -98,9 +100,7 @@ class _Fetched:
         parts = []
         start, stop = offset, offset + nbytes
         while 0 <= at < len(self.answers) and start < stop and self.starts[at] <= start:
-            answer = self.answers[at]
-            if isinstance(answer, MappedvizError):
-                raise answer
+            answer = self._answer(at)
             piece = answer.data[start - answer.start : stop - answer.start]
             if not piece:
                 break
@@ -115,12 +115,20 @@ class _Fetched:
         """See :class:`~mappedviz.formats.remote_files.RemoteFile`."""
         if not self.is_whole:
             return self.file.whole()
-        answer = self.answers[0]
-        if isinstance(answer, AbsentStoreError):
+        try:
+            return self._answer(0).data
+        except AbsentStoreError:
             return None
+
+    def _answer(self, at: int) -> Answer:
+        """Wait for an answer; an error of its store, or of itself, is raised."""
+        if self.guard is not None and isinstance(error := self.guard.result(), MappedvizError):
+            # A root that is gone is no chunk that is absent by right.
+            raise StoreError(error.message, store=error.store, remedy=error.remedy)
+        answer = self.answers[at].result()
         if isinstance(answer, MappedvizError):
             raise answer
-        return answer.data
+        return answer
 
 
 class _Ahead(FilePool):
@@ -197,14 +205,13 @@ def fetched(sources: Sequence[tuple[Source, int]], files: FilePool) -> FilePool:
             one.starts.append(part[0] if part else 0)
         if guard is not None:
             guarded.setdefault(guard, []).append(one)
-    tasks += [partial(request, url, None, stamp, head=True) for url, stamp in guarded]
-    answers = at_once(tasks)
-    for owner, answer in zip(owners, answers, strict=False):
+    roots = [partial(request, url, None, stamp, head=True) for url, stamp in guarded]
+    answers = begun([*roots, *tasks])
+    for ones, root in zip(guarded.values(), answers, strict=False):
+        for one in ones:
+            one.guard = root
+    for owner, answer in zip(owners, answers[len(roots) :], strict=True):
         owner.answers.append(answer)
-    for mine, answer in zip(guarded.values(), answers[len(owners) :], strict=True):
-        if isinstance(answer, MappedvizError):  # the store was replaced meanwhile
-            for one in mine:
-                one.answers = [answer] * len(one.answers)
     return _Ahead(files, found)
 
 

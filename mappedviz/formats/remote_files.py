@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mappedviz.errors import AbsentStoreError, MappedvizError, StoreError
@@ -17,7 +18,7 @@ from mappedviz.text.addresses import shown
 if TYPE_CHECKING:
     from mappedviz.formats.stamps import Stamp
 
-__all__ = ["BlockFile", "RemoteFile", "at_once", "merged"]
+__all__ = ["BlockFile", "RemoteFile", "at_once", "begun", "merged"]
 
 _T = TypeVar("_T")
 
@@ -87,21 +88,29 @@ _blocks = _Blocks()
 _threads = _Threads()
 
 
+def begun(tasks: Sequence[Callable[[], _T]]) -> list[Future[_T | MappedvizError]]:
+    """Begin requests, and return their results to come; our errors among them."""
+    if len(tasks) > 1:
+        try:
+            return [_threads.submit(partial(_caught, task)) for task in tasks]
+        except RuntimeError:  # the interpreter is shutting down
+            pass
+    done: list[Future[_T | MappedvizError]] = [Future() for _ in tasks]
+    for future, task in zip(done, tasks, strict=True):
+        future.set_result(_caught(task))
+    return done
+
+
+def _caught(task: Callable[[], _T]) -> _T | MappedvizError:
+    try:
+        return task()
+    except MappedvizError as error:
+        return error
+
+
 def at_once(tasks: Sequence[Callable[[], _T]]) -> list[_T | MappedvizError]:
     """Return the results of requests that are made at the same time; our errors in their places."""
-
-    def caught(task: Callable[[], _T]) -> _T | MappedvizError:
-        try:
-            return task()
-        except MappedvizError as error:
-            return error
-
-    if len(tasks) == 1:
-        return [caught(tasks[0])]
-    try:
-        futures = [_threads.submit(lambda task=task: caught(task)) for task in tasks]  # type: ignore[misc]
-    except RuntimeError:  # the interpreter is shutting down
-        return [caught(task) for task in tasks]
+    futures = begun(tasks)
     try:
         return [future.result() for future in futures]
     except BaseException:  # Ctrl-C

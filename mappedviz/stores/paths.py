@@ -12,6 +12,7 @@ from mappedviz._types import SUFFIXES, PathLike
 from mappedviz.errors import StoreError
 from mappedviz.formats.files import os_error
 from mappedviz.formats.registry import FORMATS
+from mappedviz.formats.remote_options import noted
 from mappedviz.formats.sniff import ROOT_FILES
 from mappedviz.stores.remote_paths import stores_at_url
 from mappedviz.text.addresses import in_memory, is_url
@@ -54,7 +55,7 @@ def expand_paths(
     ['berlin.h5ad', 'berlin_pilot.zarr', 'boston.zarr']
     """
     found: list[str] = []
-    for path in paths:
+    for path in noted(paths):
         text = os.fspath(path)
         try:
             found += stores_at_url(text) if is_url(text) else _stores_at(text)

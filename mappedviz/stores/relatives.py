@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from mappedviz.errors import ElementError
 from mappedviz.formats.nodes import GroupNode
+from mappedviz.text.addresses import is_url
 
 __all__ = ["refuse_relatives"]
 
@@ -42,7 +43,7 @@ def _read_inside(root: GroupNode, inside: list[str]) -> str:
     """Say how to read an AnnData inside a store: that of a zarr directory is a store itself."""
     if not inside:
         return "Write one AnnData of it with anndata."
-    if os.path.isdir(root.store):
+    if os.path.isdir(root.store) or is_url(root.store):
         several = f", or all of them: {root.store}/{os.path.dirname(inside[0])}/*"
         return f"Read {root.store}/{inside[0]}{several if len(inside) > 1 else ''}."
     return (

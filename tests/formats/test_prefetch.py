@@ -110,7 +110,7 @@ def test_an_interrupted_fetch_leaves_nothing_that_others_wait_for(server, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(prefetch, "at_once", interrupted)
+        patch.setattr(prefetch, "begun", interrupted)
         with pytest.raises(KeyboardInterrupt):
             cache.get_many(array, [1, 2])
     assert len(cache.get_many(array, [1, 2])) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import pickle
 import shutil
@@ -159,6 +160,29 @@ def test_the_explorer_and_the_command_take_urls(refusing, capsys):
     server.fault = lambda request: None
     assert main(["audit", f"{server.url}/berlin.h5ad", "-q", "--label", "cell_type"]) in (0, 1)
     assert "berlin.h5ad" in capsys.readouterr().out
+
+
+def test_the_command_takes_options_from_a_file_and_signed_urls(refusing, tmp_path, capsys):
+    server, options = refusing
+    file = tmp_path / "options.json"
+    file.write_text(json.dumps(options))
+    url = urls_of(server)[0]
+    given = ["--storage-options", str(file), "-q", "--workers", "0"]
+    assert main(["scan", url, "-o", str(tmp_path / "scans"), *given]) == 0
+    assert main(["audit", str(tmp_path / "scans"), "-q"]) in (0, 1)
+    file.write_text("[")
+    assert main(["scan", url, "-o", str(tmp_path / "scans"), *given]) == 2
+    shown = capsys.readouterr()
+    assert "JSON" in shown.err
+    written = [path.read_bytes() for path in (tmp_path / "scans").iterdir()]
+    assert b"SECRET" not in b"".join([*written, shown.out.encode(), shown.err.encode()])
+
+
+def test_a_copy_is_made_of_a_remote_store(server, tmp_path):
+    recipe = Recipe(paths=[f"{server.url}/kyoto.h5ad"], obs_keys=["cell_type"])
+    copy = mv.optimize(recipe=recipe, out_dir=tmp_path / "copy", progress=False)
+    here = mv.MappedCollection(mv.datasets.demo() / "kyoto.h5ad", obs_keys=["cell_type"])
+    same_batch(copy.collection()[[3, 1, 2]], here[[3, 1, 2]])
 
 
 def test_a_store_that_changes_while_it_is_read_is_named(server):
