@@ -205,7 +205,9 @@ def fetched(sources: Sequence[tuple[Source, int]], files: FilePool) -> FilePool:
             one.starts.append(part[0] if part else 0)
         if guard is not None:
             guarded.setdefault(guard, []).append(one)
-    roots = [partial(request, url, None, stamp, head=True) for url, stamp in guarded]
+    roots: list[Callable[[], Answer]] = [
+        partial(request, url, None, stamp, head=True) for url, stamp in guarded
+    ]
     answers = begun([*roots, *tasks])
     for ones, root in zip(guarded.values(), answers, strict=False):
         for one in ones:
