@@ -54,11 +54,12 @@ class NewStore:
         from anndata import settings  # type: ignore[import-untyped]
         from anndata.io import write_elem  # type: ignore[import-untyped]
 
+        group, _, name = key.rpartition("/")
         with settings.override(allow_write_nullable_strings=True), warnings.catch_warnings():
             # Names that were there before: whether they are good ones is not ours to say.
             warnings.simplefilter("ignore")
             try:
-                write_elem(self.root, key, element)
+                write_elem(self.root[group] if group else self.root, name, element)
             except OSError:  # of the disk
                 raise
             except Exception as error:  # anndata and what it calls raise all kinds
