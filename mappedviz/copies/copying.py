@@ -6,13 +6,12 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from mappedviz._types import PathLike
 from mappedviz.collection.plan import make_plan
 from mappedviz.copies.folders import finished, folder_of_copy
 from mappedviz.copies.manifests import Done, size_of
@@ -27,15 +26,19 @@ from mappedviz.errors import (
     StoreError,
     StoreWarning,
 )
+from mappedviz.formats.remote_options import noted
 from mappedviz.recipe.recipe import Recipe
 from mappedviz.stores.executors import Lost, check_executor, completed
+from mappedviz.stores.first_contact import OPEN_TIMEOUT
 from mappedviz.stores.opening import open_stores
 from mappedviz.stores.paths import expand_paths
-from mappedviz.text.addresses import absolute, is_url
+from mappedviz.text.addresses import absolute, in_memory, is_url
 from mappedviz.text.progress import Progress, reporting
 
 if TYPE_CHECKING:
+    from mappedviz._types import PathLike
     from mappedviz.formats.new_stores import StoreFormat
+    from mappedviz.stores.paths import StoresLike
 
 __all__ = ["CopyCancelledError", "optimize"]
 
@@ -48,7 +51,7 @@ class CopyCancelledError(MappedvizError):
 
 
 def optimize(
-    paths: PathLike | Iterable[PathLike] | None,
+    paths: StoresLike | None,
     out_dir: PathLike,
     recipe: Recipe | None = None,
     executor: Executor | None = None,
@@ -63,6 +66,8 @@ def optimize(
     overwrite: bool = False,
     progress: Progress = True,
     cancel: threading.Event | None = None,
+    open_timeout: float | None = OPEN_TIMEOUT,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Copy:
     """Copy stores into the layout that is read fastest at random; the originals are not touched.
 
@@ -75,7 +80,7 @@ def optimize(
     ----------
     paths
         Stores, patterns and directories, as for :class:`~mappedviz.MappedCollection`; None for those of
-        the recipe.
+        the recipe. Remote stores and AnnData objects can be copied with a recipe.
     out_dir
         Folder of the copy, which is made if it is not there. It must not hold stores that are copied.
     recipe
@@ -112,6 +117,8 @@ def optimize(
     cancel
         Setting this event ends the copy with a
         :class:`~mappedviz.copies.CopyCancelledError`.
+    open_timeout, storage_options
+        As for :class:`~mappedviz.MappedCollection`.
 
     Returns
     -------
@@ -153,19 +160,19 @@ def optimize(
     out = absolute(out_dir)
     narrow = format == "zarr" or not keep_dtype
     failed: dict[str, StoreError] = {}
-    given = recipe.paths if paths is None and recipe is not None else _listed(paths)
-    wanted = [absolute(path) for path in expand_paths(given)]
+    wanted = [absolute(path) for path in expand_paths(_given(paths, recipe, storage_options))]
     _check_folder(out, wanted)
     encoders: dict[str, Any] = {}
     if recipe is None:
-        stores = [one for one, _ in open_stores(wanted, lambda _: None, on_error=on_error)]
+        opened = open_stores(wanted, lambda _: None, on_error=on_error, timeout=open_timeout)
+        stores = [store for store, _ in opened]
         shards = whole_shards(
             stores, out, format, failed if on_error == "skip" else None, narrow=narrow
         )
     else:
         recipe = recipe.replace(paths=wanted)
         skipping = {"on_error": "skip"} if on_error == "skip" else {}
-        plan = make_plan(recipe.replace(dtype=None, **skipping))
+        plan = make_plan(recipe.replace(dtype=None, **skipping), open_timeout=open_timeout)
         stores = list(plan.stores)
         encoders = {key: one.encoder for key, one in plan.obs.items() if one.encoder is not None}
         shards = joined_shards(
@@ -187,8 +194,8 @@ def optimize(
         listed = "\n".join(map(str, failed.values()))
         message = f"left out {len(failed)} of {len(wanted)} stores:\n{listed}"
         warnings.warn(message, StoreWarning, stacklevel=2)
-    opened = {store.path for store in stores}
-    skipped = {path: "could not be opened" for path in wanted if path not in opened}
+    read = {store.path for store in stores}
+    skipped = {path: "could not be opened" for path in wanted if path not in read}
     skipped |= {path: str(error) for path, error in failed.items()}
     kept = tuple(done[shard.name] for shard in shards if shard.name in done)
     if not kept:
@@ -230,19 +237,27 @@ def _check_arguments(
             )
 
 
-def _listed(paths: PathLike | Iterable[PathLike] | None) -> list[PathLike]:
-    if paths is None:
+def _given(
+    paths: StoresLike | None, recipe: Recipe | None, storage_options: Mapping[str, Any] | None
+) -> Sequence[str]:
+    """The addresses that were given, here or in a recipe."""
+    if paths is not None:
+        found = Recipe(paths=noted(paths, storage_options)).paths
+    else:
+        found = () if recipe is None else recipe.paths
+        noted(found, storage_options)
+    if not found:
         raise RecipeError(
             "names no store", key="paths", remedy="Give paths, or a recipe that has some."
         )
-    return [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+    return found
 
 
 def _check_folder(out: str, wanted: Sequence[str]) -> None:
     """Refuse a folder in which stores are that are copied, and one inside of such a store."""
     place = os.path.realpath(out)
     for path in wanted:
-        if is_url(path):
+        if is_url(path) or in_memory(path):
             continue
         store = os.path.realpath(path)
         if os.path.commonpath([place, store]) in (place, store):

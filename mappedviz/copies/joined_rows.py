@@ -110,7 +110,12 @@ class JoinedRows:
         for numbers in (*self.plan.rows.locate(self._rows()),):
             digest.update(np.ascontiguousarray(numbers, "<i8").data)
         paths = [store.path for store in self.plan.stores]
-        return [self.plan.recipe.to_json(), paths, digest.hexdigest(), self.store_key]
+        return [
+            self.plan.recipe.replace(paths=()).to_json(),
+            paths,
+            digest.hexdigest(),
+            self.store_key,
+        ]
 
     def _rows(self) -> Array:
         """Rows of the plan in the order of the store."""

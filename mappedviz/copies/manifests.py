@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mappedviz.errors import StoreError
 from mappedviz.stores.store import stamp_of
-from mappedviz.text.addresses import is_url
+from mappedviz.text.addresses import in_memory, is_url
 from mappedviz.text.files import write_text
 
 __all__ = [
@@ -75,6 +76,8 @@ def content_of(address: str) -> list[Any]:
     StoreError
         The store is not there any more.
     """
+    if in_memory(address):  # nothing tells what it holds: it is copied again by each call
+        return ["memory", uuid.uuid4().hex]
     try:
         if is_url(address) or not os.path.isdir(address):
             return list(stamp_of(address))

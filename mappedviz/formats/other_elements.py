@@ -11,7 +11,7 @@ from typing import Any
 from mappedviz._types import StoreKind
 from mappedviz.errors import ElementError, StoreError
 from mappedviz.formats.foreign import named
-from mappedviz.text.addresses import is_url
+from mappedviz.text.addresses import in_memory, is_url
 
 __all__ = ["OtherElements", "read_other_elements"]
 
@@ -50,7 +50,7 @@ def read_other_elements(path: str, kind: StoreKind) -> OtherElements:
     StoreError
         The store is not on this machine.
     """
-    if is_url(path) or path.startswith("memory:"):
+    if is_url(path) or in_memory(path):
         raise StoreError(
             "is not a file on this machine, and only such are copied with all that is in them",
             store=path,

@@ -277,3 +277,15 @@ def test_requests_that_make_no_sense(stores, tmp_path, how, error):
 
 def test_the_module_exports_what_it_has():
     assert copying.optimize is mv.optimize
+
+
+def test_objects_in_memory_are_copied_with_a_recipe(stores, tmp_path):
+    adata = read(stores[0])
+    recipe = mv.Recipe(obs_keys="cell_type")
+    copy = copied([adata, stores[1]], tmp_path / "out", recipe)
+    source = mv.MappedCollection([adata, stores[1]], obs_keys="cell_type")
+    assert (copy.collection().read_rows(range(100))["X"] == source.read_rows(range(100))["X"]).all()
+    again = copied([adata, stores[1]], tmp_path / "out", recipe, overwrite=True)
+    assert not any(shard.again for shard in again.shards)  # nothing says that it is the same
+    with pytest.raises(StoreError, match=r"not a file on this machine.*Give a recipe"):
+        copied(adata, tmp_path / "other")
