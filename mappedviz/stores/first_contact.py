@@ -20,6 +20,7 @@ from mappedviz.formats.files import FilePool
 from mappedviz.formats.stamps import Stamp
 from mappedviz.recipe.names import Names
 from mappedviz.stores.children import Caller, in_children, processors
+from mappedviz.stores.deadline import EndedChildError
 from mappedviz.stores.evidence import evidence_of
 from mappedviz.stores.fact_cache import FactCache
 from mappedviz.stores.records import Record, Section
@@ -213,9 +214,7 @@ class Contact:
 
         def ask(caller: Caller, one: str) -> Found | Exception:
             try:
-                answer = caller.call(
-                    one, _answer, one, self._wants(one), self.cache.folder, caller.fresh
-                )
+                answer = self._ask(caller, one)
             except StoreError as error:
                 return error
             if isinstance(answer, Exception):
@@ -241,6 +240,16 @@ class Contact:
             timeout=self._timeout,
             enough=self._is_enough,
         )
+
+    def _ask(self, caller: Caller, address: str) -> _Answer:
+        def ask() -> _Answer:
+            wants = self._wants(address)
+            return caller.call(address, _answer, address, wants, self.cache.folder, caller.fresh)
+
+        try:
+            return ask()
+        except EndedChildError:  # by the system, perhaps: another one tries, once
+            return ask()
 
     def _is_enough(self, found: Found | Exception) -> bool:
         return self._first_error and (isinstance(found, Exception) or bool(found.errors))

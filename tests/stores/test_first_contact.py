@@ -178,6 +178,25 @@ def test_nothing_hangs_for_ever_by_default(paths, hanging, cache, monkeypatch):
     assert len(ds) == 18
 
 
+def test_a_child_that_is_killed_is_no_fault_of_the_store(paths, cache, monkeypatch):
+    """One that waits may be killed by the system; a second one reads what it was asked for."""
+    found_of(paths[:1], cache)
+    real = children.Caller._living
+
+    def killed(self):
+        child = real(self)
+        if self.fresh and not killed.done:
+            killed.done = True
+            child.process.kill()
+            child.process.wait()
+        return child
+
+    killed.done = False
+    monkeypatch.setattr(children.Caller, "_living", killed)
+    assert [found.facts().n_obs for found in found_of(paths, cache)] == [9, 9, 9]
+    assert killed.done
+
+
 def test_where_no_child_can_be_started_it_is_read_here(paths, cache, monkeypatch):
     one = IdleChild()
     monkeypatch.setattr(children, "idle", one)
