@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import time
 import warnings
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ import numpy as np
 from mappedviz._types import PathLike
 from mappedviz.errors import StoreWarning
 from mappedviz.recipe.names import Names
-from mappedviz.stores.evidence import evidence_of
+from mappedviz.stores.evidence import UNSETTLED, evidence_of, is_fresh
 from mappedviz.stores.records import SCHEMA, Record, RecordError, Section, encode, read_record
 from mappedviz.text.addresses import in_memory, shown
 from mappedviz.text.files import write_bytes
@@ -40,10 +39,6 @@ _OFF = ("off", "0", "no", "false")
 _STORE = "store"  # the section that says which store a record is of
 _NAMES = "names"
 _SUFFIX = ".record"
-#: A file that was written so lately (ns) may be written again with the same stamp: as long as the
-#: ticks of clocks of file systems are, which may be whole seconds.
-_TICK, _COARSE_TICK = 20_000_000, 2_000_000_000
-_SECOND = 1_000_000_000
 _MOST_LISTS, _MOST_NAMES = 256, 3_000_000
 
 
@@ -128,7 +123,7 @@ class FactCache:
             of = record[_STORE].data
             if of["address"] != shown(address) or of["stamp"] != list(stamp):
                 return None
-            if of["evidence"] and of["evidence"] != evidence_of(address):
+            if of["evidence"] != evidence_of(address):
                 return None
         except FileNotFoundError:
             return None
@@ -158,7 +153,10 @@ class FactCache:
         evidence
             See :func:`~mappedviz.stores.evidence.evidence_of`, as of then; default: as of now.
         """
-        if stamp is None or not self._writable(address, stamp):
+        if stamp is None or self.folder is None:
+            return False
+        evidence = evidence_of(address) if evidence is None else evidence
+        if not self._writable(address, stamp, evidence):
             return False
         try:
             content = encode(self._merged(address, stamp, sections, evidence))
@@ -185,23 +183,24 @@ class FactCache:
             Whether the store is still what it was; else the record is not kept.
         """
         content = encode(self._merged(address, stamp, sections, evidence))
-        if unchanged and self._writable(address, stamp):
+        if unchanged and self._writable(address, stamp, evidence):
             self._try_to_write(self.path_of(address), content)
         return content
 
-    def _writable(self, address: str, stamp: Stamp | None) -> bool:
-        if self.folder is None or self.trouble or stamp is None or not _has_records(address):
+    def _writable(self, address: str, stamp: Stamp, evidence: str) -> bool:
+        if self.folder is None or self.trouble or not _has_records(address):
             return False
-        return not _is_fresh(stamp)
+        return evidence != UNSETTLED and (bool(stamp.etag) or not is_fresh(stamp.mtime_ns))
 
     def _merged(
-        self, address: str, stamp: Stamp, sections: Mapping[str, Section], evidence: str | None
+        self, address: str, stamp: Stamp, sections: Mapping[str, Section], evidence: str
     ) -> dict[str, Section]:
         old = self.get(address, stamp)
+        if old is not None and old[_STORE].data["evidence"] != evidence:
+            old = None  # written meanwhile: what this is of is not what that is of
         kept: dict[str, Section] = {} if old is None else dict(old)
         if old is None:
-            seen = evidence_of(address) if evidence is None else evidence
-            of = {"address": shown(address), "stamp": list(stamp), "evidence": seen}
+            of = {"address": shown(address), "stamp": list(stamp), "evidence": evidence}
             kept[_STORE] = Section(of)
         return {**kept, **sections}
 
@@ -301,11 +300,3 @@ CacheLike: TypeAlias = "FactCache | PathLike | bool | None"
 
 def _has_records(address: str) -> bool:
     return not in_memory(address)
-
-
-def _is_fresh(stamp: Stamp) -> bool:
-    """Whether a store may be written again without a change of its stamp."""
-    if stamp.etag:
-        return False
-    changed = stamp.mtime_ns
-    return time.time_ns() - changed < (_TICK if changed % _SECOND else _COARSE_TICK)

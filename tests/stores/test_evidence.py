@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
-from mappedviz.stores.evidence import evidence_of
+from mappedviz.formats.inodes import is_steady
+from mappedviz.stores.evidence import UNSETTLED, evidence_of
 from mappedviz.testing import coded_anndata
 from tests.stores.writers import STORE_KINDS
 
@@ -17,8 +19,9 @@ KINDS = ["zarr-v2", "zarr-v3"]
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_records_are_made_of_counts(tmp_path, kind):
     path = STORE_KINDS[kind](coded_anndata(0, 5, genes=["a", "b"]), tmp_path / "a")
+    aged(path)
     before = evidence_of(str(path))
-    assert evidence_of(str(path)) == before
+    assert evidence_of(str(path)) == before != UNSETTLED
     for file in sorted(Path(path).rglob("*")):
         inside = file.relative_to(path).parts
         if file.is_dir():
@@ -32,6 +35,52 @@ def test_what_records_are_made_of_counts(tmp_path, kind):
     assert evidence_of(str(path)) == before
 
 
-def test_files_have_their_stamp(tmp_path):
-    (tmp_path / "a").write_text("a")
-    assert evidence_of(str(tmp_path / "a")) == evidence_of(str(tmp_path / "absent")) == ""
+def aged(path):
+    for one in (path, *Path(path).rglob("*")):
+        os.utime(one, ns=(5, 5))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_just_written_may_be_written_again_unseen(tmp_path, kind):
+    path = STORE_KINDS[kind](coded_anndata(0, 5, genes=["a", "b"]), tmp_path / "a")
+    aged(path)
+    codes = next(path.glob("obs/cell_type/codes/c/0"), path / "obs/cell_type/codes/0")
+    now = time.time_ns() // 10**9 * 10**9  # a clock of whole seconds
+    os.utime(codes, ns=(now, now))
+    assert evidence_of(str(path)) == UNSETTLED
+
+
+def test_links_that_lead_nowhere_cost_the_cache_only(tmp_path):
+    path = STORE_KINDS["zarr-v2"](coded_anndata(0, 5, genes=["a", "b"]), tmp_path / "a")
+    aged(path)
+    (path / "uns" / "absent").symlink_to("absent too")
+    os.utime(path / "uns", ns=(5, 5))
+    assert evidence_of(str(path)) != UNSETTLED
+    for link, target in (("loop", "loop"), ("up", "..")):
+        (path / "uns" / link).symlink_to(target)
+        assert evidence_of(str(path)) == UNSETTLED
+        (path / "uns" / link).unlink()
+
+
+def test_a_directory_of_too_much_is_like_none(tmp_path, monkeypatch):
+    path = STORE_KINDS["zarr-v2"](coded_anndata(0, 5, genes=["a", "b"]), tmp_path / "a")
+    aged(path)
+    monkeypatch.setattr("mappedviz.stores.evidence._MOST", 10)
+    assert evidence_of(str(path)) == UNSETTLED
+
+
+def test_a_copy_over_a_file_that_keeps_size_and_time_counts(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("a")
+    assert evidence_of(str(path)) == UNSETTLED
+    os.utime(path, ns=(5, 5))
+    before = evidence_of(str(path))
+    assert before == evidence_of(str(path)) != UNSETTLED
+    time.sleep(0.05)  # longer than a tick
+    path.write_text("b")
+    os.utime(path, ns=(5, 5))
+    assert (evidence_of(str(path)) != before) == is_steady(path.stat().st_dev)
+
+
+def test_what_is_not_there_needs_none(tmp_path):
+    assert evidence_of(str(tmp_path / "absent")) == evidence_of("https://example.org/a") == ""

@@ -7,17 +7,18 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import time
 
 import h5py
 import pytest
 
 from mappedviz import MappedCollection
 from mappedviz.errors import AbsentStoreError, ElementError, StoreError, StoreWarning
-from mappedviz.stores import children, deadline, first_contact
+from mappedviz.stores import children, deadline, evidence, first_contact
 from mappedviz.stores.children import IdleChild
 from mappedviz.stores.fact_cache import FactCache
 from mappedviz.stores.first_contact import Contact, Wants
-from mappedviz.stores.store import open_store
+from mappedviz.stores.store import open_store, stamp_of
 from mappedviz.testing import coded_anndata
 from tests.stores import STORE_KINDS
 
@@ -220,9 +221,19 @@ def test_a_store_that_changes_while_it_is_read_is_not_kept(paths, cache, monkeyp
     assert contact(paths[:1], cache, None).find(paths[0]).stamp().mtime_ns == 5 * 10**9
 
 
+def test_a_store_that_was_fresh_when_it_was_read_is_not_kept(paths, cache, monkeypatch):
+    """It may have been written again within the tick in which it was written, and read before."""
+    now = time.time_ns()
+    os.utime(paths[0], ns=(now, now))
+    monkeypatch.setattr(first_contact, "evidence_of", lambda _: evidence.UNSETTLED)
+    real = first_contact._is_unchanged
+    monkeypatch.setattr(first_contact, "_is_unchanged", lambda one: time.sleep(0.05) or real(one))
+    contact(paths[:1], cache, None).find(paths[0])
+    assert cache.get(paths[0], stamp_of(paths[0])) is None
+
+
 def test_records_that_are_no_facts_are_made_again(paths, cache, asked):
     from mappedviz.stores.records import Section
-    from mappedviz.stores.store import stamp_of
 
     cache.put(paths[0], stamp_of(paths[0]), {"facts": Section({"n_obs": 9})})
     assert contact(paths[:1], cache).find(paths[0]).facts().n_obs == 9
