@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from mappedviz.cli.options import OK, no_store, subcommand
+from mappedviz.cli.options import OK, add_storage_options, no_store, subcommand
 from mappedviz.cli.terminal import say
 from mappedviz.text.display import visible
 
@@ -35,6 +35,7 @@ def add_optimize(commands: Any) -> None:
     )
     add = command.add_argument
     add("paths", nargs="*", metavar="PATH", help="stores, patterns, or folders that hold stores")
+    add_storage_options(command)
     add("-o", "--out", metavar="FOLDER", required=True, help="folder of the copy")
     add("--recipe", metavar="FILE", help="copy the rows of this recipe, joined as it says")
     add("--shuffle", action="store_true", help="with a recipe: put the rows in random order")

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from mappedviz._types import PathLike
 from mappedviz.errors import MappedvizError
 from mappedviz.recipe.in_memory import refuse_objects
+from mappedviz.text.addresses import is_url
 from mappedviz.text.display import is_missing, visible
 from mappedviz.text.files import write_text
 
@@ -99,14 +100,15 @@ def croissant_content(
     RecipeError
         Stores are AnnData objects in memory, which are no files.
     """
-    refuse_objects(map(str, audit.stores["path"]))
+    paths = [str(path) for path in audit.stores["path"]]
+    refuse_objects(paths)
     content: dict[str, Any] = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": CONFORMS_TO,
         "name": visible(name),
         "description": _description(audit),
-        **({} if checksums else {"isLiveDataset": True}),
+        **({} if checksums and not any(map(is_url, paths)) else {"isLiveDataset": True}),
         "distribution": _files(audit, Path(os.path.abspath(folder)), checksums=checksums),
         "recordSet": [
             one for one in (_stores(audit), _columns(audit), *_labels(audit)) if one is not None
@@ -198,19 +200,20 @@ def _ids(names: list[str], kind: str) -> list[str]:
 
 
 def _file(name: str, row: Any, base: Path, *, checksums: bool) -> dict[str, Any]:
-    path, kind = Path(os.path.abspath(row["path"])), str(row["kind"])
-    url = _relative(path, base)
+    remote, kind = is_url(row["path"]), str(row["kind"])
+    path = Path(os.path.abspath(row["path"]))
+    url = row["path"] if remote else _relative(path, base)
     shown = {"@id": name, "name": visible(path.name), "encodingFormat": _FORMATS.get(kind, kind)}
     if kind == "zarr":  # a directory of chunks has no bytes of its own
         return {"@type": "cr:FileSet", **shown, "includes": f"{_glob(url)}/**"}
     content = {
         "@type": "cr:FileObject",
         **shown,
-        "contentUrl": quote(url, errors="surrogateescape"),
+        "contentUrl": url if remote else quote(url, errors="surrogateescape"),
     }
     if not is_missing(row["nbytes"]):
         content["contentSize"] = f"{int(row['nbytes'])} B"
-    return {**content, "sha256": _checksum(path)} if checksums else content
+    return {**content, "sha256": _checksum(path)} if checksums and not remote else content
 
 
 def _glob(path: str) -> str:

@@ -20,6 +20,7 @@ from mappedviz.cli import main
 from mappedviz.errors import RecipeError, StoreError
 from mappedviz.formats.remote_options import noted
 from mappedviz.recipe import Recipe
+from mappedviz.report.croissant import write_croissant
 from tests.servers import answered, serving
 
 pytest.importorskip("obstore")
@@ -140,6 +141,17 @@ def test_executors_get_the_options(refusing):
         )
     assert not found.fatal
     assert mv.check_store(urls_of(server)[0], timeout=60).n_obs == 700
+
+
+def test_metadata_of_remote_stores_name_their_urls(server, tmp_path):
+    urls = [f"{server.url}/{name}" for name in NAMES]
+    found = mv.audit(urls, label="cell_type", workers=0, progress=False)
+    content = json.loads(write_croissant(found, tmp_path / "c.json").read_text())
+    one, folder, *_ = content["distribution"]
+    assert one["contentUrl"] == urls[0]
+    assert "sha256" not in one
+    assert folder["includes"] == f"{urls[1]}/**"
+    assert content["isLiveDataset"]
 
 
 def test_law_1_holds_for_urls(server):
