@@ -20,7 +20,7 @@ from mappedviz.formats.memory_nodes import (
     names_at,
     obsm_at,
 )
-from mappedviz.recipe.in_memory import object_at
+from mappedviz.recipe.in_memory import ORIGIN, object_at
 
 if TYPE_CHECKING:
     from anndata import AnnData  # type: ignore[import-untyped]
@@ -74,6 +74,7 @@ class Contents:
                 remedy=f"Give the path of the file, {adata.filename}, or adata.to_memory().",
             )
         self.address = address
+        self.origin = ORIGIN  # other processes have other objects of that number
         self._obs, self._var = adata.obs.copy(), adata.var.copy()
         self._raw_var = None if adata.raw is None else adata.raw.var.copy()
         self._uns = tuple(map(str, adata.uns))

@@ -7,6 +7,7 @@ that they name. A number means something in this process and in the workers that
 from __future__ import annotations
 
 import itertools
+import os
 import secrets
 import sys
 import weakref
@@ -14,14 +15,38 @@ from collections.abc import Iterable
 from multiprocessing import parent_process
 from typing import Any
 
-from mappedviz.errors import AbsentStoreError, RecipeError
+from mappedviz.errors import AbsentStoreError, RecipeError, StoreError
 from mappedviz.text.addresses import in_memory
 
-__all__ = ["adopt", "given_object", "is_anndata", "object_at", "objects_of", "refuse_objects"]
+__all__ = [
+    "ORIGIN",
+    "adopt",
+    "given_object",
+    "is_anndata",
+    "object_at",
+    "objects_of",
+    "refuse_objects",
+]
 
 _objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
-#: Children are sent objects of their parent, which keep their numbers.
-_numbers = itertools.count(0 if parent_process() is None else secrets.randbits(32) << 16)
+
+
+def _numbers_of_a_child() -> itertools.count[int]:
+    """Children are sent objects of their parent, which keep their numbers; and send it their own."""
+    return itertools.count(secrets.randbits(32) << 16)
+
+
+_numbers = itertools.count(0) if parent_process() is None else _numbers_of_a_child()
+#: Says in which process a number was given: each begins at 0.
+ORIGIN = secrets.token_hex(8)
+
+
+def _forked() -> None:
+    global _numbers  # noqa: PLW0603
+    _numbers = _numbers_of_a_child()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def is_anndata(value: Any) -> bool:
@@ -98,8 +123,27 @@ def objects_of(paths: Iterable[str]) -> tuple[Any, ...]:
 
 
 def adopt(address: str, value: Any) -> None:
-    """List an object that came from another process, under the address that it has there."""
-    _objects.setdefault(_number_of(address), value)
+    """List an object that came from another process, under the address that it has there.
+
+    Parameters
+    ----------
+    address
+        The address.
+    value
+        The object; its ``origin`` is the :data:`ORIGIN` of where it was given its number.
+
+    Raises
+    ------
+    StoreError
+        Here that is the address of another object.
+    """
+    known = _objects.setdefault(_number_of(address), value)
+    if getattr(known, "origin", ORIGIN) != getattr(value, "origin", ORIGIN):
+        raise StoreError(
+            "is an AnnData object of another process, where this one has another object of that number",
+            store=address,
+            remedy="Write the objects with write_h5ad, and send or save what has their paths.",
+        )
 
 
 def _number_of(address: str) -> int:

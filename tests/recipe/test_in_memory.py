@@ -3,12 +3,14 @@
 import gc
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
 from anndata import AnnData
 
-from mappedviz.errors import AbsentStoreError, RecipeError
+from mappedviz.errors import AbsentStoreError, RecipeError, StoreError
 from mappedviz.recipe.in_memory import (
     adopt,
     given_object,
@@ -53,6 +55,35 @@ def test_what_came_from_another_process_is_listed_unless_it_is_here():
     assert object_at("memory:123456789") is sent
     adopt(given_object(adata), sent)
     assert object_at(given_object(adata)) is adata
+
+
+def test_an_object_of_another_process_is_not_taken_for_one_of_the_same_number():
+    class Sent:
+        origin = "elsewhere"
+
+    adata = AnnData()
+    with pytest.raises(StoreError, match="of another process"):
+        adopt(given_object(adata), Sent())
+    first, again, other = Sent(), Sent(), Sent()
+    other.origin = "somewhere else"
+    adopt("memory:123456780", first)
+    adopt("memory:123456780/a", again)
+    with pytest.raises(StoreError, match="of another process"):
+        adopt("memory:123456780", other)
+    assert object_at("memory:123456780") is first
+
+
+def _number_in_child(_):
+    return given_object(AnnData())
+
+
+def test_forked_processes_give_other_numbers():
+    adata = AnnData()
+    mine = given_object(adata)
+    with ProcessPoolExecutor(2, mp_context=get_context("fork")) as pool:
+        theirs = list(pool.map(_number_in_child, range(2)))
+    other = AnnData()
+    assert len({mine, given_object(other), *theirs}) == 4
 
 
 def test_paths_are_no_objects():
