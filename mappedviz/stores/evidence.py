@@ -71,6 +71,8 @@ def evidence_of(address: str) -> str:
         status = os.stat(address)
     except OSError:
         return ""
+    if not os.access(address, os.R_OK):  # what was read when that was allowed is not for everybody
+        return UNSETTLED
     if not stat.S_ISDIR(status.st_mode):
         if is_fresh(status.st_mtime_ns):
             return UNSETTLED

@@ -91,7 +91,7 @@ class FactCache:
         named = os.environ.get(VARIABLE, "")
         if named.strip().lower() in _OFF:
             return cls(None)
-        return cls(os.path.expanduser(named) if named else cache_folder())
+        return cls(os.path.expanduser(named) if named else _of_user())
 
     @property
     def records(self) -> str | None:
@@ -209,12 +209,19 @@ class FactCache:
             try:
                 write_bytes(path, content)
             except FileNotFoundError:  # the first one of its folder
-                os.makedirs(os.path.dirname(path), exist_ok=True)
+                self._make(os.path.dirname(path))
                 write_bytes(path, content)
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             self.trouble = "the disk is full" if full else error.strerror or str(error)
         return self.trouble is None
+
+    def _make(self, folder: str) -> None:
+        if self.folder is not None and self.folder == _of_user():
+            os.makedirs(self.folder, exist_ok=True)
+            with suppress(FileExistsError):  # stores may be of patients, and homes open to all
+                os.mkdir(os.path.join(self.folder, f"facts-{SCHEMA}"), 0o700)
+        os.makedirs(folder, exist_ok=True)
 
     # --- names ------------------------------------------------------------------------
 
@@ -296,6 +303,15 @@ class FactCache:
 
 #: ``cache=`` as functions take it.
 CacheLike: TypeAlias = "FactCache | PathLike | bool | None"
+
+
+def _of_user() -> str | None:
+    """Return the folder of the user; None for one who has no home, as in a container."""
+    try:
+        folder = cache_folder()
+    except RuntimeError:
+        return None
+    return str(folder) if folder.is_absolute() else None
 
 
 def _has_records(address: str) -> bool:

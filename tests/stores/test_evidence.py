@@ -82,5 +82,14 @@ def test_a_copy_over_a_file_that_keeps_size_and_time_counts(tmp_path):
     assert (evidence_of(str(path)) != before) == is_steady(path.stat().st_dev)
 
 
+def test_a_store_that_may_not_be_read_any_more_is_not_read_from_its_record(tmp_path, monkeypatch):
+    path = tmp_path / "a"
+    path.write_text("a")
+    os.utime(path, ns=(5, 5))
+    assert evidence_of(str(path)) != UNSETTLED
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert evidence_of(str(path)) == UNSETTLED
+
+
 def test_what_is_not_there_needs_none(tmp_path):
     assert evidence_of(str(tmp_path / "absent")) == evidence_of("https://example.org/a") == ""

@@ -112,6 +112,27 @@ def test_where_it_is(tmp_path, monkeypatch):
     one.warn()
 
 
+@pytest.mark.parametrize("found", [RuntimeError("no home"), Path("~/.cache")])
+def test_who_has_no_home_has_no_cache(monkeypatch, found):
+    def folder():
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.delenv("MAPPEDVIZ_CACHE")
+    monkeypatch.setattr(fact_cache, "cache_folder", folder)
+    assert FactCache.of(None).folder is None
+
+
+def test_records_in_the_folder_of_the_user_are_for_the_user(tmp_path, monkeypatch):
+    monkeypatch.delenv("MAPPEDVIZ_CACHE")
+    monkeypatch.setattr(fact_cache, "cache_folder", lambda: tmp_path / "cache" / "mappedviz")
+    cache = FactCache.of(None)
+    assert cache.put("/a", OLD, FACTS)
+    assert os.stat(cache.records).st_mode & 0o777 == 0o700
+    assert FactCache(cache.folder).put("/b", OLD, FACTS)
+
+
 @pytest.mark.parametrize(
     "content",
     [
