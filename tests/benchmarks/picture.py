@@ -14,6 +14,8 @@ from .report import number, ratio
 Record = dict[str, Any]
 
 
+#: Processors that others may use while a case is measured that is drawn.
+DISTURBED = 0.5
 #: A peer's best contender stands for it.
 PEERS = (
     ("scDataset", "scdataset"),
@@ -85,8 +87,10 @@ PANELS = (
 
 
 def bars(panel: Panel, records: Sequence[Record]) -> list[tuple[str, Record]]:
-    """Return what a panel shows: ours first, then the best contender of each peer."""
+    """Return what a panel shows: ours first, then the best contender of each peer; nothing that was disturbed."""
     there = [r for r in records if r["case"] == panel.case and panel.measure in r]
+    if any(record.get("others", 0) > DISTURBED for record in there):
+        return []
     by_name = {record["contender"]: record for record in there}
     found = [(shown, by_name[name]) for name, shown in panel.ours if name in by_name]
     for shown, begins in panel.peers:

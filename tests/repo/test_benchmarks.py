@@ -156,3 +156,12 @@ def test_pictures_name_cases_and_contenders_that_exist() -> None:
         assert not panel.limit or panel.limit in names
         assert {*panel.against, *panel.against.values()} <= names
         assert any(name.startswith(begin.strip("=")) for name in names for _, begin in panel.peers)
+
+
+def test_what_was_disturbed_is_not_drawn() -> None:
+    """Its ratios stay in the tables, beside how many processors others kept busy."""
+    panel = picture.PANELS[0]
+    names = (panel.ours[0][0], "lamindb")
+    for others, n in ((0.1, 2), (1.7, 0)):
+        records = [record(panel.case, name, rate=1.0, others=others) for name in names]
+        assert len(picture.bars(panel, records)) == n
