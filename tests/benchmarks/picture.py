@@ -210,7 +210,7 @@ def draw(records: Sequence[Record], words: str, folder: Path) -> list[Path]:
         figure.text(
             0.012,
             (foot - 0.08) / total,
-            "Medians; black lines span all runs. ×: how many times as fast mappedviz is, in the same run. "
+            "Medians; thin lines span all runs. ×: how many times as fast mappedviz is, in the same run. "
             "Dashed: what this machine can do with the files, without a loader.\n" + words,
             fontsize=7.5,
             color=look.muted,

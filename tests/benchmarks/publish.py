@@ -239,7 +239,8 @@ def publish(folders: Sequence[Path], docs: Path) -> list[Path]:
 
 def _shown(results: Sequence[Record]) -> list[Record]:
     """The results that the picture shows something of."""
-    drawn = {panel.case for panel in picture.PANELS}
+    records = [record for result in results for record in result["records"]]
+    drawn = {panel.case for panel in picture.PANELS if picture.bars(panel, records)}
     mine = [{**r, "records": [x for x in r["records"] if x["case"] in drawn]} for r in results]
     return [result for result in mine if result["records"]]
 
