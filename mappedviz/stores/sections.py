@@ -169,7 +169,9 @@ def column_of(section: Section) -> Column:
     >>> column_of(column_section(column)).factorized()
     (array([ 1,  0, -1], dtype=int32), array(['a', 'b'], dtype=object))
     """
-    data, arrays = section.data, section.arrays
+    data = section.data
+    # Copied, so that the rest of the record does not stay in memory with them.
+    arrays = {name: values.copy() for name, values in section.arrays.items()}
     labels = data["labels"]
     categories = arrays.get("categories")
     if labels is not None:

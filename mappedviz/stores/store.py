@@ -135,7 +135,6 @@ class Store:
         self._watch(watched, stamp)
 
     def _begin(self) -> None:
-        self._here = threading.local()  # open nodes are not shared between threads
         self._own_cache: ChunkCache | None = None
         self._machine = platform.node()
         self._contents = None
@@ -160,16 +159,23 @@ class Store:
         return f"Store({self.path!r}: {self.facts.n_obs} obs × {self.facts.n_vars} vars)"
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {**self.__dict__, "_here": None, "_own_cache": None, "_checked_at": 0.0}
+        kept = {**self.__dict__, "_own_cache": None, "_checked_at": 0.0}
+        kept.pop("_threads", None)
         return {**kept, "_options": snapshot([self.path])}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         recall(state.pop("_options", {}))
-        self.__dict__.update(state, _here=threading.local())
+        self.__dict__.update(state)
         if self._contents is not None:
             adopt(self.path, self._contents)
         elif self._machine != platform.node():  # another copy of the same file, perhaps
             self._unchanged = (*self._unchanged[:2], 0)
+
+    @property
+    def _here(self) -> threading.local:
+        """What each thread has open, for nodes are not shared; made when something is, for stores are many."""
+        found: threading.local = self.__dict__.setdefault("_threads", threading.local())
+        return found
 
     @contextmanager
     def session(self) -> Iterator[GroupNode]:
