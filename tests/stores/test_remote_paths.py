@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +28,17 @@ def demo_data():
 
 
 @pytest.fixture(scope="module")
-def atlas(demo_data):
+def atlas(demo_data, tmp_path_factory):
     """A bucket with stores of the demo: its URL, and options for it."""
+    plain = tmp_path_factory.mktemp("plain") / "boston.zarr"
+    shutil.copytree(demo_data / "boston.zarr", plain)
+    (plain / ".zmetadata").unlink(missing_ok=True)
+    if (plain / "zarr.json").exists():
+        content = json.loads((plain / "zarr.json").read_text())
+        content.pop("consolidated_metadata", None)
+        (plain / "zarr.json").write_text(json.dumps(content))
     files = {
+        "plain/boston.zarr": plain,
         "atlas/berlin.h5ad": demo_data / "berlin.h5ad",
         "atlas/boston.zarr": demo_data / "boston.zarr",
         "atlas/deep/er/kyoto.h5ad": demo_data / "kyoto.h5ad",
@@ -46,7 +56,7 @@ def test_folders_and_patterns_are_what_they_hold(atlas):
     deep = f"{url}/atlas/deep/er/kyoto.h5ad"
     assert expand_paths([f"{url}/atlas", f"{url}/atlas/"]) == [*here, *here]
     assert stores_at_url(f"{url}/atlas/*.h5ad") == here[:1]
-    assert stores_at_url(f"{url}/*/b*.[hz]*") == here
+    assert stores_at_url(f"{url}/at*/b*.[hz]*") == here
     assert stores_at_url(f"{url}/atlas/b?????.h5ad") == here[:1]
     assert stores_at_url(f"{url}/atlas/**/*.h5ad") == [here[0], deep]
     assert stores_at_url(f"{url}/atlas/deep/*/kyoto.h5ad") == [deep]
@@ -96,5 +106,7 @@ def test_absent_objects_and_wrong_keys_are_named_without_secrets(atlas):
 
 def test_a_plain_store_in_a_bucket_without_consolidated_metadata_is_listed(atlas, demo_data):
     url, options = atlas
-    store = open_store(f"{url}/atlas/boston.zarr", storage_options=options)
-    assert store.facts == open_store(demo_data / "boston.zarr").facts
+    store = open_store(f"{url}/plain/boston.zarr", storage_options=options)
+    here = open_store(demo_data / "boston.zarr")
+    assert store.facts == here.facts
+    np.testing.assert_array_equal(store.read_rows("X", [3, 1]), here.read_rows("X", [3, 1]))
