@@ -117,23 +117,11 @@ _MODULES = (
 )
 
 
-def _version() -> str:
-    """The version that is installed, which is that of git's last tag."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    from mappedviz.text.extras import distribution
-
-    try:
-        return version(distribution())
-    except PackageNotFoundError:  # a folder with the sources, on the path of a Python
-        return "0+unknown"
-
-
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"mappedviz.{name}")
     if name == "__version__":
-        globals()[name] = _version()
+        globals()[name] = import_module("mappedviz.text.extras").installed_version()
         return globals()[name]
     if name not in _HOME:
         raise AttributeError(f"module 'mappedviz' has no attribute {name!r}")

@@ -14,6 +14,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -25,6 +26,7 @@ from mappedviz.recipe.names import Names
 from mappedviz.stores.evidence import UNSETTLED, evidence_of, is_fresh
 from mappedviz.stores.records import SCHEMA, Record, RecordError, Section, encode, read_record
 from mappedviz.text.addresses import in_memory, shown
+from mappedviz.text.extras import installed_version
 from mappedviz.text.files import write_bytes
 from mappedviz.text.folders import cache_folder
 
@@ -123,7 +125,7 @@ class FactCache:
             of = record[_STORE].data
             if of["address"] != shown(address) or of["stamp"] != list(stamp):
                 return None
-            if of["evidence"] != evidence_of(address):
+            if of["evidence"] != evidence_of(address) or of.get("by") != _version():
                 return None
         except FileNotFoundError:
             return None
@@ -201,7 +203,7 @@ class FactCache:
         kept: dict[str, Section] = {} if old is None else dict(old)
         if old is None:
             of = {"address": shown(address), "stamp": list(stamp), "evidence": evidence}
-            kept[_STORE] = Section(of)
+            kept[_STORE] = Section({**of, "by": _version()})
         return {**kept, **sections}
 
     def _try_to_write(self, path: str, content: bytes) -> bool:
@@ -303,6 +305,12 @@ class FactCache:
 
 #: ``cache=`` as functions take it.
 CacheLike: TypeAlias = "FactCache | PathLike | bool | None"
+
+
+@lru_cache(1)
+def _version() -> str:
+    """Return the version of mappedviz: another one may read a store otherwise, or refuse it."""
+    return installed_version()
 
 
 def _of_user() -> str | None:

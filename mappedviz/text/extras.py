@@ -76,3 +76,13 @@ def distribution() -> str:
             continue
         return name
     return "mappedviz"
+
+
+def installed_version() -> str:
+    """Return the version that is installed, which is that of git's last tag."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution())
+    except PackageNotFoundError:  # a folder with the sources, on the path of a Python
+        return "0+unknown"

@@ -55,6 +55,14 @@ def test_a_store_that_was_just_written_is_not_kept(cache):
     assert cache.put("/a", OLD._replace(mtime_ns=time.time_ns() - 10**9 // 2 | 1), FACTS)
 
 
+def test_what_another_version_has_read_is_read_again(cache, monkeypatch):
+    assert cache.put("/a", OLD, FACTS)
+    monkeypatch.setattr(fact_cache, "_version", lambda: "999")
+    assert cache.get("/a", OLD) is None
+    assert cache.put("/a", OLD, {"scan/x": Section(1)})
+    assert set(cache.get("/a", OLD)) == {"store", "scan/x"}
+
+
 def test_secrets_of_a_url_are_not_kept(cache):
     url = "https://me:pass@example.org/a.h5ad?signature=1234"
     remote = Stamp(10, time.time_ns(), etag="x")

@@ -7,7 +7,9 @@ import tomllib
 
 import pytest
 
+import mappedviz
 from mappedviz.errors import MissingPackageError
+from mappedviz.text import extras
 from mappedviz.text.extras import EXTRAS, distribution, optional_packages
 
 
@@ -62,3 +64,9 @@ def test_they_are_the_extras_of_the_package(repository):
     for extra in ("torch", "viz"):
         modules = {line.partition(">")[0] for line in extras[extra]}
         assert modules == set(EXTRAS[extra])
+
+
+def test_the_version_is_that_of_what_is_installed(monkeypatch):
+    assert extras.installed_version() == mappedviz.__version__
+    monkeypatch.setattr(extras, "distribution", lambda: "not-installed-at-all")
+    assert extras.installed_version() == "0+unknown"
