@@ -24,6 +24,7 @@ from mappedviz._types import PathLike
 from mappedviz.errors import StoreWarning
 from mappedviz.recipe.names import Names
 from mappedviz.stores.evidence import UNSETTLED, evidence_of, is_fresh
+from mappedviz.stores.old_records import remove_old
 from mappedviz.stores.records import SCHEMA, Record, RecordError, Section, encode, read_record
 from mappedviz.text.addresses import in_memory, shown
 from mappedviz.text.extras import installed_version
@@ -73,6 +74,7 @@ class FactCache:
         self._said = False
         self._lists: OrderedDict[bytes, Names] = OrderedDict()
         self._written: set[bytes] = set()
+        self._tidied: set[str] = set()  # folders without old records
 
     @classmethod
     def of(cls, cache: CacheLike = None) -> FactCache:
@@ -207,11 +209,15 @@ class FactCache:
         return {**kept, **sections}
 
     def _try_to_write(self, path: str, content: bytes) -> bool:
+        folder = os.path.dirname(path)
+        if folder not in self._tidied:
+            self._tidied.add(folder)
+            remove_old(folder)
         try:
             try:
                 write_bytes(path, content)
             except FileNotFoundError:  # the first one of its folder
-                self._make(os.path.dirname(path))
+                self._make(folder)
                 write_bytes(path, content)
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
