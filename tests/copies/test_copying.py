@@ -52,7 +52,7 @@ def test_a_copy_is_what_its_source_is(stores, tmp_path, kind):
 
 
 @pytest.mark.parametrize(
-    "kind", ["h5ad-0.5", "h5ad-0.7", "h5ad-csc", "h5ad-dense", "h5ad-fixed-bytes", "zarr-v3-sharded", "zarr-zip"]
+    "kind", ["h5ad-0.5", "h5ad-csc", "h5ad-dense", "zarr-v3-sharded", "zarr-zip"]
 )  # fmt: skip
 def test_dialects(tmp_path, kind):
     genes = [f"g{i}" for i in range(20)]
