@@ -1,5 +1,6 @@
 """An audit is the same on every executor: none, processes, loky, a Dask cluster; and what becomes of one that dies."""
 
+import functools
 import json
 import os
 import signal
@@ -160,3 +161,17 @@ def test_a_scheduler_that_dies_costs_a_warning(stores, expected):
 def test_a_client_is_no_executor_and_says_what_is(client, stores):
     with pytest.raises(RecipeTypeError, match="client.get_executor"):
         audited(stores, executor=client)
+
+
+def test_scans_by_submitit(stores, tmp_path):
+    """As docs/scale.md has it for SLURM, on the executor that submitit has for one machine."""
+    submitit = pytest.importorskip("submitit")
+    jobs = submitit.LocalExecutor(folder=tmp_path / "logs")
+    jobs.update_parameters(timeout_min=10)
+    there = stores[:-1]  # the last one is not there
+    scan = functools.partial(mv.audits.write_scans, out=tmp_path / "scans", progress=False)
+    for job in jobs.map_array(scan, [there]):
+        job.result()
+    found = audited([str(tmp_path / "scans")])
+    paths = sorted(there)
+    assert json.loads(found.to_json()) == json.loads(audited(paths).to_json())
