@@ -272,7 +272,7 @@ class FactCache:
         self._lists[names.key] = names
         self._lists.move_to_end(names.key)
         while len(self._lists) > _MOST_LISTS or (
-            len(self._lists) > 1 and sum(map(len, self._lists.values())) > _MOST_NAMES
+            len(self._lists) > 1 and sum(map(len, list(self._lists.values()))) > _MOST_NAMES
         ):
             self._lists.popitem(last=False)
 

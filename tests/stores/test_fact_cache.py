@@ -101,6 +101,22 @@ def test_lists_of_names_in_memory_are_bounded(cache, monkeypatch):
     assert cache.names(every[0].key) is not every[0]
 
 
+def test_another_thread_may_keep_names_meanwhile():
+    cache = FactCache(None)
+
+    class Interrupted(Names):
+        def __len__(self):
+            if len(cache._lists) < 4:
+                other = names(str(len(cache._lists)))
+                cache._lists[other.key] = other
+            return 1
+
+    values = np.array(["x"], dtype=object)
+    cache.keep_names(Interrupted(values, b"key"))
+    cache.keep_names(names("a"))
+    assert len(cache._lists) == 3
+
+
 def test_where_it_is(tmp_path, monkeypatch):
     monkeypatch.delenv("MAPPEDVIZ_CACHE")
     assert FactCache.of(None).folder == FactCache.of(True).folder == str(cache_folder())
