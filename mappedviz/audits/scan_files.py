@@ -18,29 +18,39 @@ from contextlib import suppress
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mappedviz.audits.reading import is_complete
 from mappedviz.audits.scan import Scan
+from mappedviz.audits.scan_checks import check_column, check_scan, unpacked_names
 from mappedviz.audits.scan_sections import lists_of, recalled, scan_of, scan_sections
 from mappedviz.errors import StoreError, StoreWarning
 from mappedviz.formats.stamps import Stamp
-from mappedviz.recipe.names import Names
 from mappedviz.stores.paths import expand_paths
 from mappedviz.stores.records import Record, RecordError, Section, encode, read_record
-from mappedviz.text.addresses import absolute, base_name, is_url, shown
+from mappedviz.stores.sections import facts_of
+from mappedviz.text.addresses import (
+    absolute,
+    base_name,
+    in_memory,
+    is_absolute,
+    is_url,
+    shown,
+)
 from mappedviz.text.files import write_bytes
 
 if TYPE_CHECKING:
     from mappedviz._types import PathLike
     from mappedviz.audits.scan import Wants
     from mappedviz.formats.columns import Column
+    from mappedviz.recipe.names import Names
 
 __all__ = ["SUFFIX", "ScanFiles", "file_of", "write_scan"]
 
 SUFFIX = ".scan"
+_MOST_NAME = 200  # of 255 bytes that file systems take
 _STORE = "store"
 _REMEDY = "Make it again with `mappedviz scan`."
 
@@ -51,11 +61,15 @@ def file_of(folder: PathLike, path: str) -> Path:
     Examples
     --------
     >>> file_of("scans", "/data/a.h5ad").as_posix()
-    'scans/a.h5ad.20987fa5.scan'
+    'scans/a.h5ad.5cedd72f92ecb6b4.scan'
     """
     address = absolute(path)
-    key = blake2b(address.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
-    return Path(folder, f"{base_name(address)}.{key}{SUFFIX}")
+    # So long that ten thousand stores of one name have not one file by chance.
+    key = blake2b(address.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    name = base_name(address).encode("utf-8", "replace")[:_MOST_NAME].decode("utf-8", "ignore")
+    if name[:1] in ("", "."):  # patterns and folders do not find what is hidden
+        name = f"_{name[1:]}"
+    return Path(folder, f"{name}.{key}{SUFFIX}")
 
 
 def write_scan(path: PathLike, scan: Scan) -> None:
@@ -110,13 +124,17 @@ class ScanFiles:
         try:
             record = read_record(file)
             of = record[_STORE].data
-            address: str = of["address"]
+            address: Any = of["address"]
+            if not isinstance(address, str) or not is_absolute(address) or in_memory(address):
+                raise ValueError("names no store")
             scan = self._scan(record, file, address, of["stamp"], of["machine"])
+            if scan is not None:
+                check_scan(scan)
             written = os.stat(file).st_mtime_ns
         except RecordError as error:
             return self._unreadable(file, error.message)
-        except (OSError, LookupError, TypeError, ValueError) as error:
-            return self._unreadable(file, str(error))
+        except Exception as error:  # whatever somebody has put there, the other scans are audited
+            return self._unreadable(file, str(error) or type(error).__name__)
         if scan is None:
             return self._unreadable(file, "is a scan of another version of mappedviz")
         if written >= self._written.get(address, 0):  # of two scans of a store the last one counts
@@ -134,14 +152,13 @@ class ScanFiles:
         def names(key: bytes) -> Names | None:
             if key not in self._lists:
                 packed = record[f"list/{key.hex()}"].arrays["zlib"]
-                values = json.loads(zlib.decompress(packed.tobytes()))
-                self._lists[key] = Names(np.array(values, dtype=object), key)
+                self._lists[key] = unpacked_names(packed.tobytes(), key)
             return self._lists[key]
 
         known = Stamp(0, 0) if stamp is None else Stamp(*stamp)  # type: ignore[arg-type]
         if machine != platform.node():  # which sees another number for the same file, perhaps
             known = known._replace(inode=0)
-        recall = partial(_recall, file)
+        recall = partial(_recall, file, address, stamp)
         scan = scan_of(record, address, address, known, names, recall, afar=True)
         if scan is not None:
             scan.remember()
@@ -183,9 +200,15 @@ def _warn(found: str, paths: Sequence[str]) -> None:
     warnings.warn(f"{found}; the first: {shown(paths[0])}. {_REMEDY}", StoreWarning, stacklevel=5)
 
 
-def _recall(file: str, name: str) -> Column | None:
-    with suppress(RecordError, OSError, LookupError, TypeError, ValueError):
-        return recalled(read_record(file), name)
+def _recall(file: str, address: str, stamp: list[int] | None, name: str) -> Column | None:
+    """Return a column of a scan, if its file is still the scan that was read before."""
+    with suppress(Exception):
+        record = read_record(file)
+        of = record[_STORE].data
+        column = recalled(record, name)
+        if column is not None and (of["address"], of["stamp"]) == (address, stamp):
+            check_column(column, facts_of(record["facts"]).n_obs)
+            return column
     return None
 
 

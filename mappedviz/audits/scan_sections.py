@@ -224,6 +224,8 @@ def _obs_of(rows: list[list[Any]], counts: Array) -> dict[str, ObsFacts]:
             labels = map(_number, labels)
         obs[name] = ObsFacts(kind, dtype, missing, tuple(labels), counts[at:end])
         at = end
+    if at != len(counts):
+        raise ValueError("has another number of labels than of counts")
     return obs
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mappedviz.collection.sources import GivenStore, KnownStore
 from mappedviz.errors import AbsentStoreError, StoreError
 from mappedviz.stores.store import Store, no_var_column
+from mappedviz.text.addresses import is_url
 
 if TYPE_CHECKING:
     from mappedviz.formats.columns import Column
@@ -78,15 +79,20 @@ class ScannedStore(KnownStore):
 
     def _check_here(self, key: str, lacking: str) -> None:
         """Raise StoreError if the file is not the one that was scanned."""
+        refused = StoreError(
+            f"has a scan without {lacking}, and is not here as it was scanned",
+            store=self.store.path,
+            key=key,
+            remedy="Scan it again with `--column`, or audit where the store is.",
+        )
+        if is_url(
+            self.store.path
+        ):  # a scan of somebody else does not make this machine ask a server
+            raise refused
         try:
             Store.known(self.store.path, self.store.facts, self.store.stamp).check_unchanged()
         except StoreError as error:
-            raise StoreError(
-                f"has a scan without {lacking}, and is not here as it was scanned",
-                store=self.store.path,
-                key=key,
-                remedy="Scan it again with `--column`, or audit where the store is.",
-            ) from error
+            raise refused from error
 
 
 class _Returned(ScannedStore):

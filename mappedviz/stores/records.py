@@ -31,6 +31,7 @@ SCHEMA = 1
 _MAGIC = b"\x93mvfact\n"
 _HEAD = struct.Struct("<8sIIQQ")  # magic, schema, checksum of what follows, its size, table
 _ALIGNED = 8
+_LARGE, _MOST_BYTES = 16 << 20, 4 << 30
 _KINDS = "biuf"
 _TableRow: TypeAlias = tuple[int, int, list[tuple[str, str, list[int], int]]]
 
@@ -175,9 +176,14 @@ def read_record(path: PathLike) -> Record:
         There is none.
     """
     try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # A pipe of this name is no record, and not waited for.
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             size = os.fstat(file).st_size
+            if size > _LARGE and (
+                size > _MOST_BYTES or os.pread(file, len(_MAGIC), 0) != _MAGIC
+            ):  # before there is memory for it
+                raise _error("is no record of mappedviz", path)
             content = os.read(file, size)
             while len(content) < size and (more := os.read(file, size - len(content))):
                 content += more

@@ -80,3 +80,10 @@ def test_an_audit_of_scans_names_the_stores(files, several):
     audit = mv.audit(files[0].parent, "cell_type", progress=False)
     assert list(audit.recipe.paths) == sorted(several)
     assert audit.stores["path"].tolist() == sorted(several)
+
+
+def test_files_are_seen_and_their_names_fit_into_a_folder(tmp_path):
+    for path in ("/data/.hidden.h5ad", "s3://bucket", f"/data/{'ü' * 120}.h5ad"):
+        name = file_of(tmp_path, path).name
+        assert not name.startswith(".")
+        assert len(name.encode()) <= 255
