@@ -22,6 +22,7 @@ from mappedviz.audits.recorded import RecordedScans
 from mappedviz.audits.scan import Scan, ScanCancelledError, Wants
 from mappedviz.errors import StoreWarning
 from mappedviz.formats.forks import renewed_after_fork
+from mappedviz.formats.remote_options import noted
 from mappedviz.stores.executors import Lost, check_executor, completed
 from mappedviz.stores.fact_cache import FactCache
 from mappedviz.text.addresses import absolute, in_memory, is_url
@@ -91,7 +92,7 @@ def scan_stores(
     """
     if executor is not None:
         check_executor(executor)
-    wanted = [os.fspath(path) for path in paths]
+    wanted = noted([os.fspath(path) for path in paths])
     memory, disk = caches_of(cache)
     stop = partial(stop_if, cancel)
     found: dict[str, Scan] = {}
@@ -252,22 +253,25 @@ def _scan_elsewhere(
     timeout: float | None,
 ) -> list[str]:
     """Read stores on an executor, and return those that it lost."""
-    # Its processes may be in another folder.
-    given = {absolute(path): path for path in paths}
+    # Its processes may be in another folder; and a store may be given in two spellings.
+    given: dict[str, list[str]] = {}
+    for path in paths:
+        given.setdefault(absolute(path), []).append(path)
     lost: dict[str, BaseException] = {}
     for full, found in completed(executor, _Task(wants, timeout), given, stop=stop):
-        if isinstance(found, Lost):
-            lost[given[full]] = found.error
-            continue
-        scan: Scan = pickle.loads(found)  # noqa: S301 - written by our own task
-        scan.path = given[full]
-        if isinstance(scan.error, FileNotFoundError):
-            # The error names the folder of that process; and a file may be here and not there.
-            if not is_url(full) and os.path.lexists(full):
-                lost[scan.path] = scan.error
+        for path in given[full]:
+            if isinstance(found, Lost):
+                lost[path] = found.error
                 continue
-            scan = read_store(scan.path, wants)
-        done(scan)
+            scan: Scan = pickle.loads(found)  # noqa: S301 - written by our own task
+            scan.path = path
+            if isinstance(scan.error, FileNotFoundError):
+                # The error names the folder of that process; and a file may be here and not there.
+                if not is_url(full) and os.path.lexists(full):
+                    lost[path] = scan.error
+                    continue
+                scan = read_store(path, wants)
+            done(scan)
     _readers.close()  # where the executor has threads of this process
     if lost:
         first = next(iter(lost.values()))

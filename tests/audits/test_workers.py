@@ -3,12 +3,14 @@
 import json
 import math
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from mappedviz.audits import run, workers
-from mappedviz.audits.cache import forget_scans
+from mappedviz.audits.cache import ScanCache, forget_scans
 from mappedviz.audits.scan import ScanCancelledError
+from mappedviz.formats.remote_options import noted
 from tests.audits import quiet
 from tests.stores import BROKEN
 
@@ -45,3 +47,20 @@ def test_large_stores_are_worth_a_process_of_their_own(tmp_path):
         file.truncate(1 << 33)
     assert workers._worth([str(large)], 4) == 1
     assert workers._worth([str(large)] * 3, 4) == 3
+
+
+def test_an_executor_reads_a_store_that_is_given_in_two_spellings(several):
+    twice = [several[0], several[0].replace("/s0", "/./s0")]
+    assert twice[0] != twice[1]
+    with ThreadPoolExecutor(1) as executor:
+        scans = workers.scan_stores(twice, executor=executor, cache=ScanCache(), progress=False)
+    assert [scan.path for scan in scans] == twice
+    assert scans[0].n_obs == scans[1].n_obs
+
+
+def test_a_query_is_in_no_scan():
+    url = "https://127.0.0.1:9/a.h5ad?signature=SECRET"
+    options = {"timeout": 1, "max_retries": 0, "retry_timeout": 1}
+    noted(url.partition("?")[0], options)
+    [scan] = workers.scan_stores([url], cache=ScanCache(), progress=False)
+    assert "SECRET" not in repr(scan)
