@@ -32,7 +32,7 @@ from mappedviz.stores.executors import Lost, check_executor, completed
 from mappedviz.stores.first_contact import OPEN_TIMEOUT
 from mappedviz.stores.opening import open_stores
 from mappedviz.stores.paths import expand_paths
-from mappedviz.text.addresses import absolute, in_memory, is_url
+from mappedviz.text.addresses import absolute, in_memory, is_url, shown
 from mappedviz.text.progress import Progress, reporting
 
 if TYPE_CHECKING:
@@ -254,7 +254,13 @@ def _given(
 
 
 def _check_folder(out: str, wanted: Sequence[str]) -> None:
-    """Refuse a folder in which stores are that are copied, and one inside of such a store."""
+    """Refuse a folder in which stores are that are copied, one inside of such a store, and a URL."""
+    if is_url(out):
+        raise RecipeError(
+            f"is {shown(out)}, and copies are written to folders of this machine",
+            key="out_dir",
+            remedy="Give a folder, and upload it.",
+        )
     place = os.path.realpath(out)
     for path in wanted:
         if is_url(path) or in_memory(path):

@@ -142,9 +142,21 @@ def made_here(out_dir: str, name: str) -> bool:
         return False
 
 
-def write_done(out_dir: str, name: str, key: str, done: Done) -> None:
-    """Write down that a shard is finished."""
-    content = content_of(os.path.join(out_dir, name))
+def write_done(out_dir: str, name: str, key: str, done: Done, *, at: str | None = None) -> None:
+    """Write down that a shard is finished.
+
+    Parameters
+    ----------
+    out_dir, name
+        The folder of the copy, and the file name of the shard.
+    key
+        Digest of what it is made of.
+    done
+        What is to be known about it.
+    at
+        Where it is until it is renamed, which changes nothing that is written down.
+    """
+    content = content_of(at or os.path.join(out_dir, name))
     known = {"schema": _SCHEMA, "key": key, "content": content, "done": asdict(done)}
     write_text(_file(out_dir, name), json.dumps(known, indent=1) + "\n")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from mappedviz._types import store_suffix
@@ -24,16 +25,23 @@ def names_of_copies(addresses: Sequence[str], suffix: str) -> list[str]:
     ['pbmc.zarr', 'PBMC-2.zarr', '_rf _.zarr']
     """
     taken: set[str] = set()
+    last: dict[str, int] = {}  # thousands of stores may have one name
     names = []
     for address in addresses:
         stem = _stem(base_name(address))
-        name, n = stem, 1
-        while name.casefold() in taken:
+        name, n = stem, last.get(_folded(stem), 1)
+        while _folded(name) in taken:
             n += 1
             name = f"{stem}-{n}"
-        taken.add(name.casefold())
+        last[_folded(stem)] = n
+        taken.add(_folded(name))
         names.append(name + suffix)
     return names
+
+
+def _folded(name: str) -> str:
+    """Return what two names have in common that one file system or another takes for one."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _stem(name: str) -> str:

@@ -124,12 +124,12 @@ def make_shard(shard: Shard, stop: Callable[[], None] = lambda: None) -> Done | 
         os.makedirs(parts, exist_ok=True)
         folder = tempfile.mkdtemp(dir=parts)
         try:
-            digest = _make(shard, folder, stop)
+            made, digest = _make(shard, folder, stop)
+            seconds = time.perf_counter() - begin
+            done = Done(shard.path, shard.source.n_obs, size_of(made), seconds, digest)
+            _put(made, shard, done, folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        seconds = time.perf_counter() - begin
-        done = Done(shard.path, shard.source.n_obs, size_of(shard.path), seconds, digest)
-        write_done(shard.out_dir, shard.name, shard.key, done)
     except MappedvizError as error:
         return error.with_traceback(None)
     except Exception as error:  # of libraries that write: the disk, or something of theirs
@@ -137,7 +137,8 @@ def make_shard(shard: Shard, stop: Callable[[], None] = lambda: None) -> Done | 
     return done
 
 
-def _make(shard: Shard, folder: str, stop: Callable[[], None]) -> str:
+def _make(shard: Shard, folder: str, stop: Callable[[], None]) -> tuple[str, str]:
+    """Make a shard beside its place; return where it is, and the digest of its rows."""
     # The name has the suffix by which a store is known.
     made = os.path.join(folder, f"store.{shard.kind}")
     hashes = shard.source.write(made, shard.kind, folder, stop, narrow=shard.narrow)
@@ -149,11 +150,22 @@ def _make(shard: Shard, folder: str, stop: Callable[[], None]) -> str:
                 remedy="Copy again when nothing writes to it any more.",
             )
     _verify(made, shard, hashes, stop)
+    return made, _digest(hashes)
+
+
+def _put(made: str, shard: Shard, done: Done, folder: str) -> None:
+    """Put a shard into its place; whoever is killed meanwhile leaves a folder that can be gone on with."""
     if made_here(shard.out_dir, shard.name):  # of something else, and to be replaced
-        old = os.path.join(folder, f"old.{shard.kind}")
-        os.rename(shard.path, old)
+        os.rename(shard.path, os.path.join(folder, f"old.{shard.kind}"))
+    if os.path.lexists(shard.path):  # a file would be replaced by the renaming
+        raise StoreError(
+            "came to be there while its copy was made, and no copy made it",
+            store=shard.path,
+            remedy="Move it away, or give another folder.",
+        )
+    # Before it is in its place: a shard of which nothing is known would be a foreign one.
+    write_done(shard.out_dir, shard.name, shard.key, done, at=made)
     os.rename(made, shard.path)
-    return _digest(hashes)
 
 
 def _verify(made: str, shard: Shard, hashes: dict[str, Array], stop: Callable[[], None]) -> None:

@@ -203,6 +203,13 @@ def test_a_folder_with_sources_is_refused(stores, tmp_path):
             copied(stores, out)
 
 
+def test_a_url_is_no_folder(stores, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecipeError, match="written to folders of this machine"):
+        copied(stores, "s3://bucket/copies")
+    assert not (tmp_path / "s3:").exists()
+
+
 def test_a_bad_store_is_refused_or_left_out(stores, tmp_path):
     bad = str(BROKEN["html"](None, tmp_path / "bad"))
     with pytest.raises(StoreError, match=r"bad\.h5ad"):

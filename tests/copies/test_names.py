@@ -12,6 +12,17 @@ def test_no_name_is_there_twice():
     assert found == ["x.zarr", "X-2.zarr", "x-3.zarr", "x-2-2.zarr", "x-4.zarr"]
 
 
+def test_names_that_are_one_where_letters_are_put_together():
+    first, second = names_of_copies(["/a/\u00e9.h5ad", "/b/e\u0301.h5ad"], ".zarr")
+    assert (first, second) == ("\u00e9.zarr", "e\u0301-2.zarr")
+
+
+def test_thousands_of_one_name():
+    found = names_of_copies([f"/{i}/matrix.h5ad" for i in range(20_000)], ".zarr")
+    assert len(set(found)) == 20_000
+    assert found[-1] == "matrix-20000.zarr"
+
+
 @pytest.mark.parametrize("name", [*HOSTILE, "..", "-rf", "~root", ".", "a. ", "/"])
 def test_hostile_names(name, tmp_path):
     [found] = names_of_copies([f"/data/{name}.h5ad".replace("\0", "")], ".zarr")

@@ -117,6 +117,43 @@ def test_another_error_of_a_library_is_one_of_ours(tmp_path, monkeypatch):
     assert "cannot be written (IndexError" in str(make_shard(shard))
 
 
+@pytest.mark.parametrize("kind", ["zarr", "h5ad"])
+@pytest.mark.parametrize("when", ["before it is in its place", "after"])
+def test_whoever_is_killed_at_the_end_leaves_a_folder_to_go_on_with(
+    source, tmp_path, monkeypatch, kind, when
+):
+    class KilledError(BaseException):
+        pass
+
+    out = tmp_path / "out"
+    rename = os.rename
+
+    def killed(old, new):
+        if new == str(out / f"a.{kind}"):
+            if when == "after":
+                rename(old, new)
+            raise KilledError
+        rename(old, new)
+
+    monkeypatch.setattr(os, "rename", killed)
+    with pytest.raises(KilledError):
+        mv.optimize([source], out, format=kind, progress=False)
+    monkeypatch.undo()
+    copy = mv.optimize([source], out, format=kind, progress=False)
+    assert copy.n_obs == 60
+    assert [shard.again for shard in copy.shards] == [when == "after"]
+
+
+@pytest.mark.parametrize("kind", ["zarr", "h5ad"])
+def test_what_comes_to_be_there_meanwhile_is_not_replaced(source, tmp_path, monkeypatch, kind):
+    place = tmp_path / "out" / f"a.{kind}"
+    writing(monkeypatch, lambda _: place.write_bytes(b"mine"))
+    error = make_shard(shard_of(source, tmp_path / "out", kind))
+    assert isinstance(error, StoreError)
+    assert "came to be there" in str(error)
+    assert place.read_bytes() == b"mine"
+
+
 SCRIPT = """
 import sys, time
 import mappedviz as mv
