@@ -31,6 +31,7 @@ _MOST_RETRIES, _RETRY_SECONDS = 5, 60
 #: Bodies that end early are asked for again so many times; obstore asks again for all else.
 _MOST_BODIES = 3
 _MOST_ENTRIES = 100_000
+_MOST_OPTIONS = 64
 _T = TypeVar("_T")
 
 
@@ -74,7 +75,8 @@ class _Clients:
             client = next((client for known, client in made if known == options), None)
             if client is None:
                 client = _made(url, root, options)
-            made.append((options, client))
+            made.insert(0, (options, client))
+            del made[_MOST_OPTIONS:]  # a worker meets new ones, equal to others, with each store
             self.used = True
         return client, key
 

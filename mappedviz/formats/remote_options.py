@@ -265,7 +265,7 @@ def _noted(address: PathLike, given: Mapping[str, Any] | None, queries: dict[str
         known = options_of(at) if given is None else Options(scheme, given)
         before = _known[at].config.get("query") if at in _known else None
         query = query or before or ""
-        _known[at] = known.with_query(query) if query else known
+        recall({at: known.with_query(query) if query else known})
     return plain
 
 
@@ -347,7 +347,9 @@ def is_plain(url: str) -> bool:
 
 def recall(known: Mapping[str, Options]) -> None:
     """Take over options from another process, as :func:`snapshot` returns them there."""
-    _known.update(known)
+    for address, options in known.items():
+        if _known.get(address) != options:  # equal ones keep the client that they have
+            _known[address] = options
 
 
 def snapshot(addresses: Iterable[str] | None = None) -> dict[str, Options]:

@@ -115,6 +115,14 @@ def test_other_processes_get_what_they_need():
     assert options_of("s3://b/x/a.h5ad").config == {"skip_signature": True}
 
 
+def test_equal_options_are_kept_once():
+    noted("s3://b/x", {"anon": True})
+    before = options_of("s3://b/x")
+    noted("s3://b/x", {"anon": True})
+    recall(pickle.loads(pickle.dumps(snapshot())))
+    assert options_of("s3://b/x") is before
+
+
 def test_schemes_and_roots():
     assert root_of("az://box/x/a.zarr") == ("az://box", "x/a.zarr")
     assert root_of("https://host:80") == ("https://host:80", "")
