@@ -18,6 +18,7 @@ ALSO = {
     "ClosedError": (ValueError, RuntimeError),
     "CoreError": ImportError,
     "MissingPackageError": ModuleNotFoundError,
+    "NoSpaceError": OSError,
 }
 
 

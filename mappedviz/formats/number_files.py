@@ -84,8 +84,8 @@ class NumberFile:
     ...     numbers = NumberFile(os.path.join(folder, "data"), np.dtype("f4"))
     ...     for block in ([1, 2], [300]):
     ...         numbers.append(np.array(block, "f4"))
-    ...     numbers.kept, numbers.mapped().tolist(), numbers.nbytes
-    (dtype('uint16'), [1, 2, 300], 6)
+    ...     numbers.kept.name, numbers.mapped().tolist(), numbers.nbytes
+    ('uint16', [1, 2, 300], 6)
     """
 
     def __init__(

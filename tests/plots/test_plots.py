@@ -86,6 +86,9 @@ def test_every_figure_is_in_the_gallery_and_every_block_runs(repository, tmp_pat
     public = [name for name in plots.__all__ if name.startswith("plot_")]
     assert sorted(names) == sorted(name.removeprefix("plot_") for name in public)
     page = (repository / "docs" / "gallery.md").read_text(encoding="utf-8")
-    for path in tmp_path.iterdir():
-        assert f"_static/gallery/{path.name}" in page
-    assert len(list(tmp_path.iterdir())) == 2 * len(names)
+    pictures = {path.name for path in tmp_path.iterdir()}
+    assert all(f"_static/gallery/{name}" in page for name in pictures)
+    pictures.remove("thumbnails.txt")
+    assert len(pictures) == 2 * len(names)
+    small = (tmp_path / "thumbnails.txt").read_text(encoding="utf-8")
+    assert all(f"_static/gallery/{name}" in small for name in pictures)
