@@ -10,19 +10,21 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from mappedviz.audits.cache import ScanCache, default_cache
-from mappedviz.audits.children import ChildReader, Children, packed
+from mappedviz.audits.children import ChildReader, packed
 from mappedviz.audits.reading import read_store
 from mappedviz.audits.recorded import RecordedScans
 from mappedviz.audits.scan import Scan, ScanCancelledError, Wants
 from mappedviz.errors import StoreWarning
 from mappedviz.formats.forks import renewed_after_fork
 from mappedviz.formats.remote_options import noted
+from mappedviz.stores.children import Caller, in_children, processors
+from mappedviz.stores.deadline import NotStartedError
 from mappedviz.stores.executors import Lost, check_executor, completed
 from mappedviz.stores.fact_cache import FactCache
 from mappedviz.text.addresses import absolute, in_memory, is_url
@@ -194,10 +196,6 @@ def _worth(paths: Sequence[str], most: int) -> int:
     return int(small // STORES_PER_WORKER)
 
 
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-
-
 def _scan_here(
     paths: Sequence[str],
     wants: Wants,
@@ -208,7 +206,7 @@ def _scan_here(
 ) -> None:
     """Read stores on this machine: in child processes where they are worth it, or can be ended."""
     if workers is None:
-        workers = _worth(paths, _processors())
+        workers = _worth(paths, processors())
         workers = 0 if workers < 2 else workers
     if timeout is not None:
         workers = max(1, workers)
@@ -228,17 +226,17 @@ def _scan_in_children(
     timeout: float | None,
 ) -> None:
     """Read stores in child processes of this one."""
-    with Children(min(workers, len(paths)), timeout) as children:
-        try:
-            for _, scan in completed(
-                children, partial(children.read, wants=wants), paths, stop=stop
-            ):
-                if isinstance(scan, Lost):
-                    raise scan.error
-                done(scan)
-        except BaseException:
-            children.end()
-            raise
+    readers: dict[Caller, ChildReader] = {}
+
+    def ask(caller: Caller, path: str) -> Scan:
+        reader = readers.get(caller) or readers.setdefault(caller, ChildReader(caller))
+        return reader.read(path, wants)
+
+    here = partial(read_store, wants=wants)
+    found = in_children(paths, ask, here, workers=workers, timeout=timeout, stop=stop)
+    with closing(found):
+        for _, scan in found:
+            done(scan)
 
 
 # --- executors of others --------------------------------------------------------------------
@@ -294,8 +292,7 @@ class _Task:
     def __call__(self, path: str) -> bytes:
         if self.timeout is None:
             return packed(read_store(path, self.wants))
-        with _readers.one() as reader:
-            return packed(reader.read(path, self.wants, self.timeout))
+        return packed(_readers.read(path, self.wants, self.timeout))
 
 
 class _Readers:
@@ -309,23 +306,31 @@ class _Readers:
     def after_fork(self) -> None:
         """Leave them to the process that started them."""
         self._waiting: list[ChildReader] = []
+        self._here = False  # no child can be started
 
-    @contextmanager
-    def one(self) -> Iterator[ChildReader]:
-        """Yield one that no other thread uses."""
+    def read(self, path: str, wants: Wants, timeout: float) -> Scan:
+        """Return the scan of a store that a child read which no other thread uses."""
+        if self._here:
+            return read_store(path, wants)
         try:
             reader = self._waiting.pop()
         except IndexError:
-            reader = ChildReader()
+            reader = ChildReader(Caller(timeout))
+        reader.caller.timeout = timeout
         try:
-            yield reader
+            return reader.read(path, wants)
+        except NotStartedError as error:
+            warnings.warn(str(error), StoreWarning, stacklevel=2)
+            self._here = True
+            return read_store(path, wants)
         finally:
             self._waiting.append(reader)
 
     def close(self) -> None:
-        """End those that wait."""
+        """Leave one of those that wait to whoever needs one next, and end the others."""
+        self._here = False
         while self._waiting:
-            self._waiting.pop().close()
+            self._waiting.pop().caller.close()
 
 
 _readers = _Readers()

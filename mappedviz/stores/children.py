@@ -10,19 +10,21 @@ import atexit
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from queue import Empty, Queue
 from typing import Any, Generic, TypeVar
 
 from mappedviz.errors import StoreError, StoreWarning
 from mappedviz.formats.forks import renewed_after_fork
-from mappedviz.stores.deadline import Child, NotStartedError, serve
+from mappedviz.stores.deadline import START, Child, NotStartedError, serve
 
 __all__ = ["Caller", "IdleChild", "idle", "in_children", "processors", "serve_calls"]
 
 _PROGRAM = "from mappedviz.stores.children import serve_calls; serve_calls()"
 _TICK = 0.1
+#: Results that wait for whoever asked, so that many do not fill the memory.
+_MOST_READY = 1_000
 _READ_BY = ("PYTHON", "HDF5_", "LD_")
 T = TypeVar("T")
 R = TypeVar("R")
@@ -111,11 +113,11 @@ class Caller:
     Parameters
     ----------
     timeout
-        Seconds that one call may take; None for any time.
+        Seconds that one call may take; None for any time. What a function imports does not count.
     """
 
     def __init__(self, timeout: float | None) -> None:
-        self._timeout = timeout
+        self.timeout = timeout
         self._lock = threading.Lock()
         self._child: Child | None = None
         self._ended = False
@@ -143,7 +145,9 @@ class Caller:
         """
         try:
             child = self._living()
-            found: R = child.ask(path, (function, arguments), self._timeout)
+            if self.fresh:  # to know the function, the child imports its module
+                child.ask(path, (callable, (function,)), START)
+            found: R = child.ask(path, (function, arguments), self.timeout)
         except (StoreError, NotStartedError) as error:
             if self._ended:
                 raise EndedError from error
@@ -195,7 +199,7 @@ class _Job(Generic[T, R]):
             self.todo.put(each)
         self.last = len(items)
         self.not_started: str | None = None
-        self.ready: Queue[tuple[T, R] | BaseException | None] = Queue()
+        self.ready: Queue[tuple[T, R] | BaseException | None] = Queue(_MOST_READY)
 
     def drive(self, caller: Caller) -> None:
         """Work on items, on a thread of its own."""
@@ -233,8 +237,11 @@ def in_children(
     workers: int,
     timeout: float | None,
     enough: Callable[[R], bool] = lambda _: False,
-) -> Iterator[tuple[T, R]]:
+    stop: Callable[[], None] = lambda: None,
+) -> Generator[tuple[T, R], None, None]:
     """Yield each item with what a child process returned for it, in the order in which they end.
+
+    When the iteration ends early, the children are ended, whatever they are doing.
 
     Parameters
     ----------
@@ -250,6 +257,8 @@ def in_children(
         Seconds that one item may take.
     enough
         Of a result after which items that come later need no answer.
+    stop
+        Called ten times a second or more often; it may raise, to cancel.
     """
     job = _Job(items, ask, here, enough)
     callers = [Caller(timeout) for _ in range(max(1, min(workers, len(items))))]
@@ -260,6 +269,7 @@ def in_children(
             thread.start()
             left += 1
         while left:
+            stop()
             try:
                 result = job.ready.get(timeout=_TICK)
             except Empty:
@@ -271,12 +281,15 @@ def in_children(
             else:
                 yield result
     except BaseException:
+        job.last = -1
         for caller in callers:
             caller.stop()
         raise
     finally:
         for thread in threads:
-            if thread.is_alive():
-                thread.join()
+            while thread.is_alive():
+                while not job.ready.empty():  # it may wait for room
+                    job.ready.get()
+                thread.join(_TICK)
     if job.not_started:
         warnings.warn(job.not_started, StoreWarning, stacklevel=2)

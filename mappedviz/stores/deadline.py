@@ -21,13 +21,13 @@ from typing import IO, Any
 from mappedviz.errors import MappedvizError, StoreError
 from mappedviz.formats.remote_options import recall, snapshot
 
-__all__ = ["Child", "EndedChildError", "NotStartedError", "serve"]
+__all__ = ["START", "Child", "EndedChildError", "NotStartedError", "serve"]
 
 #: Seconds that a child waits to be ended by its parent, before the system ends it.
 _GRACE = 30
 #: Seconds for a child's imports, which can be slow where a thousand processes begin at once. Some programs
 #: that Python is part of name themselves ``sys.executable``, and never say a word.
-_START = 300.0
+START = 300.0
 #: What a child says when it is ready: whatever is before it was printed by Python's start, such as by a
 #: ``sitecustomize`` that greets.
 _READY = b"\n\x93mappedviz: ready\n"
@@ -151,9 +151,12 @@ class Child:
                 store=path,
                 remedy="The file is damaged; leave it out.",
             ) from error
+        except BaseException:  # Ctrl-C: the next request would get the answer to this one
+            self.end()
+            raise
 
     def _wait_until_ready(self) -> None:
-        timer = threading.Timer(_START, self.kill)
+        timer = threading.Timer(START, self.kill)
         timer.daemon = True
         timer.start()
         try:

@@ -12,7 +12,8 @@ from mappedviz._types import PathLike
 from mappedviz.errors import MappedvizError, StoreError, StoreWarning
 from mappedviz.formats.remote_options import noted
 from mappedviz.recipe.in_memory import given_object, is_anndata
-from mappedviz.stores.deadline import Child, NotStartedError, serve
+from mappedviz.stores.children import Caller
+from mappedviz.stores.deadline import NotStartedError
 from mappedviz.stores.store import Store, open_store
 from mappedviz.text.addresses import absolute, in_memory
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["check_store", "open_stores", "unopenable"]
 
 _T = TypeVar("_T")
-_CHECK = "from mappedviz.stores.opening import serve_checks; serve_checks()"
-_PROGRAM = "from mappedviz.stores.opening import serve_openings; serve_openings()"
 
 
 def check_store(path: PathLike | AnnData, timeout: float = 5.0) -> StoreFacts:
@@ -61,20 +60,14 @@ def check_store(path: PathLike | AnnData, timeout: float = 5.0) -> StoreFacts:
     full = absolute(given_object(path) if is_anndata(path) else noted(path))
     if in_memory(full):
         return open_store(full).facts
-    child = Child(_CHECK)
+    caller = Caller(timeout)
     try:
-        found = child.ask(full, timeout=timeout)
+        found = caller.call(full, _touched, full)
     finally:
-        child.end()
+        caller.close()
     if isinstance(found, BaseException):
         raise found
-    facts: StoreFacts = found
-    return facts
-
-
-def serve_checks() -> None:
-    """Touch stores for :func:`check_store`."""
-    serve(_touched)
+    return found
 
 
 def _touched(path: str) -> StoreFacts | MappedvizError:
@@ -155,28 +148,20 @@ def unopenable(paths: Iterable[str], timeout: float) -> dict[str, StoreError]:
     Each store is opened in a child process; one that raises an error of its own is not listed.
     """
     trouble: dict[str, StoreError] = {}
-    child: Child | None = None
+    caller = Caller(timeout)
     try:
         for path in dict.fromkeys(paths):
             if in_memory(path):  # it opens in no time, and in this process alone
                 continue
-            if child is None or child.ended:
-                child = Child(_PROGRAM)
             try:
-                child.ask(path, timeout=timeout)
+                caller.call(path, _open, path)
             except StoreError as error:
                 trouble[path] = error
     except NotStartedError as error:
         warnings.warn(str(error), StoreWarning, stacklevel=2)
     finally:
-        if child is not None:
-            child.end()
+        caller.close()
     return trouble
-
-
-def serve_openings() -> None:
-    """Open stores for the process that started this one."""
-    serve(_open)
 
 
 def _open(path: str) -> None:

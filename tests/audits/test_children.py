@@ -9,25 +9,43 @@ import sys
 import pytest
 
 import mappedviz as mv
-from mappedviz.audits import children, run
+from mappedviz.audits import run
 from mappedviz.audits.cache import forget_scans
 from mappedviz.errors import StoreWarning
+from mappedviz.stores import children
+from mappedviz.stores.children import IdleChild
 from tests.audits import quiet
 
 
-def test_a_store_that_hangs_or_kills_is_listed(several, monkeypatch, tmp_path):
+@pytest.fixture
+def idle(monkeypatch):
+    """An idle child of this test alone."""
+    one = IdleChild()
+    monkeypatch.setattr(children, "idle", one)
+    yield one
+    one.end()
+
+
+@pytest.fixture
+def child(idle, monkeypatch):
+    """Lets children run another program."""
+    return lambda program: monkeypatch.setattr(children, "_PROGRAM", program)
+
+
+def test_a_store_that_hangs_or_kills_is_listed(several, child):
     """The worker is replaced by one that sleeps at one store and dies at another."""
     program = (
         "import time, os, mappedviz.audits.children as s\n"
+        "from mappedviz.stores.children import serve_calls\n"
         "real = s.read_store\n"
         "def read(path, *rest):\n"
         "    if 's1' in path: time.sleep(600)\n"
         "    if 's2' in path: os._exit(1)\n"
         "    return real(path, *rest)\n"
         "s.read_store = read\n"
-        "s.serve_scans()\n"
+        "serve_calls()\n"
     )
-    monkeypatch.setattr(children, "_PROGRAM", program)
+    child(program)
     audit = quiet(several, workers=2, open_timeout=20)
     status = audit.stores["status"]
     assert "did not open within 20 s" in status["s1.h5ad"]
@@ -35,10 +53,11 @@ def test_a_store_that_hangs_or_kills_is_listed(several, monkeypatch, tmp_path):
     assert (status == "ok").sum() == 4
 
 
-def test_a_child_that_is_killed_is_no_fault_of_the_store(several, monkeypatch, tmp_path):
+def test_a_child_that_is_killed_is_no_fault_of_the_store(several, child, tmp_path):
     """By the system, for want of memory, or by somebody: another one reads the store."""
     program = (
         "import os, signal, mappedviz.audits.children as s\n"
+        "from mappedviz.stores.children import serve_calls\n"
         "real = s.read_store\n"
         f"done = {str(tmp_path / 'done')!r}\n"
         "def read(path, *rest):\n"
@@ -47,9 +66,9 @@ def test_a_child_that_is_killed_is_no_fault_of_the_store(several, monkeypatch, t
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return real(path, *rest)\n"
         "s.read_store = read\n"
-        "s.serve_scans()\n"
+        "serve_calls()\n"
     )
-    monkeypatch.setattr(children, "_PROGRAM", program)
+    child(program)
     audit = quiet(several, workers=1)
     assert (tmp_path / "done").exists()
     assert set(audit.stores["status"]) == {"ok"}
@@ -57,6 +76,7 @@ def test_a_child_that_is_killed_is_no_fault_of_the_store(several, monkeypatch, t
 
 _STUCK = (
     "import time, mappedviz.audits.children as s\n"
+    "from mappedviz.stores.children import serve_calls\n"
     "real = s.read_store\n"
     "def read(path, *rest):\n"
     "    if 's1' in path:\n"
@@ -64,12 +84,12 @@ _STUCK = (
     "        time.sleep(600)\n"
     "    return real(path, *rest)\n"
     "s.read_store = read\n"
-    "s.serve_scans()\n"
+    "serve_calls()\n"
 )
 
 
-def test_an_audit_gives_up_a_store_by_itself(several, monkeypatch):
-    monkeypatch.setattr(children, "_PROGRAM", _STUCK)
+def test_an_audit_gives_up_a_store_by_itself(several, child, monkeypatch):
+    child(_STUCK)
     monkeypatch.setattr(run, "STORE_SECONDS", 20.0)
     audit = mv.audit(several, progress=False)
     assert "did not open within 20 s" in audit.stores["status"]["s1.h5ad"]
@@ -77,27 +97,28 @@ def test_an_audit_gives_up_a_store_by_itself(several, monkeypatch):
     assert audit.fatal
 
 
-def test_one_child_serves_audit_after_audit(several, tmp_path, monkeypatch):
+def test_one_child_serves_audit_after_audit(several, tmp_path, monkeypatch, idle):
     here = json.loads(quiet(several, "cell_type").to_json())
     pids = []
     for path in several:
         forget_scans()
         monkeypatch.chdir(tmp_path)  # of which the child knows nothing
         mv.audit(os.path.relpath(path), progress=False, cache=False)  # or its record is enough
-        assert children._idle._child is not None
-        pids.append(children._idle._child.process.pid)
+        assert idle._child is not None
+        pids.append(idle._child.process.pid)
+    mv.MappedCollection(several, cache=False)  # the engine takes the same one
+    pids.append(idle._child.process.pid)
     assert len(set(pids)) == 1
     forget_scans()
     assert json.loads(mv.audit(several, "cell_type", progress=False).to_json()) == here
 
 
 @pytest.mark.parametrize("program", ["import nothing_of_this_name", None])
-def test_without_child_processes_stores_are_read_here(several, monkeypatch, program):
-    children._idle.end()
+def test_without_child_processes_stores_are_read_here(several, monkeypatch, child, program):
     if program is None:
         monkeypatch.setattr(sys, "executable", "/nowhere/python")
     else:
-        monkeypatch.setattr(children, "_PROGRAM", program)
+        child(program)
     with pytest.warns(StoreWarning, match="no child process could be started"):
         audit = mv.audit(several, progress=False)
     assert set(audit.stores["status"]) == {"ok"}
@@ -105,7 +126,7 @@ def test_without_child_processes_stores_are_read_here(several, monkeypatch, prog
 
 def test_ctrl_c_ends_an_audit_whatever_its_child_does(several):
     program = (
-        "import signal, sys, mappedviz as mv, mappedviz.audits.children as w\n"
+        "import signal, sys, mappedviz as mv, mappedviz.stores.children as w\n"
         # A shell starts what is in its background with Ctrl-C ignored, and so do its children.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "w._PROGRAM = sys.argv[1]\n"

@@ -13,6 +13,8 @@ import pytest
 import mappedviz as mv
 from mappedviz.audits import ScanCache, ScanCancelledError
 from mappedviz.errors import RecipeTypeError, StoreWarning
+from mappedviz.stores import children
+from mappedviz.stores.children import IdleChild
 from tests.audits import write
 from tests.stores import BROKEN
 
@@ -102,21 +104,22 @@ def test_cancelling_ends_an_audit_and_leaves_the_executor(stores, name, request)
 
 
 def test_a_store_that_hangs_is_given_up_by_a_process_of_an_executor(stores, monkeypatch):
-    from mappedviz.audits import children
-
+    monkeypatch.setattr(children, "idle", IdleChild())
     monkeypatch.setattr(
         children,
         "_PROGRAM",
         "import time, mappedviz.audits.children as s\n"
+        "from mappedviz.stores.children import serve_calls\n"
         "real = s.read_store\n"
         "def read(path, *rest):\n"
-        "    if 's1' in path: time.sleep(600)\n"
+        "    if '/s1.h5ad' in path: time.sleep(600)\n"
         "    return real(path, *rest)\n"
         "s.read_store = read\n"
-        "s.serve_scans()\n",
+        "serve_calls()\n",
     )
     with ThreadPoolExecutor(2) as executor:
         audit = audited(stores[:3], executor=executor, open_timeout=3.0)
+    children.idle.end()
     assert "did not open within 3 s" in audit.stores["status"]["s1.h5ad"]
     assert (audit.stores["status"] == "ok").sum() == 2
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import signal
 import time
 
 import pytest
@@ -107,4 +109,45 @@ def test_where_no_child_can_be_started_this_process_does_it(idle, monkeypatch):
 def test_leaving_early_ends_the_children(idle):
     for _ in in_children(["a", "sleep", "sleep"], ask, len, workers=2, timeout=60):
         break
+    assert idle._child is None
     assert processors() >= 1
+
+
+def test_what_waits_for_room_ends_as_well(idle, monkeypatch):
+    monkeypatch.setattr(children, "_MOST_READY", 1)
+    items = ["a"] * 100
+    assert list(in_children(items, ask, len, workers=2, timeout=60)) == [("a", 1)] * 100
+    for _ in in_children(items, ask, len, workers=2, timeout=60):
+        time.sleep(0.2)
+        break
+    assert idle._child is None
+
+
+def test_a_function_that_raises_cancels(idle):
+    def stop():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(in_children(["sleep"], ask, len, workers=1, timeout=60, stop=stop))
+
+
+def test_what_a_function_imports_takes_no_time_of_a_store(idle, tmp_path, monkeypatch):
+    (tmp_path / "slow_to_import.py").write_text(
+        "import sys, time\ntime.sleep(4 if sys.argv[0] == '-c' else 0)\ndef answer(): return 42\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    slow = importlib.import_module("slow_to_import")
+    caller = Caller(3)
+    assert caller.call("a", slow.answer) == 42
+    caller.close()
+
+
+def test_ctrl_c_leaves_no_answer_to_whoever_asks_next(idle, monkeypatch):
+    caller = Caller(60)
+    pid = caller.call("a", os.getpid)
+    with monkeypatch.context() as patched:
+        patched.setattr(deadline.Child, "_kill_if_late", lambda *_: signal.raise_signal(2))
+        with pytest.raises(KeyboardInterrupt):
+            caller.call("a", len, "abc")
+    assert caller.call("a", os.getpid) != pid
+    caller.close()

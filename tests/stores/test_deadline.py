@@ -123,7 +123,7 @@ def test_a_program_that_is_no_python_is_not_waited_for(tmp_path, monkeypatch):
     program.write_text("#!/bin/sh\nexec sleep 600\n")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
-    monkeypatch.setattr(deadline, "_START", 0.2)
+    monkeypatch.setattr(deadline, "START", 0.2)
     with pytest.raises(NotStartedError, match="ended with -9"):
         Child(PROGRAM).ask("a", timeout=600)
 

@@ -7,7 +7,8 @@ import pytest
 
 import mappedviz as mv
 from mappedviz.errors import StoreError
-from mappedviz.stores import opening
+from mappedviz.stores import children
+from mappedviz.stores.children import IdleChild
 from mappedviz.stores.opening import check_store, open_stores, unopenable
 from mappedviz.stores.store import open_store
 from mappedviz.testing import coded_anndata
@@ -48,9 +49,12 @@ def test_a_store_is_checked_in_a_child(path, tmp_path):
 )
 def test_a_store_that_hangs_or_kills_a_child_is_named(path, monkeypatch, does, says):
     program = (
-        f"import os, time; from mappedviz.stores.deadline import serve; serve(lambda _: {does})"
+        "import os, time, mappedviz.stores.children as c, mappedviz.stores.opening as o\n"
+        f"o._touched = lambda _: {does}\n"
+        "c.serve_calls()\n"
     )
-    monkeypatch.setattr(opening, "_CHECK", program)
+    monkeypatch.setattr(children, "_PROGRAM", program)
+    monkeypatch.setattr(children, "idle", IdleChild())
     with pytest.raises(StoreError, match=f"a.h5ad: {says}"):
         mv.check_store(path, timeout=0.2)
 
