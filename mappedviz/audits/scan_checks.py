@@ -91,7 +91,8 @@ def check_scan(scan: Scan) -> None:
         _check_sample(sample)
     _check(scan.nbytes is None or _are_counts([scan.nbytes]), "has a size that is no number")
     _check(_are(str, scan.source), "has a source that is no text")
-    _check(all(_are(str, one) for one in scan.contradictions), "has contradictions without a text")
+    for key, text, harm in scan.contradictions:
+        _check(_are(str, [key, text]) and _are(bool, [harm]), "has contradictions without a text")
 
 
 def _check_facts(facts: StoreFacts) -> None:

@@ -78,6 +78,13 @@ def test_the_cache_stands_for_stores(zoo, folder, asked):  # noqa: F811
         assert audited(recipe, cache=folder) == expected
 
 
+def test_each_store_has_a_scan_that_is_believed(zoo, zoo_scans):  # noqa: F811
+    """Random requests meet few of the zoo's stores: here is each of them once."""
+    for name, path in zoo.items():
+        scans = audited(Recipe(paths=[zoo_scans[name]]), cache=False)
+        assert scans == audited(Recipe(paths=[path]), cache=ScanCache()), name
+
+
 def test_the_demo_collection_is_the_same_without_its_data(demo_data, tmp_path):
     files = write_scans(demo_data, tmp_path / "scans", progress=False, workers=0)
     audit = mv.audit(tmp_path / "scans", "cell_type", progress=False)

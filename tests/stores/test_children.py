@@ -132,11 +132,11 @@ def test_a_function_that_raises_cancels(idle):
 
 
 def test_what_a_function_imports_takes_no_time_of_a_store(idle, tmp_path, monkeypatch):
-    (tmp_path / "slow_to_import.py").write_text(
+    (tmp_path / "late_to_import.py").write_text(
         "import sys, time\ntime.sleep(4 if sys.argv[0] == '-c' else 0)\ndef answer(): return 42\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    slow = importlib.import_module("slow_to_import")
+    slow = importlib.import_module("late_to_import")
     caller = Caller(3)
     assert caller.call("a", slow.answer) == 42
     caller.close()
