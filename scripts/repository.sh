@@ -6,17 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 python=${1:-python3}
 venv=build/repository
-stamp=$venv/.installed
-key=$({ "$python" -c 'import sys; print(sys.base_prefix, sys.version)'; cat scripts/repository.txt; pwd; } | cksum)
-if [ "$(cat "$stamp" 2>/dev/null)" != "$key" ]; then
-    echo "mappedviz: installing the tools of scripts/repository.txt into $venv" >&2
-    rm -rf "$venv"
-    mkdir -p build
-    # pip of the other environment installs into this one: it needs none of its own.
-    "$python" -m venv --without-pip "$venv"
-    "$python" -m pip --disable-pip-version-check --python "$venv/bin/python" -qq install -r scripts/repository.txt
-    echo "$key" >"$stamp"
-fi
+scripts/tools.sh repository "$python"
 
 "$venv/bin/codespell"
 scripts/workflows.sh "$venv/bin"

@@ -84,7 +84,7 @@ def pytest_unconfigure(config) -> None:
 # What tests of the browser, and of files for other tools, miss, and how to get it.
 _MISSING = {
     "NO BROWSER": "what notebooks show was NOT tested. Install Chromium: scripts/chromium.sh",
-    "NO INTEROP": "files for MultiQC and Croissant were NOT read by them. See scripts/interop.sh",
+    "NO INTEROP": "files for MultiQC and Croissant were NOT read by them. See scripts/tools.sh",
     "NO AXE": "accessibility was NOT audited. Fetch axe-core: scripts/axe.sh",
 }
 

@@ -114,7 +114,7 @@ def test_nextflow_runs_it(data, expected, environment, repository, tmp_path):
 def test_snakemake_runs_it(data, expected, environment, repository, tmp_path):
     tool = repository / "build/snakemake/bin/snakemake"
     if not tool.exists():
-        pytest.skip("Snakemake is not installed (scripts/snakemake.sh)")
+        pytest.skip("Snakemake is not installed (scripts/tools.sh snakemake)")
     python = Path(tool.parent, "python")
     command = [python, tool, "-s", repository / "examples/workflows/Snakefile", "--cores", "2"]
     command = [*map(str, command), "--config", f"data={data}", f"label={LABEL}"]

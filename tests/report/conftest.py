@@ -14,7 +14,7 @@ def interop(repository):
     """The interpreter of the environment with MultiQC and mlcroissant."""
     folder = repository / "build" / "interop"
     if not (folder / ".installed").exists():
-        pytest.skip("NO INTEROP: install MultiQC and mlcroissant with scripts/interop.sh")
+        pytest.skip("NO INTEROP: install MultiQC and mlcroissant with scripts/tools.sh interop")
     return folder / "bin" / "python"
 
 
