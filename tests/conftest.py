@@ -32,6 +32,17 @@ def repository() -> Path:
     return ROOT
 
 
+@pytest.fixture
+def idle(monkeypatch):
+    """The child that waits, of this test alone."""
+    from mappedviz.stores import children
+
+    one = children.IdleChild()
+    monkeypatch.setattr(children, "idle", one)
+    yield one
+    one.end()
+
+
 @pytest.fixture(scope="session")
 def demo_data() -> Path:
     """The folder with the demo collection."""

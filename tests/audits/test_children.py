@@ -13,17 +13,7 @@ from mappedviz.audits import run
 from mappedviz.audits.cache import forget_scans
 from mappedviz.errors import StoreWarning
 from mappedviz.stores import children
-from mappedviz.stores.children import IdleChild
 from tests.audits import quiet
-
-
-@pytest.fixture
-def idle(monkeypatch):
-    """An idle child of this test alone."""
-    one = IdleChild()
-    monkeypatch.setattr(children, "idle", one)
-    yield one
-    one.end()
 
 
 @pytest.fixture

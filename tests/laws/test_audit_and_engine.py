@@ -146,14 +146,19 @@ def requests(draw):
 _NATIVE = {"join": None, "min_stores": None, "var_names": None, "obs_filter": {}, "part": None}
 
 
+def recipe_of(zoo, asked):
+    """What was asked of stores of the zoo; not tried where it contradicts itself."""
+    names, request = asked
+    try:
+        return Recipe(paths=[zoo.get(name, name) for name in names], **request)
+    except RecipeError:
+        assume(False)
+
+
 @given(requests())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_fatal_if_and_only_if_the_engine_refuses(zoo, asked):
-    names, request = asked
-    try:
-        recipe = Recipe(paths=[zoo.get(name, name) for name in names], **request)
-    except RecipeError:
-        assume(False)  # contradicts itself, whatever the stores
+    recipe = recipe_of(zoo, asked)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", mv.errors.StoreWarning)
@@ -181,7 +186,7 @@ def test_fatal_if_and_only_if_the_engine_refuses(zoo, asked):
             if recipe.min_stores is None and recipe.var_names is None:
                 assert collection.n_vars == getattr(audit.coverage, recipe.join)
         # The sampled rows are those of a batch; damaged values are read by none of them.
-        for key in collection.layers_keys if set(names) <= set(ODD) else ():
+        for key in collection.layers_keys if set(asked[0]) <= set(ODD) else ():
             depths = audit.library_sizes(key)["total"].sum()
             rows = MappedCollection.from_recipe(recipe.replace(**_NATIVE)).read_rows(slice(None))
             read = sum(float(np.nansum(row)) for row in rows[key])

@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 
 import mappedviz as mv
 from mappedviz import Recipe
 from mappedviz.audits import ScanCache, forget_scans, write_scans
-from mappedviz.errors import RecipeError, StoreError, StoreWarning
+from mappedviz.errors import StoreError, StoreWarning
 from mappedviz.stores.paths import expand_paths
-from tests.laws.test_audit_and_engine import requests, zoo  # noqa: F401 - a fixture
+from tests.laws.test_audit_and_engine import recipe_of, requests, zoo  # noqa: F401 - a fixture
 
 KEYS = ["cell_type", "batch", "origin", "score"]
 
@@ -48,11 +48,8 @@ def zoo_scans(zoo, tmp_path_factory):  # noqa: F811
 @given(requests())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_scans_stand_for_stores(zoo, zoo_scans, asked):  # noqa: F811
-    names, request = asked
-    try:
-        recipe = Recipe(paths=[zoo.get(name, name) for name in names], **request)
-    except RecipeError:
-        assume(False)
+    names, _ = asked
+    recipe = recipe_of(zoo, asked)
     expected = audited(recipe, cache=ScanCache())
     scans = recipe.replace(paths=[zoo_scans.get(name, name) for name in names])
     with away(Path(zoo["good"]).parent):
@@ -67,11 +64,7 @@ def folder(tmp_path_factory):
 @given(requests())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 def test_the_cache_stands_for_stores(zoo, folder, asked):  # noqa: F811
-    names, request = asked
-    try:
-        recipe = Recipe(paths=[zoo.get(name, name) for name in names], **request)
-    except RecipeError:
-        assume(False)
+    recipe = recipe_of(zoo, asked)
     expected = audited(recipe, cache=ScanCache())
     for _ in range(2):  # the second one reads no store that could be opened
         forget_scans()

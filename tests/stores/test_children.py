@@ -11,16 +11,7 @@ import pytest
 
 from mappedviz.errors import StoreError, StoreWarning
 from mappedviz.stores import children, deadline
-from mappedviz.stores.children import Caller, EndedError, IdleChild, in_children, processors
-
-
-@pytest.fixture
-def idle(monkeypatch):
-    """An idle child of this test alone."""
-    one = IdleChild()
-    monkeypatch.setattr(children, "idle", one)
-    yield one
-    one.end()
+from mappedviz.stores.children import Caller, EndedError, in_children, processors
 
 
 def test_a_child_is_used_again(idle):
