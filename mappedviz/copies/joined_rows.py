@@ -107,7 +107,7 @@ class JoinedRows:
     def what(self) -> object:
         """Return plain values that tell this shard from others of the same stores."""
         digest = hashlib.sha256()
-        for numbers in (*self.plan.rows.locate(self._rows()),):
+        for numbers in self.plan.rows.locate(self._rows()):
             digest.update(np.ascontiguousarray(numbers, "<i8").data)
         paths = [store.path for store in self.plan.stores]
         return [
