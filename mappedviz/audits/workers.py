@@ -22,8 +22,9 @@ from mappedviz.audits.recorded import RecordedScans
 from mappedviz.audits.scan import Scan, ScanCancelledError, Wants
 from mappedviz.errors import StoreWarning
 from mappedviz.formats.forks import renewed_after_fork
+from mappedviz.formats.processors import processors
 from mappedviz.formats.remote_options import noted
-from mappedviz.stores.children import Caller, in_children, processors
+from mappedviz.stores.children import Caller, in_children
 from mappedviz.stores.deadline import NotStartedError
 from mappedviz.stores.executors import Lost, check_executor, completed
 from mappedviz.stores.fact_cache import FactCache

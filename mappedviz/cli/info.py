@@ -115,8 +115,9 @@ def _hdf5() -> str:
 
 
 def _processors() -> str:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    text = f"{usable} of {os.cpu_count()}, {platform.machine()}"
+    from mappedviz.formats.processors import processors
+
+    text = f"{processors()} of {os.cpu_count()}, {platform.machine()}"
     try:
         cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:  # not Linux

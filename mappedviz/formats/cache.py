@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 from mappedviz._types import Array
 from mappedviz.formats.forks import renewed_after_fork
 from mappedviz.formats.prefetch import ahead, is_remote, window
+from mappedviz.formats.processors import processors
 
 if TYPE_CHECKING:
     from mappedviz.formats.chunks import ChunkedArray
@@ -80,10 +80,7 @@ class _AbandonedError(Exception):
 
 def default_threads() -> int:
     """How many threads decode: the processors this process may use, at most 16."""
-    try:
-        return min(16, len(os.sched_getaffinity(0)))
-    except AttributeError:  # not on Linux
-        return min(16, os.cpu_count() or 1)
+    return min(16, processors())
 
 
 class ChunkCache:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mappedviz.formats.processors import processors
 from mappedviz.orders.choice import chosen_order
 from mappedviz.orders.progress import Progress
 from mappedviz.orders.read_ahead import ReadAhead
@@ -66,13 +66,12 @@ class NumpyBatches:
                     position.batch += 1
                     yield self.source.read(rows)
             return
-        n_threads = len(os.sched_getaffinity(0))
         reader = ReadAhead(
             self.source,
             windows,
             position.start,
             stride=1,
-            threads=1 if self._ahead.large else n_threads,
+            threads=1 if self._ahead.large else processors(),
             windowed=self._ahead.windowed,
         )
         try:

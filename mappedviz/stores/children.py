@@ -19,7 +19,7 @@ from mappedviz.errors import StoreError, StoreWarning
 from mappedviz.formats.forks import renewed_after_fork
 from mappedviz.stores.deadline import START, Child, NotStartedError, serve
 
-__all__ = ["Caller", "IdleChild", "idle", "in_children", "processors", "serve_calls"]
+__all__ = ["Caller", "IdleChild", "idle", "in_children", "serve_calls"]
 
 _PROGRAM = "from mappedviz.stores.children import serve_calls; serve_calls()"
 _TICK = 0.1
@@ -28,11 +28,6 @@ _MOST_READY = 1_000
 _READ_BY = ("PYTHON", "HDF5_", "LD_")
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-def processors() -> int:
-    """Return the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
 def serve_calls() -> None:

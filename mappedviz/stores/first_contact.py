@@ -17,9 +17,10 @@ from mappedviz._types import PathLike
 from mappedviz.errors import StoreError
 from mappedviz.formats.cache import ChunkCache
 from mappedviz.formats.files import FilePool
+from mappedviz.formats.processors import processors
 from mappedviz.formats.stamps import Stamp
 from mappedviz.recipe.names import Names
-from mappedviz.stores.children import Caller, in_children, processors
+from mappedviz.stores.children import Caller, in_children
 from mappedviz.stores.deadline import EndedChildError
 from mappedviz.stores.evidence import evidence_of
 from mappedviz.stores.fact_cache import FactCache
