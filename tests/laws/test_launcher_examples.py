@@ -3,17 +3,12 @@
 import json
 import os
 import shutil
-import socket
-import subprocess
-import sys
 import textwrap
 
 import pytest
 import torch
 
-from mappedviz import MappedCollection
-from mappedviz.testing import coded_anndata
-from tests.stores import STORE_KINDS
+from tests.laws.launching import collection_to_share, run_in_two_processes
 
 #: Runs a script and notes which rows it was given, batch by batch, and which it read. Lightning starts the second
 #: process by the arguments of the first, which are therefore those of the script.
@@ -46,11 +41,7 @@ NOTING = """
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("examples")
-    paths = [
-        STORE_KINDS[kind](coded_anndata(i, 101 + i, genes=["a", "b", "c"], plain=True), folder / str(i))
-        for i, kind in enumerate(["h5ad", "h5ad-gzip"])
-    ]  # fmt: skip
-    ds = MappedCollection(paths, obs_keys=["cell_type", "origin"], encode_labels=["cell_type"])
+    ds = collection_to_share(folder)
     ds.recipe.save(folder / "recipe.json")
     (folder / "origins.json").write_text(json.dumps(ds[:]["origin"].tolist()))
     (folder / "noting.py").write_text(textwrap.dedent(NOTING))
@@ -62,25 +53,18 @@ def launched(name, repository, folder, *more, by="torchrun"):
     out = folder / f"out-{name}"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    own = {
-        "itself": [],
-        "torchrun": ["-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}"],
-    }[by]
     script = repository / "examples" / "launchers" / f"{name}.py"
-    environment = {**os.environ, "NOTED_SCRIPT": str(script), "NOTED_OUT": str(out)}
-    environment |= {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
-    environment["PYTHONPATH"] = os.pathsep.join(
-        [str(repository), environment.get("PYTHONPATH", "")]
+    printed = run_in_two_processes(
+        ["noting.py", "recipe.json", *more],
+        cwd=folder,
+        torchrun=by == "torchrun",
+        environment={
+            "NOTED_SCRIPT": str(script),
+            "NOTED_OUT": str(out),
+            "PYTHONPATH": os.pathsep.join([str(repository), os.environ.get("PYTHONPATH", "")]),
+        },
     )
-    done = subprocess.run(
-        [sys.executable, *own, "noting.py", "recipe.json", *more],
-        env=environment, cwd=folder, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    return [json.loads((out / f"rank{rank}.json").read_text()) for rank in (0, 1)], done.stdout
+    return [json.loads((out / f"rank{rank}.json").read_text()) for rank in (0, 1)], printed
 
 
 def check_shared(ranks, folder):

@@ -5,9 +5,6 @@ Each is started for real, two processes over gloo, and says which rows it was gi
 
 import json
 import os
-import socket
-import subprocess
-import sys
 import textwrap
 
 import pytest
@@ -15,9 +12,7 @@ import torch
 from accelerate.data_loader import prepare_data_loader, skip_first_batches
 
 import mappedviz as mv
-from mappedviz import MappedCollection
-from mappedviz.testing import coded_anndata
-from tests.stores import STORE_KINDS
+from tests.laws.launching import collection_to_share, run_in_two_processes
 
 COMMON = """
     import json, os, sys, warnings
@@ -101,12 +96,7 @@ OPTIONS = [{}, {"shuffle": True}, {"shuffle": "block", "drop_last": True}, {"wei
 
 @pytest.fixture(scope="module")
 def ds(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("launched")
-    paths = [
-        STORE_KINDS[kind](coded_anndata(i, 101 + i, genes=["a", "b", "c"], plain=True), folder / str(i))
-        for i, kind in enumerate(["h5ad", "h5ad-gzip"])
-    ]  # fmt: skip
-    return MappedCollection(paths, obs_keys=["cell_type", "origin"], encode_labels=["cell_type"])
+    return collection_to_share(tmp_path_factory.mktemp("launched"))
 
 
 def launched(launcher, ds, folder):
@@ -114,25 +104,12 @@ def launched(launcher, ds, folder):
     ds.recipe.save(folder / "recipe.json")
     script = folder / "train.py"
     script.write_text(textwrap.dedent(COMMON) + textwrap.dedent(LAUNCHERS[launcher]))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    arguments = [str(script), str(folder), json.dumps(OPTIONS)]
     assert torch.distributed.is_gloo_available()
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
-    own = [sys.executable]
-    if launcher != "Lightning":  # which starts the second process itself
-        own += ["-m", "torch.distributed.run", "--nproc-per-node=2"]
-        own += ["--master-addr=127.0.0.1", f"--master-port={port}"]
-    done = subprocess.run(
-        [*own, *arguments],
-        env=environment,
+    run_in_two_processes(
+        [str(script), str(folder), json.dumps(OPTIONS)],
         cwd=os.getcwd(),
-        capture_output=True,
-        text=True,
-        timeout=300,
+        torchrun=launcher != "Lightning",  # which starts the second process itself
     )
-    assert done.returncode == 0, done.stderr[-3000:]
     return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in (0, 1)]
 
 
