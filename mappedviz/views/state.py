@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Whatever a view can be made of.
 Source: TypeAlias = "Session | Audit | MappedCollection | Recipe | StoresLike"
 _MOST_UNDO = 200
-_OF_AUDIT = ("batch", "group", "split", "deep", "workers", "open_timeout")
+_OF_AUDIT = ("batch", "group", "split", "deep", "workers", "open_timeout", "executor", "cache")
 
 
 class Several(traitlets.Tuple):
@@ -127,8 +127,8 @@ class Session(traitlets.HasTraits):
         label
             Obs key of the class; comes first among the recipe's ``obs_keys``.
         **options
-            For :func:`mappedviz.audit`: ``batch``, ``group``, ``workers``, ``storage_options``, …; and fields of the
-            recipe, such as ``obs_alias``.
+            For :func:`mappedviz.audit`: ``batch``, ``group``, ``workers``, ``executor``, ``cache``,
+            ``storage_options``, …; and fields of the recipe, such as ``obs_alias``.
 
         Raises
         ------

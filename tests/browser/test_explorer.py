@@ -229,7 +229,7 @@ def test_cancel_a_scan(jupyter, spelled, tmp_path):
     for i in range(4000):
         os.link(spelled[i % 2], tmp_path / f"store-{i:04}.h5ad")
     notebook = jupyter.lab(
-        f"import mappedviz as mv\nui = mv.explore({str(tmp_path)!r}, label='kind', workers=0)\nui"
+        f"import mappedviz as mv\nui = mv.explore({str(tmp_path)!r}, label='kind', workers=0, cache=False)\nui"
     )
     page = notebook.page
     notebook.run_all()

@@ -158,9 +158,12 @@ def test_notebook_runs_and_its_prose_is_true(name, space):
     assert [words for words in SAYS.get(name, []) if words not in printed] == []
     pictures = [one for one in outputs if "image/png" in one.get("data", {})]
     assert len(pictures) >= 2 or name.startswith("05")
-    # Where there is no kernel, a widget is a table.
-    for one in outputs:
-        if "application/vnd.jupyter.widget-view+json" in one.get("data", {}):
+    # Where there is no kernel, a widget is a table. Bars of tqdm are there on a busy machine only.
+    widgets = (
+        one for one in outputs if "application/vnd.jupyter.widget-view+json" in one.get("data", {})
+    )
+    for one in widgets:
+        if "stores/s]" not in one.data["text/plain"]:
             assert "<table" in one.data["text/html"] or "<pre" in one.data["text/html"]
     assert {path.name for path in folder.iterdir()} - before == WRITES.get(name, set())
 

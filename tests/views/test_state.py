@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from html import escape
 
 import pytest
@@ -9,7 +10,7 @@ import traitlets
 
 import mappedviz as mv
 from mappedviz import Recipe
-from mappedviz.audits import ScanCancelledError
+from mappedviz.audits import ScanCancelledError, forget_scans
 from mappedviz.errors import MappedvizError
 from mappedviz.views import Session, state
 from tests.views.looks import browser, node, settled
@@ -61,6 +62,18 @@ def test_options_are_for_the_audit_or_the_recipe(paths):
             Session.of(source, tabb=1)
     with pytest.raises(TypeError, match="made already"):
         Session.of(session, workers=0)
+
+
+def test_stores_are_read_by_an_executor_and_kept_where_it_is_said(paths, tmp_path):
+    forget_scans()
+    with ThreadPoolExecutor(1) as executor:
+        session = Session.of(paths, "louvain", executor=executor, cache=tmp_path)
+        assert session.wait()
+        assert session.status_kind == "ok", session.status
+        threads = executor._threads
+    assert len(threads) == 1
+    assert list(tmp_path.rglob("*"))
+    assert session.audit.labels().total["B cells"] == 342
 
 
 def test_undo_and_redo(ui):
