@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from mappedviz.cli.audit import add_audit
+from mappedviz.cli.cache import add_cache
 from mappedviz.cli.completion import add_completion
 from mappedviz.cli.diff import add_diff
 from mappedviz.cli.expect import add_expect
@@ -98,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
 
     for add in (add_audit, add_scan, add_diff, add_expect, add_recipe, add_lab, add_optimize):
         add(commands)
+    add_cache(commands)
     add_info(commands)
     add_completion(commands, parser)
     return parser

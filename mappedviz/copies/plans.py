@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from mappedviz.copies.space import bytes_of_matrix, expected_bytes
 from mappedviz.copies.whole_stores import WholeStore
 from mappedviz.errors import RecipeError, StoreError
 from mappedviz.recipe.recipe import SPLIT_FIELDS, Recipe
+from mappedviz.text.sizes import bytes_of
 
 if TYPE_CHECKING:
     from mappedviz.collection.plan import Plan
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["joined_shards", "recipe_of_copy", "whole_shards"]
 
 _SHARD_BYTES = 1_000_000_000
-_SIZE = re.compile(r"\s*([0-9.]+)\s*([kMGT]?)i?B\s*", re.IGNORECASE)
-_NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+")
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _DECIDED = (
     "join", "obs_filter", "obs_query", "var_key", "strip_version", "var_map", "var_alias",
     "duplicates", "min_stores", "var_names", "layer_alias", "obs_alias", "relabel",
@@ -153,11 +150,7 @@ def _rows_of(shard_size: int | str | None, bytes_per_row: float) -> int:
     remedy = 'Give a number of rows, such as 100_000, or of bytes, such as "2GB".'
     size = float(_SHARD_BYTES)
     if isinstance(shard_size, str):
-        found = _SIZE.fullmatch(shard_size)
-        digits = found[1] if found else ""
-        size = (
-            float(digits) * _UNITS[found[2].lower()] if found and _NUMBER.fullmatch(digits) else 0
-        )
+        size = bytes_of(shard_size) or 0.0
     elif shard_size is not None:
         if isinstance(shard_size, bool) or shard_size < 1:
             raise RecipeError(f"is {shard_size}", key="shard_size", remedy=remedy)

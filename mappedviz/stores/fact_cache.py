@@ -23,6 +23,7 @@ import numpy as np
 from mappedviz._types import PathLike
 from mappedviz.errors import StoreWarning
 from mappedviz.recipe.names import Names
+from mappedviz.stores.cache_room import Room, touch
 from mappedviz.stores.evidence import UNSETTLED, evidence_of, is_fresh
 from mappedviz.stores.old_records import remove_old
 from mappedviz.stores.records import SCHEMA, Record, RecordError, Section, encode, read_record
@@ -42,6 +43,7 @@ _OFF = ("off", "0", "no", "false")
 _STORE = "store"  # the section that says which store a record is of
 _NAMES = "names"
 _SUFFIX = ".record"
+_TRIES = 10
 _MOST_LISTS, _MOST_NAMES = 256, 3_000_000
 
 
@@ -75,6 +77,7 @@ class FactCache:
         self._lists: OrderedDict[bytes, Names] = OrderedDict()
         self._written: set[bytes] = set()
         self._tidied: set[str] = set()  # folders without old records
+        self._room = None if self.folder is None else Room(self.folder, str(self.records))
 
     @classmethod
     def of(cls, cache: CacheLike = None) -> FactCache:
@@ -134,6 +137,7 @@ class FactCache:
         except (RecordError, LookupError, TypeError, ValueError, OSError) as error:
             self._damaged[path] = str(error) if isinstance(error, RecordError) else path
             return None
+        touch(path)
         return record
 
     def put(
@@ -214,15 +218,24 @@ class FactCache:
             self._tidied.add(folder)
             remove_old(folder)
         try:
-            try:
-                write_bytes(path, content)
-            except FileNotFoundError:  # the first one of its folder
-                self._make(folder)
-                write_bytes(path, content)
+            self._write(path, content)
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             self.trouble = "the disk is full" if full else error.strerror or str(error)
-        return self.trouble is None
+            return False
+        if self._room is not None:
+            self._room.note(len(content))
+        return True
+
+    def _write(self, path: str, content: bytes) -> None:
+        for _ in range(_TRIES):
+            try:
+                write_bytes(path, content)
+            except FileNotFoundError:  # the first one of its folder, or another process clears it
+                self._make(os.path.dirname(path))
+            else:
+                return
+        write_bytes(path, content)
 
     def _make(self, folder: str) -> None:
         if self.folder is not None and self.folder == _of_user():
@@ -247,6 +260,7 @@ class FactCache:
                 with suppress(OSError):  # so that it is written again
                     os.unlink(path)
                 return None
+            touch(path)
             found = Names(np.array(values, dtype=object), key)
             self._written.add(key)
             self._remember(found)

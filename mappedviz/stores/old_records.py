@@ -8,14 +8,14 @@ from contextlib import suppress
 
 __all__ = ["KEPT_DAYS", "remove_old"]
 
-#: A record is kept for so long after it was written; a store that is still there is read once more.
+#: A record is kept for so long after it was used; a store that is still there is read once more.
 KEPT_DAYS = 180
 _DAY = 86_400
 _TEMPORARY = ".tmp"
 
 
 def remove_old(folder: str) -> int:
-    """Remove what was written long ago, and yesterday's files of writers that were killed.
+    """Remove what was used long ago, and yesterday's files of writers that were killed.
 
     Parameters
     ----------

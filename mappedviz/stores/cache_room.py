@@ -1,0 +1,215 @@
+"""The room that a cache takes: what is in it, and what goes when it is too much.
+
+A record that is used is touched, once a day at most, so that what was not used for longest goes
+first. Any number of processes may do that at the same time: only whole files go, whoever comes second
+finds them gone, and whoever misses one reads its store again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import NamedTuple
+
+from mappedviz.errors import StoreWarning
+from mappedviz.text.sizes import bytes_of
+
+__all__ = ["MOST_BYTES", "SIZE_VARIABLE", "KeptFile", "Room", "kept_in", "most_bytes", "prune", "touch"]  # fmt: skip
+
+#: Environment variable with the bytes that a cache may take, such as ``20GB``, or ``off``.
+SIZE_VARIABLE = "MAPPEDVIZ_CACHE_SIZE"
+MOST_BYTES = 5 * 10**9
+_OFF = ("off", "no", "none", "inf")
+_DAY = 86_400
+_CHECK_SECONDS = 600  # processes that come and go leave the looking to one of them
+_CHECK_SHARE, _DOWN_TO = 1 / 20, 0.9
+_CHECKED = "checked"
+_RECORD, _TEMPORARY = ".record", ".tmp"
+
+
+class KeptFile(NamedTuple):
+    """A file of a cache.
+
+    Attributes
+    ----------
+    used
+        When it was used, in seconds of the clock: to the day.
+    nbytes
+        Its size.
+    path
+        Where it is.
+    """
+
+    used: float
+    nbytes: int
+    path: str
+
+    @property
+    def is_record(self) -> bool:
+        """Whether it is a record of a store; else a list of names, or a file that is being written."""
+        names = os.path.basename(os.path.dirname(os.path.dirname(self.path))) == "names"
+        return self.path.endswith(_RECORD) and not names
+
+
+def most_bytes() -> float:
+    """Return the bytes that a cache may take: those of ``MAPPEDVIZ_CACHE_SIZE``, else 5 GB.
+
+    Examples
+    --------
+    >>> most_bytes()
+    5000000000.0
+    """
+    given = os.environ.get(SIZE_VARIABLE, "").strip()
+    if given.lower() in _OFF:
+        return float("inf")
+    found = bytes_of(given) if given else float(MOST_BYTES)
+    if found is not None:
+        return found
+    warnings.warn(
+        f'{SIZE_VARIABLE} is {given!r}: give bytes such as "20GB", or "off" for no bound. The cache '
+        f"may take {MOST_BYTES // 10**9} GB.",
+        StoreWarning,
+        stacklevel=2,
+    )
+    return float(MOST_BYTES)
+
+
+def kept_in(folder: str) -> list[KeptFile]:
+    """Return the files of a cache, of this version and of others, the one not used for longest first.
+
+    Parameters
+    ----------
+    folder
+        Its folder; what is there beside records is not ours.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> kept_in(tempfile.mkdtemp())
+    []
+    """
+    return sorted(_files(folder, 0))
+
+
+def _files(folder: str, depth: int) -> Iterator[KeptFile]:
+    """Walk facts-1/ab/….record and facts-1/names/ab/….record; links are not followed."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(OSError):  # removed by another process
+                if entry.is_dir(follow_symlinks=False):
+                    if depth < 3 and (depth or entry.name.startswith("facts-")):
+                        yield from _files(entry.path, depth + 1)
+                elif depth > 1 and entry.name.endswith((_RECORD, _TEMPORARY)):
+                    status = entry.stat(follow_symlinks=False)
+                    yield KeptFile(status.st_mtime, status.st_size, entry.path)
+
+
+def prune(
+    folder: str, *, older_than: float | None = None, down_to: float | None = None
+) -> list[KeptFile]:
+    """Remove what was not used for long, and return it.
+
+    Parameters
+    ----------
+    folder
+        The folder of a cache.
+    older_than
+        Remove what was not used for so many days.
+    down_to
+        Then remove what was not used for longest, until no more than so many bytes are left.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> prune(tempfile.mkdtemp(), older_than=30, down_to=10**9)
+    []
+    """
+    now, gone = time.time(), []
+    kept = kept_in(folder)
+    total = sum(one.nbytes for one in kept)
+    for one in kept:
+        age = now - one.used
+        if one.path.endswith(_TEMPORARY):
+            goes = age > _DAY  # of a writer that was killed; younger ones are being written
+        else:
+            goes = older_than is not None and age > older_than * _DAY
+            goes = goes or (down_to is not None and total > down_to)
+        if goes:
+            total -= one.nbytes  # also if another process was faster
+            with suppress(OSError):
+                os.unlink(one.path)
+                gone.append(one)
+    return gone
+
+
+def touch(path: str) -> None:
+    """Note that a record is used: once a day, so that reading ten thousand writes nothing mostly.
+
+    Parameters
+    ----------
+    path
+        The file.
+    """
+    with suppress(OSError):  # of another user, or on a disk that is read-only
+        if time.time() - os.stat(path).st_mtime > _DAY:
+            os.utime(path)
+
+
+class Room:
+    """The bound of a folder, for one process that writes there.
+
+    Parameters
+    ----------
+    folder
+        The folder of the cache.
+    records
+        The one inside, of the records of this version.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> Room(folder, folder).note(4_000)
+    """
+
+    def __init__(self, folder: str, records: str) -> None:
+        self.folder = folder
+        self._mark = os.path.join(records, _CHECKED)
+        self._most: float | None = None
+        self._written = 0
+
+    def note(self, nbytes: int) -> None:
+        """Count bytes that were written, and remove others where that is too much.
+
+        The folder is looked through as a process begins to write, if none has done so within ten
+        minutes, and whenever it has written a twentieth of the bound.
+
+        Parameters
+        ----------
+        nbytes
+            How many.
+        """
+        self._written += nbytes
+        if self._most is None:
+            self._most = most_bytes()
+            if self._checked_lately():
+                return
+        elif self._written < self._most * _CHECK_SHARE:
+            return
+        self._written = 0
+        if self._most == float("inf"):
+            return
+        with suppress(OSError):
+            os.close(os.open(self._mark, os.O_WRONLY | os.O_CREAT, 0o666))
+            os.utime(self._mark)
+        if sum(one.nbytes for one in _files(self.folder, 0)) > self._most:
+            prune(self.folder, down_to=self._most * _DOWN_TO)
+
+    def _checked_lately(self) -> bool:
+        try:
+            return 0 <= time.time() - os.stat(self._mark).st_mtime < _CHECK_SECONDS
+        except OSError:
+            return False
