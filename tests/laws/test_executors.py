@@ -1,4 +1,4 @@
-"""An audit is the same on every executor: none, processes, loky, a Dask cluster; and what becomes of one that dies."""
+"""Audits and copies are the same on every executor: none, processes, loky, a Dask cluster; and one that dies."""
 
 import functools
 import json
@@ -12,7 +12,7 @@ import pytest
 
 import mappedviz as mv
 from mappedviz.audits import ScanCache, ScanCancelledError
-from mappedviz.errors import RecipeTypeError, StoreWarning
+from mappedviz.errors import RecipeTypeError, StoreError, StoreWarning
 from mappedviz.stores import children
 from mappedviz.stores.children import IdleChild
 from tests.audits import write
@@ -178,3 +178,78 @@ def test_scans_by_submitit(stores, tmp_path):
     found = audited([str(tmp_path / "scans")])
     paths = sorted(there)
     assert json.loads(found.to_json()) == json.loads(audited(paths).to_json())
+
+
+#: Rows are chosen, joined and shuffled: each shard has rows of several stores.
+RECIPE = {"join": "outer", "obs_keys": ["cell_type", "batch"], "obs_query": "origin > 3"}
+
+
+def copied(stores, out, executor=None, **options):
+    recipe = mv.Recipe(paths=stores[:6], **RECIPE)
+    options = {"shuffle": True, "shard_size": 20, "progress": False, **options}
+    return mv.optimize(None, out, recipe, executor, **options)
+
+
+def digests(copy):
+    return [(shard.path.rpartition("/")[2], shard.n_obs, shard.digest) for shard in copy.shards]
+
+
+@pytest.fixture(scope="module")
+def copy(stores, tmp_path_factory):
+    made = copied(stores, tmp_path_factory.mktemp("copy") / "out")
+    assert len(made.shards) > 3
+    return made
+
+
+@pytest.mark.parametrize("name", ["processes", "loky", "dask"])
+def test_a_copy_is_the_same(stores, copy, name, request, tmp_path):
+    seen = []
+    there = copied(
+        stores,
+        tmp_path / "out",
+        request.getfixturevalue(name),
+        progress=lambda *done: seen.append(done),
+    )
+    assert digests(there) == digests(copy)
+    assert seen[-1] == (len(copy.shards), len(copy.shards))
+    assert there.collection().encoders == copy.collection().encoders
+    labels = [one.collection().get_merged_labels("cell_type").tolist() for one in (there, copy)]
+    assert labels[0] == labels[1]
+
+
+def parts_of(out):
+    return list((out / ".mappedviz").rglob("parts/*"))
+
+
+@pytest.mark.parametrize("name", ["processes", "loky"])
+def test_a_copy_whose_process_is_killed_goes_on_with_the_next_call(stores, copy, name, tmp_path):
+    """Its error says so; what was finished is kept, what was half made is not."""
+    if name == "loky":
+        pool = pytest.importorskip("loky").ProcessPoolExecutor(1)
+    else:
+        pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    pid = pool.submit(os.getpid).result()
+    kill = iter([lambda: os.kill(pid, signal.SIGKILL)])
+    with pytest.raises(StoreError, match="the executor failed .*Call it again.*shards are kept"):
+        copied(stores, tmp_path / "out", pool, progress=lambda done, of: done and next(kill)())
+    pool.shutdown()
+    assert parts_of(tmp_path / "out") == []
+    again = copied(stores, tmp_path / "out")
+    assert digests(again) == digests(copy)
+    assert 1 <= sum(shard.again for shard in again.shards) < len(again.shards)
+
+
+def test_a_copy_outlives_a_worker_of_a_cluster(stores, copy, client, tmp_path):
+    """Dask gives what a worker had to another one; parts of the one that was killed are removed."""
+    pids = list(client.run(os.getpid).values())
+    kill = iter([pids[0]])
+
+    def progress(done, of):
+        for pid in kill:
+            os.kill(pid, signal.SIGKILL)
+
+    there = copied(stores, tmp_path / "out", client.get_executor(), progress=progress)
+    assert digests(there) == digests(copy)
+    assert parts_of(tmp_path / "out") == []
+    client.wait_for_workers(2, timeout=60)
+    assert pids[0] not in client.run(os.getpid).values()
