@@ -49,8 +49,8 @@ class RangeServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, folder: Path, handler: type[Handler] | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), handler or Handler)
         self.folder = folder
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.log: list[Request] = []
@@ -64,7 +64,9 @@ class RangeServer(ThreadingHTTPServer):
         """Clients go away; that is part of the tests."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """Answers as the server is asked to."""
+
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: RangeServer
@@ -177,9 +179,9 @@ def answered(call: Callable[[], Any], within: float = 60) -> Any:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[RangeServer]:
+def serving(folder: Path, handler: type[Handler] | None = None) -> Iterator[RangeServer]:
     """Serve the files of a folder while the block runs."""
-    server = RangeServer(folder)
+    server = RangeServer(folder, handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
