@@ -68,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What follows "--" are paths, but for lab, which hands it on.
     end = given.index("--") if given[:1] == ["lab"] and "--" in given else len(given)
     given, handed_on = given[:end], given[end + 1 :]
+    if not given:  # somebody who wants to know what there is
+        parser.print_help(sys.stderr)
+        return USAGE
     try:
         options = parser.parse_args(paths_as_paths(given))
         options.handed_on = handed_on

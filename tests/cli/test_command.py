@@ -21,6 +21,11 @@ def test_wrong_usage(arguments, capsys):
     assert "usage: mappedviz" in capsys.readouterr().err
 
 
+def test_the_command_alone_says_what_there_is(capsys):
+    assert cli.main([]) == cli.USAGE
+    assert "say what is in the stores" in capsys.readouterr().err
+
+
 def test_no_store(capsys):
     assert cli.main(["audit"]) == cli.USAGE
     assert "names no store" in capsys.readouterr().err
