@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import re
@@ -42,6 +43,8 @@ class RangeServer(ThreadingHTTPServer):
     fault
         Called with each request; its result is what goes wrong: a status, "reset", "truncate",
         "slow", "hang", "whole" (ranges are ignored), or None.
+    with_digests
+        ETags are digests of contents, as those of S3 are mostly.
     most_at_once
         The most requests that were under way together.
     """
@@ -57,6 +60,7 @@ class RangeServer(ThreadingHTTPServer):
         self.latency = 0.0
         self.fault: Callable[[Request], Any] = lambda request: None
         self.with_etags = True
+        self.with_digests = False
         self.at_once = self.most_at_once = 0
         self.lock = threading.Lock()
 
@@ -119,6 +123,8 @@ class Handler(BaseHTTPRequestHandler):
         with file:
             status = os.fstat(file.fileno())
             etag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
+            if self.server.with_digests:
+                etag = f'"{hashlib.sha256(file.read()).hexdigest()}"'
             wanted = self.headers.get("If-Match")
             if wanted is not None and wanted != etag:
                 self._empty(412)

@@ -36,11 +36,12 @@ _T = TypeVar("_T")
 
 
 class Answer(NamedTuple):
-    """Bytes of an object, where they begin in it, and its stamp."""
+    """Bytes of an object, where they begin in it, its stamp, and when it was written."""
 
     data: bytes
     start: int
     stamp: Stamp
+    modified_ns: int = 0
 
 
 class _Clients:
@@ -288,7 +289,7 @@ def request(
                 found = _library(url).get(client, path, options=options)
                 began = True
                 data = b"" if head else bytes(found.bytes())
-                answer = Answer(data, int(found.range[0]), _stamp(found.meta))
+                answer = _answer(data, int(found.range[0]), found.meta)
                 expected = 0 if head else int(found.range[1]) - int(found.range[0])
         except MappedvizError:
             raise
@@ -300,22 +301,25 @@ def request(
         if len(data) != expected:
             failure = _short(url, len(data), expected)
             continue
-        if stamp is not None and not _same(answer.stamp, stamp):
+        if stamp is not None and not _same(answer, stamp):
             raise changed(url)
         return answer
     assert failure is not None
     raise failure
 
 
-def _stamp(meta: Any) -> Stamp:
+def _answer(data: bytes, start: int, meta: Any) -> Answer:
     etag = meta["e_tag"] or ""
     modified: datetime = meta["last_modified"]
     since = modified - datetime(1970, 1, 1, tzinfo=UTC)
-    time = 0 if etag else int(since.total_seconds() * 1e9)
-    return Stamp(int(meta["size"]), time, 0, etag)
+    time = int(since.total_seconds() * 1e9)
+    return Answer(data, start, Stamp(int(meta["size"]), 0 if etag else time, 0, etag), time)
 
 
-def _same(now: Stamp, stamp: Stamp) -> bool:
+def _same(answer: Answer, stamp: Stamp) -> bool:
+    """Whether an answer is of a stamp; the time of one with an ETag counts only where it has one."""
+    with_time = stamp.etag and stamp.mtime_ns
+    now = answer.stamp._replace(mtime_ns=answer.modified_ns) if with_time else answer.stamp
     return now == stamp
 
 

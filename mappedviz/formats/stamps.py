@@ -14,7 +14,7 @@ class Stamp(NamedTuple):
     """What tells one content of a file from another: size, time of the last change, inode, ETag.
 
     The inode is 0 on file systems that make it up at every open. The ETag is that of a remote file,
-    whose time counts only where its server gives none.
+    whose time is 0 where its server gives one, but for the metadata of zarr stores.
 
     Examples
     --------
