@@ -148,6 +148,7 @@ class RecordedStore(GivenStore):
         """See :meth:`StoreSource.opened`; the record is in memory inside of the block only."""
         self._found = found = self._contact.find(self._path)
         self.store = Store.known(self._path, found.facts(), found.stamp())
+        self.store.kept_in = self._contact.cache.folder
         try:
             yield self
         finally:

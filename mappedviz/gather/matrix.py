@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
@@ -30,10 +31,22 @@ if TYPE_CHECKING:
     from mappedviz.formats.files import FilePool
     from mappedviz.formats.sources import Direct
 
-__all__ = ["Matrix"]
+__all__ = ["KeptPointers", "Matrix"]
 
 
 _WRITE_AGAIN = "Write the store again with anndata, or leave it out."
+
+
+class KeptPointers(Protocol):
+    """Where the row pointers of a matrix are kept, so that they are not fetched again."""
+
+    def read(self) -> Array | None:
+        """Return those that are kept, None if there are none."""
+        ...
+
+    def keep(self, pointers: Array) -> None:
+        """Keep those that were read."""
+        ...
 
 
 class Opened:
@@ -106,6 +119,7 @@ class Matrix:
         self.values: ChunkedArray | None = None
         self.columns: ChunkedArray | None = None
         self._indptr: ChunkedArray | None = None
+        self._kept: KeptPointers | None = None
         self._strong: Opened | None = None
         self._weak: Callable[[], Opened | None] = lambda: None
         self._name = object()  # in the cache
@@ -125,7 +139,9 @@ class Matrix:
         return f"<Matrix {self.key} of {self.store}: {shape} {self.facts.dtype} {self.facts.kind}>"
 
     @classmethod
-    def open(cls, node: GroupNode | ArrayNode, cache: ChunkCache) -> Matrix:
+    def open(
+        cls, node: GroupNode | ArrayNode, cache: ChunkCache, kept: KeptPointers | None = None
+    ) -> Matrix:
         """The matrix at a node, whose store may be closed afterwards.
 
         Parameters
@@ -134,6 +150,8 @@ class Matrix:
             A group (CSR, CSC) or an array of two dimensions.
         cache
             Keeps decoded chunks and row pointers.
+        kept
+            Keeps row pointers from one process to the next.
 
         Raises
         ------
@@ -145,6 +163,7 @@ class Matrix:
             raise ElementError("is null, no matrix", store=node.store, key=node.name)
         matrix = cls(facts, node.store, node.name)
         matrix.cache = cache
+        matrix._kept = kept
         if isinstance(node, ArrayNode):
             matrix.values = node.chunked()
         else:
@@ -261,7 +280,14 @@ class Matrix:
 
     def _read_pointers(self) -> Array:
         assert self._indptr is not None
-        return self._checked_pointers(self._whole(self._indptr))
+        kept = None if self._kept is None else self._kept.read()
+        if kept is not None and kept.shape == self._indptr.shape:
+            with suppress(ElementError):
+                return self._checked_pointers(kept)
+        pointers = self._checked_pointers(self._whole(self._indptr))
+        if self._kept is not None:
+            self._kept.keep(pointers)
+        return pointers
 
     @property
     def files(self) -> FilePool:

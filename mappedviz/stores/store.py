@@ -46,6 +46,7 @@ from mappedviz.formats.stamps import Stamp
 from mappedviz.recipe.in_memory import adopt, given_object, is_anndata
 from mappedviz.stores.facts import StoreFacts, read_facts
 from mappedviz.stores.places import matrix_at, raw_part, uns_of
+from mappedviz.stores.pointers import PointerRecord
 from mappedviz.stores.session import session_of
 from mappedviz.text.addresses import absolute, base_name, in_memory, is_url
 
@@ -136,6 +137,8 @@ class Store:
 
     def _begin(self) -> None:
         self._own_cache: ChunkCache | None = None
+        #: Folder of the cache that keeps row pointers of a remote store.
+        self.kept_in: str | None = None
         self._machine = platform.node()
         self._contents = None
 
@@ -315,8 +318,15 @@ class Store:
 
         if key not in self.facts.matrices:
             raise self._no_matrix(key)
+        kept = None
+        if (
+            self.kept_in is not None
+            and is_url(self.path)
+            and self.facts.matrices[key].kind == "csr"
+        ):
+            kept = PointerRecord(self.kept_in, self.path, key, self.stamp, self._watched)
         with self.session() as root, named(self.path, key):
-            return Matrix.open(matrix_at(root, key), cache)
+            return Matrix.open(matrix_at(root, key), cache, kept)
 
     def open_obsm(self, key: str, cache: ChunkCache) -> Matrix | Array:
         """An obsm element: a matrix to read rows from, or (for odd ones) the whole array."""
