@@ -142,8 +142,8 @@ class ScanCache:
             scan.names = self._shared_names(scan.names)
             scan.raw_names = self._shared_names(scan.raw_names)
             scan.remember()
-            every = [*scan.names.values(), *scan.raw_names.values()]
-            entry = _Entry(scan, keys=[names.key for names in every], raw=bool(scan.raw_names))
+            keys = [one.key for every in (scan.names, scan.raw_names) for one in every.values()]
+            entry = _Entry(scan, keys=keys, raw=bool(scan.raw_names))
             self._entries[key] = entry
             self._measure(entry)
             self._tidy()

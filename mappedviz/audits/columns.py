@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MANY_VALUES = 2_000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class ObsFacts:
     """Facts about one obs column of one store.
 

@@ -35,6 +35,7 @@ from mappedviz.recipe.weights import Scheme, labels_to_weigh, scheme_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mappedviz.audits.samples import MatrixSample
     from mappedviz.audits.scan import Scan
     from mappedviz.audits.vocabulary import Vocabulary
     from mappedviz.collection.plan import Plan
@@ -110,6 +111,17 @@ class Evidence:
     def stores(self) -> pd.DataFrame:
         """See :func:`~mappedviz.audits.tables.stores.stores_table`."""
         return stores_table(self.scans, self.names)
+
+    @lazy
+    def samples(self) -> dict[str, dict[str, MatrixSample]]:
+        """Key of the recipe -> display name -> sample of the matrix that is read for it; none without samples."""
+        found: dict[str, dict[str, MatrixSample]] = {}
+        for store, scan in self.readable:
+            for key in self.recipe.layers_keys:
+                sample = scan.sample(self.recipe, key)
+                if sample is not None:
+                    found.setdefault(key, {})[store] = sample
+        return found
 
     @lazy
     def coverage(self) -> Coverage:

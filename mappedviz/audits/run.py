@@ -16,7 +16,7 @@ from mappedviz.audits.result import Audit
 from mappedviz.audits.samples import SAMPLED_ROWS
 from mappedviz.audits.scan import Scan, Wants
 from mappedviz.audits.scan_files import ScanFiles
-from mappedviz.audits.workers import caches_of, scan_stores, stop_if
+from mappedviz.audits.workers import caches_of, not_collecting, scan_stores, stop_if
 from mappedviz.formats.remote_options import noted
 from mappedviz.recipe.recipe import Recipe
 from mappedviz.stores.paths import expand_paths
@@ -136,7 +136,8 @@ def audit(
         label = recipe.encoded_keys[0]
     if group is None and len(recipe.split_keys) == 1:
         group = recipe.split_keys[0]
-    files = ScanFiles(recipe.paths)
+    with not_collecting():
+        files = ScanFiles(recipe.paths)
     if files.scans:
         recipe = recipe.replace(paths=files.paths)
     failed: dict[str, StoreError] = {}
@@ -165,22 +166,23 @@ def audit(
         )
     )
     scans = [known[path] if path in known else next(found) for path in wanted]
-    plan, error = judge(recipe, scans)
-    if split is None and group is not None:
-        split = _split_column(scans)
-    evidence = Evidence(
-        scans,
-        recipe,
-        label=label,
-        batch=batch,
-        group=group,
-        split=split,
-        plan=plan,
-        error=error,
-        vocabulary=caches_of(cache)[0].vocabulary,
-        thresholds=expect.thresholds if expect else None,
-    )
-    outcomes = checked(evidence, expect, cancel)
+    with not_collecting():
+        plan, error = judge(recipe, scans)
+        if split is None and group is not None:
+            split = _split_column(scans)
+        evidence = Evidence(
+            scans,
+            recipe,
+            label=label,
+            batch=batch,
+            group=group,
+            split=split,
+            plan=plan,
+            error=error,
+            vocabulary=caches_of(cache)[0].vocabulary,
+            thresholds=expect.thresholds if expect else None,
+        )
+        outcomes = checked(evidence, expect, cancel)
     stop_if(cancel)  # checks that were left out would look like checks that found nothing
     return Audit(evidence, *outcomes)
 

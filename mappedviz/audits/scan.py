@@ -16,6 +16,8 @@ from mappedviz.errors import MappedvizError
 from mappedviz.recipe.frozen import FrozenDict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mappedviz.audits.columns import ObsFacts
     from mappedviz.collection.sources import KnownStore
     from mappedviz.formats.matrices import MatrixFacts
@@ -164,13 +166,14 @@ class Scan:
 
     def slot(self, recipe: Aliased, key: str) -> str | None:
         """The matrix that a recipe reads for a key; None if there is none."""
-        if self.store is None:
+        if self.known is None:
             return None
-        return slot_of(recipe, key, self.store.path, self.store.facts.matrices)
+        store = self.known.store
+        return slot_of(recipe, key, store.path, store.facts.matrices)
 
     def matrix(self, recipe: Aliased, key: str) -> MatrixFacts | None:
         """The facts of the matrix that a recipe reads for a key."""
-        return None if self.store is None else facts_of(recipe, key, self.store)
+        return None if self.known is None else facts_of(recipe, key, self.known.store)
 
     def sample(self, recipe: Aliased, key: str) -> MatrixSample | None:
         """The sample of the matrix that a recipe reads for a key; None if there is none."""
@@ -204,17 +207,12 @@ class Scan:
 
     def only(self, wants: Wants, path: str) -> Scan:
         """The scan as it would be if nothing but this had ever been asked for, under this path."""
-        slots = wants.matrices if self.store is None else wants.slots(self.store)
+        store = self.store
+        slots = wants.matrices if store is None else wants.slots(store)
         read = slots if wants.rows else ()
         matrices = (*read, "X") if wants.deep else read
         obsm = wants.obsm if wants.rows else ()
-        elements = (*_ELEMENTS, *matrices, *(f"obsm/{key}" for key in obsm))
-        if RAW in slots:
-            elements = (*elements, RAW_VAR)
-        if not wants.obs_names:
-            elements = tuple(key for key in elements if key != "obs_names")
-        rank = {key: i for i, key in enumerate(elements)}
-        found = sorted(self.broken.items(), key=lambda item: rank.get(_kind(item[0]), -1))
+        broken = self.broken and self._broken(wants, RAW in slots, matrices, obsm)
         return replace(
             self,
             path=path,
@@ -225,8 +223,21 @@ class Scan:
             obsm_finite={key: self.obsm_finite[key] for key in obsm if key in self.obsm_finite},
             obs_hashes=self.obs_hashes if wants.obs_names else None,
             row_hashes=self.row_hashes if wants.deep else None,
-            broken={key: error for key, error in found if _kind(key) in rank},
+            broken=dict(broken),
         )
+
+    def _broken(
+        self, wants: Wants, raw: bool, matrices: Iterable[str], obsm: Iterable[str]
+    ) -> dict[str, Exception]:
+        """Errors of what is wanted, in the order in which it is read."""
+        elements = (*_ELEMENTS, *matrices, *(f"obsm/{key}" for key in obsm))
+        if raw:
+            elements = (*elements, RAW_VAR)
+        if not wants.obs_names:
+            elements = tuple(key for key in elements if key != "obs_names")
+        rank = {key: i for i, key in enumerate(elements)}
+        found = sorted(self.broken.items(), key=lambda item: rank.get(_kind(item[0]), -1))
+        return {key: error for key, error in found if _kind(key) in rank}
 
 
 RAW_VAR = "raw/var"

@@ -23,11 +23,12 @@ from mappedviz.formats.columns import Column
 from mappedviz.recipe.fields import json_value
 from mappedviz.recipe.labels import number_of_json
 from mappedviz.stores.records import Section
-from mappedviz.stores.sections import column_of, column_section, facts_of, facts_section
+from mappedviz.stores.sections import column_of, column_section, facts_of, facts_section, shared
 from mappedviz.stores.store import Store
 
 if TYPE_CHECKING:
     from mappedviz.formats.stamps import Stamp
+    from mappedviz.recipe.labels import Label
     from mappedviz.recipe.names import Names
 
 __all__ = ["SCAN", "lists_of", "recalled", "scan_of", "scan_sections"]
@@ -38,6 +39,9 @@ _NUMBERS = ("rows", "low", "high", "whole", "finite", "zeros", "repeats", "secon
 _ARRAYS = ("totals", "genes", "mito", "hashes", "hashed_rows")
 #: Bytes of obs columns that one record may hold.
 MOST_COLUMN_BYTES = 64 << 20
+#: So many lists of so many labels are shared.
+_MOST_SHARED = 200
+_shared_labels: dict[tuple[Any, ...], tuple[Label, ...]] = {}
 
 
 def scan_sections(scan: Scan) -> dict[str, Section]:
@@ -216,17 +220,30 @@ def _obs_of(rows: list[list[Any]], counts: Array) -> dict[str, ObsFacts]:
     obs: dict[str, ObsFacts] = {}
     at = 0
     for name, kind, dtype, missing, labels in rows:
+        name, kind, dtype = shared(name), shared(kind), shared(dtype)
         if labels is None:
             obs[name] = ObsFacts(kind, dtype, missing)
             continue
         end = at + len(labels)
-        if dict in map(type, labels):  # an infinite number
-            labels = map(_number, labels)
-        obs[name] = ObsFacts(kind, dtype, missing, tuple(labels), counts[at:end])
+        obs[name] = ObsFacts(kind, dtype, missing, _labels_of(labels), counts[at:end])
         at = end
     if at != len(counts):
         raise ValueError("has another number of labels than of counts")
     return obs
+
+
+def _labels_of(labels: list[Any]) -> tuple[Label, ...]:
+    """Return labels as they were; those that thousands of stores have are in memory once."""
+    kinds = set(map(type, labels))
+    if dict in kinds:  # an infinite number
+        return tuple(map(_number, labels))
+    found = tuple(labels)
+    # True is equal to 1, and -0.0 to 0.0, but they are others.
+    if len(kinds) > 1 or float in kinds or len(found) > _MOST_SHARED:
+        return found
+    if len(_shared_labels) > _MOST_SHARED:
+        _shared_labels.clear()
+    return _shared_labels.setdefault((found, *kinds), found)
 
 
 def recalled(record: Mapping[str, Section], name: str) -> Column | None:

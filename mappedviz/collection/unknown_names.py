@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 def check_store_names(recipe: Recipe, paths: Sequence[str]) -> None:
     """Raise RecipeError where the recipe speaks of a store that is not among the paths."""
-    known = {name for path in paths for name in (*store_names(path), absolute(path))}
     spoken: dict[str, Iterable[str]] = {}
     if isinstance(recipe.var_key, Mapping):
         spoken["var_key"] = recipe.var_key
@@ -31,6 +30,9 @@ def check_store_names(recipe: Recipe, paths: Sequence[str]) -> None:
     for key, renames in recipe.relabel.items():
         if isinstance(renames, Mapping):
             spoken[f"relabel[{key!r}]"] = [name for name in renames if name != ALL]
+    if not spoken:
+        return
+    known = {name for path in paths for name in (*store_names(path), absolute(path))}
     for where, names in spoken.items():
         unknown = [name for name in names if not is_among(name, known)]
         if unknown:

@@ -13,7 +13,7 @@ from mappedviz.formats.obsm import ObsmFacts
 from mappedviz.stores.facts import StoreFacts
 from mappedviz.stores.records import Section
 
-__all__ = ["column_of", "column_section", "facts_of", "facts_section", "in_codes"]
+__all__ = ["column_of", "column_section", "facts_of", "facts_section", "in_codes", "shared"]
 
 _ARRAYS = ("codes", "data", "missing")
 _NUMBERS = "biuf"
@@ -23,7 +23,14 @@ _shared: dict[Any, Any] = {}
 T = TypeVar("T")
 
 
-def _share(value: T) -> T:
+def shared(value: T) -> T:
+    """Return the one of equal values that is in memory already: of names of columns, and of types.
+
+    Examples
+    --------
+    >>> shared(("cell_", "type")) is shared(("cell_", "type"))
+    True
+    """
     if len(_shared) > _MOST_SHARED:
         _shared.clear()
     found: T = _shared.setdefault(value, value)
@@ -89,20 +96,20 @@ def facts_of(section: Section) -> StoreFacts:
     found = section.data
     n_obs, n_vars = found["shape"]
     return StoreFacts(
-        _share(found["kind"]),
+        shared(found["kind"]),
         n_obs,
         n_vars,
-        _share(tuple(found["obs"])),
-        _share(tuple(found["var"])),
+        shared(tuple(found["obs"])),
+        shared(tuple(found["var"])),
         {
-            _share(key): MatrixFacts(
+            shared(key): MatrixFacts(
                 kind,
                 tuple(shape),
                 np.dtype(dtype),
                 None if index is None else np.dtype(index),
                 nnz,
-                None if chunks is None else _share(tuple(chunks)),
-                _share(codec),
+                None if chunks is None else shared(tuple(chunks)),
+                shared(codec),
                 stored,
             )
             for key, (
@@ -117,11 +124,11 @@ def facts_of(section: Section) -> StoreFacts:
             ) in found["matrices"].items()
         },
         {
-            _share(key): ObsmFacts(kind, tuple(shape), np.dtype(dtype))
+            shared(key): ObsmFacts(kind, tuple(shape), np.dtype(dtype))
             for key, (kind, shape, dtype) in found["obsm"].items()
         },
         found["nbytes"],
-        _share(found["encoding"]),
+        shared(found["encoding"]),
     )
 
 

@@ -30,7 +30,7 @@ class _Url(NamedTuple):
 
 
 def _parts(text: str) -> _Url | None:
-    found = _URL.fullmatch(text)
+    found = _URL.fullmatch(text) if "://" in text else None
     if found is None:
         return None
     scheme, host, path = found.groups()
@@ -93,11 +93,18 @@ def absolute(address: PathLike) -> str:
     ('s3://bucket/atlas/a.zarr', '/data/a.h5ad', 'memory:0')
     """
     text = os.fspath(address)
+    if _is_plain(text):
+        return text
     url = _parts(text)
     if url is not None:
         user = f"{url.user}@" if url.user else ""
         return f"{url.scheme}://{user}{url.host}{url.path.rstrip('/')}{url.query}"
     return text if in_memory(text) else os.path.abspath(text)
+
+
+def _is_plain(text: str) -> bool:
+    """Return True for a path that is absolute without more ado, as nearly all of ten thousand are."""
+    return os.sep == "/" == text[:1] != text[-1:] and "//" not in text and "/." not in text
 
 
 def shown(address: PathLike) -> str:
@@ -135,4 +142,7 @@ def base_name(address: PathLike) -> str:
     """
     text = os.fspath(address)
     url = _parts(text)
-    return Path(text if url is None else url.path).name
+    path = text if url is None else url.path
+    last = path.rpartition("/")[2]
+    # A Path of each of ten thousand takes a while.
+    return last if os.sep == "/" and last not in ("", ".") else Path(path).name

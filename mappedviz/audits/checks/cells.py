@@ -70,8 +70,10 @@ def mitochondrial_share(e: Evidence) -> Iterator[Found]:
         damaged = np.array([(some > DAMAGED).mean() for some in found.values()])
         medians = np.array([np.median(some) for some in found.values()])
         for i, store in enumerate(found):
+            if not damaged[i] > e.thresholds.most_damaged_cells:
+                continue
             of_others = float(np.median(np.delete(damaged, i)))
-            if damaged[i] > max(e.thresholds.most_damaged_cells, _TIMES * of_others):
+            if damaged[i] > _TIMES * of_others:
                 yield Found(
                     {
                         "percent": f"{100 * damaged[i]:.0f} %",

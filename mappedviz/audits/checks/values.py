@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from mappedviz.audits.counts_fix import counts_fix
 from mappedviz.audits.findings import Found, NotApplicableError, check
 
 if TYPE_CHECKING:
+    from mappedviz._types import Array
     from mappedviz.audits.evidence import Evidence
     from mappedviz.audits.samples import MatrixSample
 
@@ -42,12 +44,11 @@ def _family(scale: str) -> str:
 
 def _samples(e: Evidence) -> dict[str, dict[str, MatrixSample]]:
     """Matrix -> store -> sample, of matrices with any value."""
-    found: dict[str, dict[str, MatrixSample]] = {}
-    for store, scan in e.readable:
-        for key in e.recipe.layers_keys:
-            sample = scan.sample(e.recipe, key)
-            if sample is not None and sample.scale != "empty":
-                found.setdefault(key, {})[store] = sample
+    found = {
+        key: {store: sample for store, sample in samples.items() if sample.scale != "empty"}
+        for key, samples in e.samples.items()
+    }
+    found = {key: samples for key, samples in found.items() if samples}
     if not found:
         raise NotApplicableError("no rows could be sampled")
     return found
@@ -186,15 +187,15 @@ def value_finite(e: Evidence) -> Iterator[Found]:
 )
 def value_types(e: Evidence) -> Iterator[Found]:
     """{key} is stored in different types: {types}."""
-    found: dict[str, dict[str, list[str]]] = {}
+    every: dict[str, dict[np.dtype[Any], list[str]]] = {}
     for store, scan in e.readable:
         for key in e.recipe.layers_keys:
             facts = scan.matrix(e.recipe, key)
             if facts is not None:
-                found.setdefault(key, {}).setdefault(str(facts.dtype), []).append(store)
-    if not found:
+                every.setdefault(key, {}).setdefault(facts.dtype, []).append(store)
+    if not every:
         raise NotApplicableError("no store has the matrix")
-    for key, types in found.items():
+    for key, types in every.items():
         if len(types) > 1 and e.recipe.dtype is None:
             yield Found(
                 {"key": key, "types": ", ".join(f"{t} in {len(s)}" for t, s in types.items())},
@@ -259,15 +260,9 @@ def empty_store(e: Evidence) -> Iterator[Found]:
 @check("value-zero", "error", "Ask for a matrix that has values, or leave these stores out.")
 def value_zero(e: Evidence) -> Iterator[Found]:
     """{key} is 0 everywhere in {n} of {all} stores (by {rows:,} sampled rows)."""
-    every: dict[str, dict[str, MatrixSample]] = {}
-    for store, scan in e.readable:
-        for key in e.recipe.layers_keys:
-            sample = scan.sample(e.recipe, key)
-            if sample is not None:
-                every.setdefault(key, {})[store] = sample
-    if not every:
+    if not e.samples:
         raise NotApplicableError("no rows could be sampled")
-    for key, samples in every.items():
+    for key, samples in e.samples.items():
         zero = [store for store, sample in samples.items() if sample.scale == "empty"]
         if zero:
             yield Found(
@@ -292,15 +287,9 @@ def stored_oddly(e: Evidence) -> Iterator[Found]:
     """{key} of {n} stores has values that are stored although they are zero ({zeros:,}) or several times
     for one gene of a cell ({repeats:,}, which are summed), in sampled rows.
     """
-    found: dict[str, dict[str, MatrixSample]] = {}
-    for store, scan in e.readable:
-        for key in e.recipe.layers_keys:
-            sample = scan.sample(e.recipe, key)
-            if sample is not None:
-                found.setdefault(key, {})[store] = sample
-    if not found:
+    if not e.samples:
         raise NotApplicableError("no rows could be sampled")
-    for key, samples in found.items():
+    for key, samples in e.samples.items():
         odd = {store: one for store, one in samples.items() if one.zeros or one.repeats}
         if odd:
             zeros = sum(sample.zeros for sample in odd.values())
@@ -312,13 +301,21 @@ def stored_oddly(e: Evidence) -> Iterator[Found]:
             )
 
 
+def _median(values: Array) -> float:
+    """The median of some numbers; ``np.median`` of each of ten thousand stores takes ten times as long."""
+    ordered = np.sort(values)
+    half = len(ordered) // 2
+    low, high, last = ordered[[half - 1 + len(ordered) % 2, half, -1]].tolist()
+    return math.nan if math.isnan(last) else (low + high) / 2
+
+
 @check("depth", "warning", "Normalise each cell, or give the model the depth as a covariate.")
 def depth(e: Evidence) -> Iterator[Found]:
     """Cells of {high} have a median of {most:,.0f} in {key}, those of {low} one of {least:,.0f}: {times:.1f} times less."""
     several = False
     for key, samples in _samples(e).items():
         medians = {
-            store: float(np.median(sample.totals))
+            store: _median(sample.totals)
             for store, sample in samples.items()
             if sample.scale == "counts"
         }

@@ -25,9 +25,10 @@ def distinct(hashes: Array) -> Array:
     >>> distinct(np.array([5, 3, 5, 0], dtype=np.uint64)).tolist()
     [3, 5]
     """
-    found: Array = np.sort(hashes[hashes != 0])
-    first: Array = found[np.append(True, found[1:] != found[:-1])[: len(found)]]
-    return first
+    found = np.sort(hashes[hashes != 0])
+    first = np.ones(len(found), dtype=bool)
+    np.not_equal(found[1:], found[:-1], out=first[1:])
+    return found[first]
 
 
 def n_repeats(hashes: Array) -> int:
@@ -67,17 +68,22 @@ def shared_by_pairs(stores: Sequence[str], hashes: Sequence[Array | None]) -> pd
     import pandas as pd
 
     there = [(name, one) for name, one in zip(stores, hashes, strict=True) if one is not None]
-    several, sizes = _of_several([one for _, one in there])
-    if not len(several):
+    lists = [one for _, one in there]
+    repeated = _repeated(lists)
+    found = [_places(one, repeated) for one in lists] if len(repeated) else []
+    places = np.concatenate([np.empty(0, dtype=np.intp), *found])
+    several = np.bincount(places, minlength=len(repeated)) > 1
+    if not several.any():
         return pd.DataFrame(columns=_COLUMNS)
     from scipy import sparse  # takes a while, and most collections have no such cells
 
-    found = [_places(distinct(one), several) for _, one in there]
     starts = np.cumsum([0, *map(len, found)])
-    places = np.concatenate(found)
     ones = np.ones(len(places), dtype=np.int32)
-    has = sparse.csr_matrix((ones, places, starts), shape=(len(there), len(several)))
+    has = sparse.csr_matrix((ones, places, starts), shape=(len(there), len(repeated)))[:, several]
     pairs = sparse.coo_matrix(sparse.triu(has @ has.T, k=1))
+    sizes = np.zeros(len(there), dtype=np.int64)
+    for i in np.unique(np.concatenate([pairs.row, pairs.col])).tolist():
+        sizes[i] = len(distinct(lists[i]))
     a, b = sizes[pairs.row], sizes[pairs.col]
     table = pd.DataFrame(
         {
@@ -94,28 +100,22 @@ def shared_by_pairs(stores: Sequence[str], hashes: Sequence[Array | None]) -> pd
     )
 
 
-def _of_several(lists: Sequence[Array]) -> tuple[Array, Array]:
-    """Return the hashes that more than one list has, ascending, and the distinct ones of each list.
+def _repeated(lists: Sequence[Array]) -> Array:
+    """Return the hashes that are there more than once, ascending: in two lists, or twice in one.
 
     Sorted, because a table of all hashes would take several times their memory, and longer.
     """
     every = np.empty(sum(map(len, lists)), dtype=np.uint64)
-    sizes, end = np.zeros(len(lists), dtype=np.int64), 0
-    for i, one in enumerate(lists):
-        some = distinct(one)
-        sizes[i] = len(some)
-        every[end : end + len(some)] = some
-        end += len(some)
-    every = every[:end]
+    if lists:
+        np.concatenate(lists, out=every, casting="unsafe")
     every.sort()
-    return distinct(every[1:][every[1:] == every[:-1]]), sizes
+    return distinct(every[1:][every[1:] == every[:-1]])
 
 
-def _places(some: Array, several: Array) -> Array:
-    """Return where ascending hashes are among those of several lists."""
-    if len(several) < len(some):
-        at = np.minimum(np.searchsorted(some, several), len(some) - 1)
-        return np.flatnonzero(some[at] == several)
-    at = np.minimum(np.searchsorted(several, some), len(several) - 1)
-    hit: Array = at[several[at] == some]
-    return hit
+def _places(some: Array, ascending: Array) -> Array:
+    """Return where hashes are among ascending ones, each place once."""
+    if len(ascending) > len(some):
+        some = np.sort(some)  # neighbours are found faster
+    at = np.minimum(ascending.searchsorted(some), len(ascending) - 1)
+    hit: Array = at[ascending[at] == some]
+    return np.unique(hit) if len(hit) > 1 else hit

@@ -13,7 +13,7 @@ import numpy as np
 
 from mappedviz.audits.tables.frames import plain_text
 from mappedviz.recipe.recipe import Recipe
-from mappedviz.text.addresses import absolute
+from mappedviz.text.addresses import absolute, base_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +57,9 @@ def display_names(paths: Sequence[str]) -> list[str]:
     >>> display_names(["/x/1/a.h5ad", "/x/2/a.h5ad", "/x/2/a.h5ad"])
     ['1/a.h5ad', '2/a.h5ad', '2/a.h5ad (2)']
     """
+    names = [base_name(path) or (Path(path).parts or (path,))[-1] for path in paths]
+    if len(set(names)) == len(names):
+        return names
     parts = [Path(path).parts or (path,) for path in paths]
     names = ["/".join(some[-1:]) for some in parts]
     depth = 1

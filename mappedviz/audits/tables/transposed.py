@@ -36,15 +36,18 @@ def transposed_stores(scans: Sequence[tuple[str, Scan]]) -> dict[str, list[str]]
     every = np.concatenate(list(genes.values()))
     hashes = hash_texts(every)
     order = np.argsort(hashes)
+    hashes = hashes[order]
+    looked_at: dict[int, Array] = {}
     found = {}
     for store, scan in scans:
         if scan.obs_hashes is None or not len(scan.obs_hashes):
             continue
         n = len(scan.obs_hashes)
-        at = np.unique(np.linspace(0, n - 1, min(n, _LOOKED_AT)).astype(np.int64))
-        some = scan.obs_hashes[at]
-        place = np.minimum(np.searchsorted(hashes, some, sorter=order), len(hashes) - 1)
-        hit = order[place][hashes[order[place]] == some]
+        if n not in looked_at:
+            looked_at[n] = np.unique(np.linspace(0, n - 1, min(n, _LOOKED_AT)).astype(np.int64))
+        some = scan.obs_hashes[looked_at[n]]
+        place = np.minimum(hashes.searchsorted(some), len(hashes) - 1)
+        hit = order[place[hashes[place] == some]]
         if len(hit) > len(some) / 2 and len(hit) > 1:
             found[store] = [str(name) for name in every[hit][:20].tolist()]
     return found
