@@ -1,5 +1,7 @@
 """Scans as sections of a record, and back."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from mappedviz.audits.scan import Scan, Wants
 from mappedviz.audits.scan_sections import (
     MOST_COLUMN_BYTES,
     SCAN,
+    _labels_of,
     lists_of,
     recalled,
     scan_of,
@@ -55,7 +58,8 @@ def test_a_scan_comes_back_as_it_was(scan):
             same(value, getattr(found.samples[key], name)) for name, value in vars(sample).items()
         )
     for name, facts in scan.obs.items():
-        assert all(same(value, getattr(found.obs[name], key)) for key, value in vars(facts).items())
+        every = [one.name for one in fields(facts)]
+        assert all(same(getattr(facts, key), getattr(found.obs[name], key)) for key in every)
     for name, column in scan.known.columns.items():
         (here,) = found.known.obs_columns([name]).values()
         assert here.values().tolist() == column.values().tolist()
@@ -99,3 +103,18 @@ def test_other_versions_and_lists_that_are_lost_are_no_scan(scan):
     assert again(scan, others) is None
     record = Record(encode(sections))
     assert scan_of(record, "a", "a", scan.store.stamp, {}.get, lambda _: None) is None
+
+
+def test_equal_labels_of_stores_are_in_memory_once_and_keep_their_kind(scan):
+    record = Record(encode(scan_sections(scan)))
+    first, second = (
+        scan_of(record, "a", "/a", scan.store.stamp, lambda _: lists_names(scan), None)
+        for _ in range(2)
+    )
+    assert first.obs["cell_type"].labels is second.obs["cell_type"].labels
+    for labels in ([1, 0], [True, False], [1.0, 0.0], [1.0, -0.0], ["1", "0"], [1, "0"]):
+        assert repr(_labels_of(labels)) == repr(tuple(labels))
+
+
+def lists_names(scan):
+    return next(iter(lists_of(scan).values()))
