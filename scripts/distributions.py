@@ -77,6 +77,21 @@ def whole_pyproject(text: str, version: str) -> str:
     return "\n".join(parts)
 
 
+def readme_of_release(text: str, urls: dict[str, str]) -> str:
+    """Return README.md with full addresses: PyPI shows it without the repository around it."""
+
+    def full(found: re.Match[str]) -> str:
+        before, path, after = found.groups()
+        if path.endswith(".png"):
+            source = urls["Source"].replace("//github.com/", "//raw.githubusercontent.com/")
+            return f"{before}{source}/main/{path}{after}"
+        if page := re.fullmatch(r"docs/([\w-]+)\.md(#.*)?", path):
+            return f"{before}{urls['Documentation']}/en/latest/{page[1]}.html{page[2] or ''}{after}"
+        return f"{before}{urls['Source']}/blob/main/{path}{after}"
+
+    return re.sub(r"""(\]\(|\bsrc(?:set)?=")(?!\w+:|#)([^)"\s]+)([)"])""", full, text)
+
+
 def _with_version(text: str, version: str) -> str:
     """Return the text with a version, where it is git's that says it."""
     changed = text.replace('\ndynamic = ["version"]\n', f'\nversion = "{version}"\n', 1)
@@ -108,8 +123,11 @@ def write_sources(folder: Path) -> tuple[Path, Path]:
         shutil.copytree(unpacked, core)
     (core / "pyproject.toml").write_text(core_pyproject(text, version), encoding="utf-8")
     whole.mkdir(parents=True, exist_ok=True)
-    for name in ("README.md", "LICENSE"):
-        shutil.copy(ROOT / name, whole)
+    shutil.copy(ROOT / "LICENSE", whole)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = readme_of_release(readme, tomllib.loads(text)["project"]["urls"])
+    for source in (core, whole):
+        (source / "README.md").write_text(readme, encoding="utf-8")
     (whole / "pyproject.toml").write_text(whole_pyproject(text, version), encoding="utf-8")
     return core, whole
 

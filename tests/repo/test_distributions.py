@@ -51,6 +51,17 @@ def required(message, extra=None):
     }  # fmt: skip
 
 
+def test_the_page_on_pypi_has_pictures_and_links(metadata, repository):
+    """README's targets are files of the repository, which are not beside it there."""
+    for message in metadata.values():
+        text = message.get_payload()
+        targets = re.findall(r"""(?:\]\(|\bsrc(?:set)?=")([^)"\s]+)""", text)
+        assert len(targets) > 20
+        assert {one for one in targets if not one.startswith("https://")} == set()
+        assert "raw.githubusercontent.com/mappedviz/mappedviz/main/docs/_static/bench" in text
+        assert "mappedviz.readthedocs.io/en/latest/install.html" in text
+
+
 def test_core_requires_what_no_extra_has(metadata, repository):
     core = metadata["mappedviz-core"]
     names = {re.match(r"[\w-]+", line)[0] for line in required(core)}
