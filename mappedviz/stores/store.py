@@ -106,7 +106,7 @@ class Store:
 
     @classmethod
     def known(cls, address: str, facts: StoreFacts, stamp: Stamp) -> Self:
-        """A store whose facts are known; no file is opened.
+        """A store whose facts are known; no file is opened, and no server asked.
 
         Parameters
         ----------
@@ -118,7 +118,7 @@ class Store:
         store = cls.__new__(cls)
         store.path, store.kind, store.facts = address, facts.kind, facts
         store._begin()
-        store._watch(FORMATS[facts.kind].watched(address), stamp)
+        store._watch(None if is_url(address) else FORMATS[facts.kind].watched(address), stamp)
         return store
 
     def _locate(self, path: PathLike | AnnData) -> None:
@@ -142,8 +142,10 @@ class Store:
         self._machine = platform.node()
         self._contents = None
 
-    def _watch(self, watched: str, stamp: Stamp) -> None:
-        self._watched = watched
+    def _watch(self, watched: str | None, stamp: Stamp) -> None:
+        self._watched = (
+            watched or ""
+        )  # of a known store at a URL, its server says it: see `_object`
         self._unchanged = stamp.mtime_ns, stamp.size, stamp.inode
         self._etag, self._checked_at = stamp.etag, time.monotonic()
 
@@ -219,12 +221,17 @@ class Store:
         if self._contents is not None:
             self._contents.check_same()
 
+    def _object(self) -> str:
+        """The object whose stamp is that of a remote store."""
+        self._watched = self._watched or FORMATS[self.kind].watched(self.path)
+        return self._watched
+
     def _ask_unchanged(self) -> None:
         """Ask the server; seldom, as each of its answers is checked anyway."""
         if time.monotonic() - self._checked_at < _SECONDS:
             return
         try:
-            request(self._watched, None, self.stamp, head=True)
+            request(self._object(), None, self.stamp, head=True)
         except AbsentStoreError as error:
             raise StoreError(
                 "was removed while it was open",
@@ -318,14 +325,10 @@ class Store:
 
         if key not in self.facts.matrices:
             raise self._no_matrix(key)
-        kept = None
-        if (
-            self.kept_in is not None
-            and is_url(self.path)
-            and self.facts.matrices[key].kind == "csr"
-        ):
-            kept = PointerRecord(self.kept_in, self.path, key, self.stamp, self._watched)
         with self.session() as root, named(self.path, key):
+            kept = None
+            if self.kept_in and is_url(self.path) and self.facts.matrices[key].kind == "csr":
+                kept = PointerRecord(self.kept_in, self.path, key, self.stamp, self._object())
             return Matrix.open(matrix_at(root, key), cache, kept)
 
     def open_obsm(self, key: str, cache: ChunkCache) -> Matrix | Array:

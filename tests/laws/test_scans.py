@@ -131,16 +131,20 @@ def test_what_a_scan_has_not_is_said(zoo, tmp_path):  # noqa: F811
         assert not mv.audit(scan, deep=True, **positive).fatal
 
 
-def test_scans_of_urls_are_audited_without_their_server(tmp_path):
+def test_scans_of_urls_are_audited_without_their_server(tmp_path, monkeypatch):
     pytest.importorskip("obstore")
     from tests.servers import serving
 
+    monkeypatch.setattr("mappedviz.formats.remote_look._SECONDS", 0)
     folder = mv.datasets.demo()
     with serving(folder) as server:
         urls = [f"{server.url}/{name}?sig=SECRET" for name in ("berlin.h5ad", "boston.zarr")]
         files = write_scans(urls, tmp_path, progress=False, workers=0)
         expected = as_json(mv.audit(urls, "cell_type", progress=False, cache=ScanCache()))
         forget_scans()
+        server.log.clear()
         assert as_json(mv.audit(files, "cell_type", progress=False)) == expected
+        assert server.log == []
+    forget_scans()
     assert as_json(mv.audit(files, "cell_type", progress=False)) == expected
     assert all(b"SECRET" not in path.read_bytes() for path in files)

@@ -11,7 +11,9 @@ import pytest
 from scripts import readme
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/index.md", "docs/quickstart.md", "docs/harmonise.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/index.md", "docs/quickstart.md", "docs/harmonise.md"]
+)
 def test_a_quick_start_runs(repository, page, tmp_path, monkeypatch, capsys):
     """All of its Python, from top to bottom, in one namespace, in an empty folder."""
     pytest.importorskip("torch")
