@@ -22,6 +22,7 @@ from .peers import PEERS, ask
 from .run import Plan, make_job, say
 
 CACHES = {"16MB": 2**24, "64MB": 2**26, "256MB": 2**28, "2GB": 2**31, "default": None}
+ORDERS = ("random", "block", "weighted")
 
 
 def job_of(
@@ -45,13 +46,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder of the collections, kept between runs")
     add("--cells", type=int, default=50_000, help="cells of each of four stores")
-    add("--formats", default=",".join(generate.FORMATS))
-    add("--caches", default=",".join(CACHES), help=f"of {', '.join(CACHES)}")
-    add("--orders", default="random,block,weighted")
+    known = {"formats": tuple(generate.FORMATS), "caches": tuple(CACHES), "orders": ORDERS}
+    for name, all_of in known.items():
+        add(f"--{name}", default=",".join(all_of), help=f"of {', '.join(all_of)}")
     add("--workers", default="0,2")
     add("--batch", type=int, default=128)
     add("--repeats", type=int, default=3)
     chosen = parser.parse_args(argv)
+    for name, all_of in known.items():
+        for one in getattr(chosen, name).split(","):
+            if one not in all_of:
+                parser.error(f"--{name}: {one!r} is none of {', '.join(all_of)}")
     shape = dataclasses.replace(generate.PRESETS["full"], cells=chosen.cells)
     plan = Plan(
         data=chosen.data,
