@@ -310,6 +310,7 @@ class PlanDataset:
         sparse: bool = False,
         batch_size: int = 0,
         in_steps: bool = False,
+        soon: bool = False,
     ) -> Window:
         """Read many rows at once, from which batches are cut: each chunk is decoded once.
 
@@ -323,6 +324,8 @@ class PlanDataset:
         in_steps
             Read nothing yet. The window's ``steps()`` reads, the chunks of the first batches first,
             and yields after each step how many rows can be cut.
+        soon
+            Decode no more of a chunk than these rows need, where that is possible; it is decoded again for others.
 
         Returns
         -------
@@ -331,7 +334,9 @@ class PlanDataset:
         """
         rows = as_rows(indices, self._offsets[-1])
         reader = self._reader or self._open_reader()
-        return reader.window(rows, sparse=sparse, batch_size=batch_size, in_steps=in_steps)
+        return reader.window(
+            rows, sparse=sparse, batch_size=batch_size, in_steps=in_steps, soon=soon
+        )
 
     def obs_names(self, rows: slice | Sequence[int] | Array | None = None) -> Array:
         """Return the names of rows as their stores have them, read when they are asked for.

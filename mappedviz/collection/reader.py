@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -19,12 +19,13 @@ from mappedviz._types import Array
 from mappedviz.collection.matrices import RAW, is_joined, slot_and_facts
 from mappedviz.collection.row_batch import RowBatch
 from mappedviz.collection.window import Piece, Window
-from mappedviz.errors import MappedvizError, RecipeError
+from mappedviz.errors import ElementError, MappedvizError, RecipeError
 from mappedviz.formats.cache import ChunkCache
 from mappedviz.formats.files import FilePool
 from mappedviz.formats.forks import ForkSafeLock
 from mappedviz.gather.buffers import BufferPool
 from mappedviz.gather.csr import CsrRows
+from mappedviz.gather.excerpts import excerpts
 from mappedviz.gather.mapped_files import MappedFile
 from mappedviz.gather.matrix import Matrix
 from mappedviz.gather.request import Part, sum_dtype
@@ -199,27 +200,52 @@ class Reader:
         return self._complete(columns, rows, store)
 
     def window(
-        self, rows: Array, *, sparse: bool, batch_size: int = 0, in_steps: bool = False
+        self,
+        rows: Array,
+        *,
+        sparse: bool,
+        batch_size: int = 0,
+        in_steps: bool = False,
+        soon: bool = False,
     ) -> Window:
         """Many rows of the collection at once, each read once and in the order of the files.
 
         Where batches of `batch_size` rows are better read from the decoded chunks, only these are
         made. With `in_steps` nothing is read yet: :meth:`Window.steps` does.
         """
-        window = Window(self, rows, sparse, batch_size, in_steps=in_steps)
+        window = Window(self, rows, sparse, batch_size, in_steps=in_steps, soon=soon)
         if not in_steps:
             for _ in window.steps():
                 pass
         return window
 
-    def window_columns(self, unique: Array) -> dict[str, Any]:
-        """The columns of ascending rows, in the form that batches are cut from."""
+    def window_columns(self, unique: Array, *, soon: bool = False) -> dict[str, Any]:
+        """The columns of ascending rows, in the form that batches are cut from.
+
+        `soon`: no more of a chunk is decoded than the rows need, where that is possible.
+        """
         groups, local = self._located(unique)
         with _told_by_change([self.plan.stores[s] for s, _ in groups]):
             return {
-                column.name: _kept(self._column(column, groups, local, column.compact))
+                column.name: self._excerpt(column, groups, local)
+                if soon and column.compact
+                else _kept(self._column(column, groups, local, column.compact))
                 for column in self.columns
             }
+
+    def _excerpt(self, column: _Columns, groups: list[tuple[int, Array]], row: Array) -> Any:
+        """A column that is kept sparse, out of parts of chunks."""
+        assert column.shape is not None
+        n, n_cols = len(row), column.shape[0]
+        parts = [
+            self._part(column, store, cast(Matrix, self.open(store, column)), row[here], here)
+            for store, here in groups
+        ]
+        try:
+            parts = excerpts(parts, self.cache.threads)
+            return _kept(self._gather(parts, n, n_cols, column.dtype, sparse=True))
+        except ElementError:  # the row that it names is one of the copy
+            return _kept(self._column(column, groups, row, sparse=True))
 
     def decoded_chunks(self, unique: Array, batch_size: int) -> list[Any] | None:
         """The decoded chunks of ascending rows, if batches are better read from there."""

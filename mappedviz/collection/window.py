@@ -38,7 +38,7 @@ class Piece:
 class ReadsWindows(Protocol):
     """Whatever reads the rows of windows."""
 
-    def window_columns(self, unique: Array) -> dict[str, Any]:
+    def window_columns(self, unique: Array, *, soon: bool = False) -> dict[str, Any]:
         """Read the columns of ascending rows, in the form that batches are cut from."""
         ...
 
@@ -77,6 +77,8 @@ class Window:
         Rows of a batch; 0 where that is not known.
     in_steps
         Read in several steps, where the first batches then come sooner.
+    soon
+        Decode no more of a chunk than the rows need, where that is possible.
 
     Attributes
     ----------
@@ -85,13 +87,21 @@ class Window:
     """
 
     def __init__(
-        self, reader: ReadsWindows, rows: Array, sparse: bool, batch_size: int, *, in_steps: bool
+        self,
+        reader: ReadsWindows,
+        rows: Array,
+        sparse: bool,
+        batch_size: int,
+        *,
+        in_steps: bool,
+        soon: bool = False,
     ) -> None:
         self._reader = reader
         self._rows = rows
         self._sparse = sparse
         self._batch_size = batch_size
         self._in_steps = in_steps and batch_size > 0
+        self._soon = soon
         self.chunks: list[Any] | None = None
         self._unique, self._first, self._inverse = np.unique(
             rows, return_index=True, return_inverse=True
@@ -110,13 +120,15 @@ class Window:
                 self._step_of[here] = number
                 self._place[here] = np.arange(len(here))
             for ready, here in steps:
-                self._columns.append(self._reader.window_columns(self._unique[here]))
+                self._columns.append(
+                    self._reader.window_columns(self._unique[here], soon=self._soon)
+                )
                 yield ready
             return
-        if self._batch_size:
+        if self._batch_size and not self._soon:
             self.chunks = self._reader.decoded_chunks(self._unique, self._batch_size)
         if self.chunks is None:
-            self._columns = [self._reader.window_columns(self._unique)]
+            self._columns = [self._reader.window_columns(self._unique, soon=self._soon)]
         yield len(self._rows)
 
     def _planned(self) -> list[tuple[int, Array]]:

@@ -6,7 +6,7 @@ import bz2
 import lzma
 from typing import Any
 
-__all__ = ["bz2_within", "lzma_within", "zstd_bound"]
+__all__ = ["bz2_within", "lzma_within", "zstd_begin", "zstd_bound"]
 
 _ZSTD = 0xFD2FB528
 _SKIPPABLE = range(0x184D2A50, 0x184D2A60)
@@ -42,6 +42,17 @@ def zstd_bound(data: Any) -> int:
         total += bound
         at += 4 * checked
     return total
+
+
+def zstd_begin(data: Any) -> tuple[int, int | None]:
+    """Return where the blocks of a frame of zstd begin, and the size that it says; None: it says none, or is no such frame.
+
+    A frame that needs a dictionary is none of ours.
+    """
+    view = memoryview(data).cast("B")
+    if len(view) < 18 or int.from_bytes(view[:4], "little") != _ZSTD or view[4] & 3:
+        return 0, None
+    return _frame(view, 4)[:2]
 
 
 def _frame(view: memoryview, at: int) -> tuple[int, int | None, bool]:

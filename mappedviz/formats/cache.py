@@ -177,6 +177,11 @@ class ChunkCache:
             found = self._whole[token] = WholeArray(chunks)
         return found
 
+    def has(self, array: ChunkedArray, chunk: int) -> bool:
+        """Return True if a chunk is held, or being decoded: asking for it costs little."""
+        key = chunk | self._token(array) << _BITS
+        return key in self._held or key in self._pending
+
     def _look_up(
         self,
         wants: Sequence[tuple[ChunkedArray, Array | Sequence[int]]],

@@ -9,7 +9,7 @@ file, so it outlives forks and closed handles. Descriptors come from a bounded
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -157,6 +157,26 @@ class StoredArray:
                 key=self.key[1],
                 remedy=_COPY_AGAIN,
             ) from error
+
+    @property
+    def has_excerpts(self) -> bool:
+        """Whether parts of a chunk may be decoded without the rest of it."""
+        return self.pipeline.has_excerpts and not self.is_remote
+
+    def excerpts(
+        self, chunk: int, ranges: Sequence[tuple[int, int]], files: FilePool
+    ) -> list[Array] | None:
+        """Return the elements in ascending ranges of a chunk; None where it is better loaded.
+
+        Nothing is said of what is wrong with a chunk: loading it does.
+        """
+        try:
+            found = self.source.fetch(chunk, files)
+        except Exception:
+            return None
+        if found is None or found[1]:
+            return None
+        return self.pipeline.excerpts(found[0], ranges)
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,6 +22,7 @@ import numpy as np
 
 from mappedviz import native
 from mappedviz.formats.announced import bz2_within, lzma_within, zstd_bound
+from mappedviz.formats.excerpts import Excerpter, Ranges, blosc_excerpts, numbers_of, zstd_excerpts
 from mappedviz.formats.limits import FREE_BYTES, inflated_limit
 
 Buffer: TypeAlias = (
@@ -46,11 +47,14 @@ class Step:
         Bytes and expected size (or None) to bytes.
     grow
         How many bytes the encoder adds; None where that depends on the data (compression).
+    excerpts
+        Decodes parts of a chunk; None where there is no way to.
     """
 
     name: str
     decode: Decoder
     grow: int | None = None
+    excerpts: Excerpter | None = None
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,26 @@ class Pipeline:
             values = values.astype(values.dtype.newbyteorder("="))
         values.flags.writeable = False  # chunks are shared between the readers
         return values
+
+    @property
+    def has_excerpts(self) -> bool:
+        """Whether parts of a chunk may be decoded without the rest of it."""
+        return len(self.steps) == 1 and self.steps[0].excerpts is not None and not self.transpose
+
+    def excerpts(self, data: bytes, ranges: Ranges) -> list[np.ndarray[Any, Any]] | None:
+        """Return the elements in ascending ranges of a chunk, or None where all of it is better decoded.
+
+        What is damaged is None, too: decoding all of it says what is wrong.
+        """
+        if not self.has_excerpts:
+            return None
+        decode, item = self.steps[0].excerpts, self.stored.itemsize
+        assert decode is not None
+        try:
+            found = decode(data, self.nbytes, [(a * item, b * item) for a, b in ranges])
+        except Exception:  # each library has its own
+            return None
+        return None if found is None else [numbers_of(part, self.stored) for part in found]
 
 
 # ------------------------------------------------------------------------------- zlib, gzip
@@ -397,9 +421,9 @@ def numcodecs_step(config: Mapping[str, Any]) -> Step | None:
     kind = config.get("id")
     level = config.get("level")
     if kind == "blosc":
-        return Step(f"blosc({config.get('cname', 'lz4')})", decode_blosc)
+        return Step(f"blosc({config.get('cname', 'lz4')})", decode_blosc, None, blosc_excerpts)
     if kind == "zstd":
-        return Step("zstd", decode_zstd)
+        return Step("zstd", decode_zstd, None, zstd_excerpts)
     if kind == "lz4":
         return Step("lz4", decode_lz4)
     if kind == "zlib":

@@ -47,7 +47,7 @@ from mappedviz.native import function
 if TYPE_CHECKING:
     from mappedviz.recipe.column_map import ColumnMap
 
-__all__ = ["decode_ahead", "gather_csr", "gather_dense", "gather_row"]
+__all__ = ["decode_ahead", "gather_csr", "gather_dense", "gather_row", "run_shared"]
 
 
 #: Reading rows one by one, a file is looked at again after this long: what changes it faster could
@@ -141,13 +141,15 @@ def _dense(parts: list[Part], out: Array, target: Target, threads: int) -> None:
     if threads <= 1:
         batch.run("dense", call)
     else:
-        _shared(run, n, threads)
+        run_shared(run, n, threads)
     batch.settle()
 
 
-def _shared(run: Callable[[int, int], None], n: int, threads: int) -> None:
+def run_shared(
+    run: Callable[[int, int], None], n: int, threads: int, *, pieces: int | None = None
+) -> None:
     """Run over parts of a batch on several threads."""
-    n_pieces = min(n, 4 * threads)  # more than threads: some start late
+    n_pieces = min(n, pieces or 4 * threads)  # more than threads: some start late
     cuts = [n * i // n_pieces for i in range(n_pieces + 1)]
     errors: list[BaseException] = []
     left = deque(range(n_pieces))

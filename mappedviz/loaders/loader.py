@@ -261,7 +261,7 @@ def dataloader(
         options["multiprocessing_context"] = "spawn"
     reads_ahead = num_workers == 0 and ahead.batches > 0
     batched = BatchSampler(
-        order, source, ahead=Ahead(ahead.windowed, ahead.large) if reads_ahead else None
+        order, source, ahead=Ahead(ahead.windowed, ahead.large, ahead.soon) if reads_ahead else None
     )
     return Loader(
         source, batch_sampler=batched, collate_fn=to_tensors, num_workers=num_workers, **options

@@ -31,10 +31,13 @@ class Ahead:
         Whole windows are read first, because chunks have to be decoded.
     large
         Batches are so large that all threads fill one instead of one each.
+    soon
+        First batches for which chunks are decoded in part.
     """
 
     windowed: bool = False
     large: bool = False
+    soon: int = 0
 
 
 class BatchSampler(DistributedSampler[list[int]]):
@@ -81,6 +84,8 @@ class BatchSampler(DistributedSampler[list[int]]):
         self.source = source
         source.walked_by(self)
         self.ahead = ahead
+        # At the start of the first iteration only: it costs more in all.
+        self._soon = 0 if ahead is None else ahead.soon
         self.batch_size = order.batch_size
         self.drop_last = order.drop_last
         self.walk = Walk(order, source.collection.n_obs_list, _seed_of_torch)
@@ -143,7 +148,9 @@ class BatchSampler(DistributedSampler[list[int]]):
             stride=stride,
             threads=1 if self.ahead.large else torch.get_num_threads(),
             windowed=self.ahead.windowed,
+            soon=self._soon,
         )
+        self._soon = 0
         try:
             yield from ahead.batches(walked, start)
         finally:  # also when the consumer stops half-way

@@ -11,6 +11,7 @@ import numpy as np
 from mappedviz.collection.matrices import facts_of
 from mappedviz.collection.reader import default_cache_bytes
 from mappedviz.orders.order import LOOKAHEAD
+from mappedviz.text.addresses import is_url
 
 if TYPE_CHECKING:
     from mappedviz.collection.mapped_collection import MappedCollection
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _WINDOW_BYTES = 1 << 28  # of rows that are read ahead of the batches
 _LARGE_BATCH = 1 << 26  # bytes
+_SOON = 10  # batches that shall come soon
+_LARGE_CHUNK = 1 << 18  # bytes: of smaller ones a part takes about as long as the whole
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,15 @@ class Lookahead:
         Whole windows are read first, for chunks have to be decoded.
     large
         Batches are so large that all threads fill one instead of one each.
+    soon
+        First batches that are read before chunks are decoded as a whole; 0 where that helps nobody.
     """
 
     batches: int
     begin: int
     windowed: bool
     large: bool
+    soon: int = 0
 
     @classmethod
     def choose(
@@ -76,6 +82,7 @@ class Lookahead:
             # What the cache keeps is decoded once anyway, and batches are best read from there.
             windowed=not (collection.stored_plainly or kept),
             large=not sparse and batch_size * _dense_row_bytes(collection) > _LARGE_BATCH,
+            soon=_soon(collection, batch_size) if scattered and batches else 0,
         )
 
 
@@ -123,6 +130,34 @@ def _chunks_come_again(collection: MappedCollection, rows: int) -> bool:
     return chunks < rows
 
 
+def _soon(collection: MappedCollection, batch_size: int) -> int:
+    """How many batches out of everywhere need so little of the chunks that these are best decoded in part."""
+    found = _matrices(collection)
+    if not found or not all(map(_has_excerpts, found)) or any(map(is_url, collection.path_list)):
+        return 0
+    # With more rows per chunk than this, its last row is near its end.
+    rows = 1.5 * len(collection) / max(_rows_of_chunks(found))
+    return min(_SOON, int(rows / batch_size))
+
+
+def _has_excerpts(facts: MatrixFacts) -> bool:
+    """Whether rows of a matrix are decoded without the rest of their chunks."""
+    if facts.kind != "csr" or facts.chunks is None:
+        return False
+    codec = facts.codec.removesuffix(", sharded")
+    known = codec == "zstd" or (codec.startswith("blosc(") and "+" not in codec)
+    return known and math.prod(facts.chunks) * facts.dtype.itemsize >= _LARGE_CHUNK
+
+
+def _rows_of_chunks(matrices: list[MatrixFacts]) -> list[float]:
+    """How many rows a chunk of each matrix has, on average."""
+    return [
+        facts.chunks[0] * (1 if facts.nnz is None else facts.shape[0] / max(facts.nnz, 1))
+        for facts in matrices
+        if facts.chunks
+    ]
+
+
 def _dense_row_bytes(collection: MappedCollection) -> int:
     """Bytes of one dense row of all matrices."""
     widest = collection.n_vars or max(
@@ -137,9 +172,5 @@ def _dense_row_bytes(collection: MappedCollection) -> int:
 
 def rows_per_chunk(collection: MappedCollection) -> int:
     """Rows that share a chunk, on average and within reason."""
-    rows = [
-        facts.chunks[0] * (1 if facts.nnz is None else facts.shape[0] / max(facts.nnz, 1))
-        for facts in _matrices(collection)
-        if facts.chunks
-    ]
+    rows = _rows_of_chunks(_matrices(collection))
     return int(np.clip(np.median(rows) if rows else 0, 64, 256))

@@ -43,6 +43,7 @@ class NumpyBatches:
         self.source = source
         self.order = order
         self._ahead = ahead
+        self._soon = ahead.soon  # at the start of the first iteration only: it costs more in all
         self._walk = Walk(order, source.collection.n_obs_list, _drawn_seed)
 
     def set_epoch(self, epoch: int) -> None:
@@ -73,7 +74,9 @@ class NumpyBatches:
             stride=1,
             threads=1 if self._ahead.large else processors(),
             windowed=self._ahead.windowed,
+            soon=self._soon,
         )
+        self._soon = 0
         try:
             for batch in reader.in_order():
                 position.batch += 1

@@ -3,7 +3,8 @@
 An order comes in *windows* of batches. While a batch is consumed, threads of this process prepare
 the next ones: straight from the files where chunks are unfiltered; else a whole window is read
 first, so that a chunk is decoded once per window and not once per batch. The first window is read in
-steps, so that the first batches are soon there. The order of rows is never changed for it.
+steps, so that the first batches are soon there; where chunks are large, only the parts of them that the
+very first batches need are decoded at first. The order of rows is never changed for it.
 
 Whoever walks the order may keep only every n-th batch (a trainer that shares them among processes)
 or step over the first ones: a batch is read only once it, or one at the same stride before it, is
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -54,6 +55,8 @@ class ReadAhead:
         Batches that are read at the same time.
     windowed
         Read whole windows first: chunks have to be decoded.
+    soon
+        So many first batches are a window of their own, for which chunks are decoded in part.
     """
 
     def __init__(
@@ -65,10 +68,12 @@ class ReadAhead:
         stride: int | None,
         threads: int,
         windowed: bool,
+        soon: int = 0,
     ) -> None:
         self._source = source
         self._numbered = _numbered(windows, start)
         self._windowed = windowed
+        self._soon = soon
         # All threads decode chunks for the first batch, which others on their way would hold up.
         self._most, self._most_later = 1, threads + 1
         self._batch_threads = ThreadPoolExecutor(threads, "mappedviz-ahead", one_of_several)
@@ -79,7 +84,7 @@ class ReadAhead:
         self._stride = stride
         self._planned: Iterator[tuple[int, Future[RowBatch]] | None] = iter(())
         self._waiting: deque[tuple[int, Future[RowBatch]]] = deque()
-        self._window: Future[tuple[Window, int] | None] | None = None  # the step that is waited for
+        self._window: Future[Any] | None = None  # the step that is waited for
         if stride is not None:
             self._plan(start, stride)
 
@@ -138,7 +143,11 @@ class ReadAhead:
             [one for one in window if one[0] >= start and (one[0] - start) % stride == 0]
             for window in self._numbered
         )
-        self._planned = self._from_windows(kept) if self._windowed else self._direct(kept)
+        soon, self._soon = self._soon, 0
+        if soon:
+            self._planned = self._from_soon(_recut(kept, soon))
+        else:
+            self._planned = self._from_windows(kept) if self._windowed else self._direct(kept)
 
     def _fill(self, *, wait: bool = True) -> None:
         """Have as many batches on their way as there are threads, or one if the next window takes a while."""
@@ -159,11 +168,25 @@ class ReadAhead:
             for position, rows in window:
                 yield position, self._batch_threads.submit(self._source.read, rows)
 
-    def _from_windows(
+    def _from_soon(
         self, kept: Iterator[list[_Batch]]
     ) -> Iterator[tuple[int, Future[RowBatch]] | None]:
+        """Batches of a first window for which chunks are decoded in part, and those after them."""
+        first = self._read_next(kept, in_steps=True, soon=True)
+        planned: tuple[int, Future[RowBatch]] | None = None
+        for planned in self._from_windows(iter(()), first):
+            yield planned
+        # They share the processors with no others.
+        while planned is not None and not planned[1].done():
+            self._window = planned[1]
+            yield None
+        yield from self._from_windows(kept) if self._windowed else self._direct(kept)
+
+    def _from_windows(
+        self, kept: Iterator[list[_Batch]], first: _Reading | None = None
+    ) -> Iterator[tuple[int, Future[RowBatch]] | None]:
         """The next window is read while batches are cut out of this one; None: it takes a while."""
-        current = self._read_next(kept, in_steps=True)
+        current = first or self._read_next(kept, in_steps=True)
         while current is not None:
             batches, steps = current
             following: _Reading | None = None
@@ -183,22 +206,24 @@ class ReadAhead:
             current = following or self._read_next(kept)
 
     def _read_next(
-        self, kept: Iterator[list[_Batch]], *, in_steps: bool = False
+        self, kept: Iterator[list[_Batch]], *, in_steps: bool = False, soon: bool = False
     ) -> _Reading | None:
-        """Have the next window read; `in_steps`: so that its first batches come soon."""
+        """Have the next window read; `in_steps`: so that its first batches come soon, or `soon`: all of them."""
         batches = next((window for window in kept if window), None)
         if batches is None:
             return None
         rows = np.concatenate([rows for _, rows in batches])
         size = len(batches[0][1])
-        steps = self._steps(rows, size, in_steps)
+        steps = self._steps(rows, size, in_steps, soon)
         # A step that is too many finds nothing.
         most = n_steps(-(-len(rows) // size)) if in_steps else 1
         return batches, deque(self._window_thread.submit(next, steps, None) for _ in range(most))
 
-    def _steps(self, rows: Array, batch_size: int, in_steps: bool) -> Iterator[tuple[Window, int]]:
+    def _steps(
+        self, rows: Array, batch_size: int, in_steps: bool, soon: bool
+    ) -> Iterator[tuple[Window, int]]:
         """A window, and how many rows batches can be cut of, after each step of reading it."""
-        window = self._source.read_window(rows, batch_size, in_steps=in_steps)
+        window = self._source.read_window(rows, batch_size, in_steps=in_steps, soon=soon)
         if in_steps:
             for ready in window.steps():
                 yield window, ready
@@ -224,3 +249,15 @@ def _numbered(windows: Iterator[list[Array]], start: int) -> Iterator[list[_Batc
     for window in windows:
         yield list(enumerate(window, start))
         start += len(window)
+
+
+def _recut(windows: Iterator[list[_Batch]], n: int) -> Iterator[list[_Batch]]:
+    """The same batches, the first n of them as a window."""
+    first: list[_Batch] = []
+    for window in windows:
+        first += window
+        if len(first) >= n:
+            break
+    yield first[:n]
+    yield first[n:]
+    yield from windows

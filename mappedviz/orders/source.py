@@ -31,10 +31,12 @@ class RowSource:
         """Read the batch of these rows."""
         return self.collection.read_rows(rows, sparse=self.sparse)
 
-    def read_window(self, rows: Array, batch_size: int, *, in_steps: bool = False) -> Window:
+    def read_window(
+        self, rows: Array, batch_size: int, *, in_steps: bool = False, soon: bool = False
+    ) -> Window:
         """Read many rows at once, from which batches are cut; `in_steps`, or when its steps are taken."""
         return self.collection.read_window(
-            rows, sparse=self.sparse, batch_size=batch_size, in_steps=in_steps
+            rows, sparse=self.sparse, batch_size=batch_size, in_steps=in_steps, soon=soon
         )
 
 

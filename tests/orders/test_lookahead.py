@@ -4,6 +4,7 @@ import pytest
 
 import mappedviz as mv
 from mappedviz import MappedCollection
+from mappedviz.orders import lookahead
 from mappedviz.testing import coded_anndata
 from tests.loaders import ORDERS, rows_of
 from tests.stores import STORE_KINDS
@@ -30,3 +31,16 @@ def test_scattered_rows_are_read_from_the_cache_if_it_keeps_all(tmp_path, order,
     ds = MappedCollection(path, cache_bytes=1 << 20 if kept else 100)
     scattered = "weights" in order or order["shuffle"] is True
     assert mv.dataloader(ds, 8, **order).batch_sampler.ahead.windowed == (not (kept and scattered))
+
+
+@pytest.mark.parametrize("kind", ["zarr-v3", "zarr-v2", "h5ad-gzip", "h5ad"])
+def test_first_batches_come_soon_where_chunks_are_large_and_have_parts(tmp_path, monkeypatch, kind):
+    ds = MappedCollection(STORE_KINDS[kind](coded_anndata(0, 120), tmp_path / "a"))
+    soon = lambda **how: mv.dataloader(ds, 4, **how).batch_sampler.ahead.soon  # noqa: E731
+    assert soon(shuffle=True) == 0  # chunks are small
+    monkeypatch.setattr(lookahead, "_LARGE_CHUNK", 1)
+    monkeypatch.setattr(lookahead, "_rows_of_chunks", lambda found: [2.0])
+    assert soon(shuffle=True) == (10 if kind.startswith("zarr") else 0)
+    assert soon(shuffle="block") == soon() == 0
+    monkeypatch.setattr(lookahead, "_rows_of_chunks", lambda found: [20.0])
+    assert soon(shuffle=True) == (2 if kind.startswith("zarr") else 0)  # most rows of each chunk
