@@ -27,6 +27,7 @@ from mappedviz.text.rendering import renderer_of, shown_in_notebooks
 
 if TYPE_CHECKING:
     from mappedviz.audits.evidence import Evidence
+    from mappedviz.audits.scan_files import ScanFiles
     from mappedviz.stores.store import Store
 
 SCHEMA = 2
@@ -48,6 +49,8 @@ class Audit(Tabulated):
         Checks that found nothing.
     fatal
         Whether :meth:`collection` would raise: the engine refuses this recipe.
+    scans
+        The scans that were audited in place of stores, for ``scans=`` of the next audit; None if there are none.
 
     Examples
     --------
@@ -65,8 +68,10 @@ class Audit(Tabulated):
         findings: Sequence[Finding],
         not_applicable: Sequence[NotApplicable],
         passed: Sequence[str],
+        scans: ScanFiles | None = None,
     ) -> None:
         super().__init__(tables)
+        self.scans = scans
         self.findings = by_severity(findings)
         self.not_applicable = list(not_applicable)
         self.passed = list(passed)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from mappedviz.audits.cache import ScanCache
+    from mappedviz.audits.scan_files import ScansLike
     from mappedviz.errors import StoreError
     from mappedviz.stores.fact_cache import CacheLike
     from mappedviz.stores.paths import StoresLike
@@ -51,6 +52,7 @@ def audit(
     open_timeout: float | None = None,
     executor: Executor | None = None,
     cache: ScanCache | CacheLike = None,
+    scans: ScansLike | None = None,
     storage_options: Mapping[str, Any] | None = None,
     **request: Any,
 ) -> Audit:
@@ -101,6 +103,9 @@ def audit(
         :func:`~mappedviz.audits.forget_scans`) and on disk, in this folder, or that of
         ``MAPPEDVIZ_CACHE``, or that of the user. False: not on disk. A
         :class:`~mappedviz.audits.ScanCache`: nowhere but there.
+    scans
+        Scans that stand for those of the stores that they are of, such as the folder that a recipe was made from in
+        the Explorer.
     storage_options
         How URLs are opened: credentials, endpoints, timeouts; see :doc:`/remote`.
     **request
@@ -137,7 +142,7 @@ def audit(
     if group is None and len(recipe.split_keys) == 1:
         group = recipe.split_keys[0]
     with not_collecting():
-        files = ScanFiles(recipe.paths)
+        files = ScanFiles(recipe.paths, None if scans is None else ScanFiles.of(scans))
     if files.scans:
         recipe = recipe.replace(paths=files.paths)
     failed: dict[str, StoreError] = {}
@@ -165,13 +170,13 @@ def audit(
             cache=cache,
         )
     )
-    scans = [known[path] if path in known else next(found) for path in wanted]
+    read = [known[path] if path in known else next(found) for path in wanted]
     with not_collecting():
-        plan, error = judge(recipe, scans)
+        plan, error = judge(recipe, read)
         if split is None and group is not None:
-            split = _split_column(scans)
+            split = _split_column(read)
         evidence = Evidence(
-            scans,
+            read,
             recipe,
             label=label,
             batch=batch,
@@ -184,7 +189,7 @@ def audit(
         )
         outcomes = checked(evidence, expect, cancel)
     stop_if(cancel)  # checks that were left out would look like checks that found nothing
-    return Audit(evidence, *outcomes)
+    return Audit(evidence, *outcomes, files if files.scans else None)
 
 
 def timeout_of(asked: float | None, workers: int | None, deep: bool) -> float | None:

@@ -14,11 +14,10 @@ import platform
 import warnings
 import zlib
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -26,6 +25,7 @@ from mappedviz.audits.reading import is_complete
 from mappedviz.audits.scan import Scan
 from mappedviz.audits.scan_checks import check_column, check_scan, unpacked_names
 from mappedviz.audits.scan_sections import lists_of, recalled, scan_of, scan_sections
+from mappedviz.audits.scanned import ScannedStore
 from mappedviz.errors import StoreError, StoreWarning
 from mappedviz.formats.stamps import Stamp
 from mappedviz.stores.paths import expand_paths
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from mappedviz.formats.columns import Column
     from mappedviz.recipe.names import Names
 
-__all__ = ["SUFFIX", "ScanFiles", "file_of", "write_scan"]
+__all__ = ["SUFFIX", "ScanFiles", "ScansLike", "file_of", "files_at", "write_scan"]
 
 SUFFIX = ".scan"
 _MOST_NAME = 200  # of 255 bytes that file systems take
@@ -101,6 +101,9 @@ class ScanFiles:
     ----------
     paths
         Anything that an audit takes; what is no scan is left as it is.
+    known
+        Scans that stand for their stores where these are among the paths; only those whose files have changed
+        since are read again.
 
     Attributes
     ----------
@@ -110,14 +113,37 @@ class ScanFiles:
         Address -> scan. A file that cannot be read is its own address.
     """
 
-    def __init__(self, paths: Iterable[str]) -> None:
+    def __init__(self, paths: Iterable[str], known: ScanFiles | None = None) -> None:
         self.paths: list[str] = []
-        self.scans: dict[str, Scan] = {}
-        self._lists: dict[bytes, Names] = {}
-        self._written: dict[str, int] = {}
+        self.scans: dict[str, Scan] = {} if known is None else dict(known.scans)
+        self._files: dict[str, _File] = {} if known is None else dict(known._files)
+        self._lists: dict[bytes, Names] = {} if known is None else dict(known._lists)
+        self._twice: dict[str, list[str]] = {}
         for path in paths:
-            files = _files_at(path)
+            address = absolute(path) if self.scans else ""
+            if address in self.scans:
+                if self._files[address].has_changed():
+                    self._add(self._files[address].path)
+                self.paths.append(path)
+                continue
+            files = files_at(path)
             self.paths += [path] if files is None else sorted(set(map(self._add, files)))
+        if self._twice:
+            address, both = next(iter(self._twice.items()))
+            _warn(
+                f"{len(self._twice)} stores have several scans that are not of the same content, and the one "
+                f"that was written last counts ({' and '.join(both)})",
+                [address],
+                "Remove those that are out of date; give other stores paths of their own.",
+            )
+
+    @classmethod
+    def of(cls, scans: ScansLike) -> ScanFiles:
+        """Return the scans that an argument stands for: files, folders of them and patterns."""
+        if isinstance(scans, ScanFiles):
+            return scans
+        several = [scans] if isinstance(scans, (str, os.PathLike)) else scans
+        return cls([os.fspath(one) for one in several])
 
     def _add(self, file: str) -> str:
         """Read one file, and return the address of its store."""
@@ -130,19 +156,23 @@ class ScanFiles:
             scan = self._scan(record, file, address, of["stamp"], of["machine"])
             if scan is not None:
                 check_scan(scan)
-            written = os.stat(file).st_mtime_ns
+            found = _File(file, os.stat(file).st_mtime_ns, of["stamp"])
         except RecordError as error:
             return self._unreadable(file, error.message)
         except Exception as error:  # whatever somebody has put there, the other scans are audited
             return self._unreadable(file, str(error) or type(error).__name__)
         if scan is None:
             return self._unreadable(file, "is a scan of another version of mappedviz")
-        if written >= self._written.get(address, 0):  # of two scans of a store the last one counts
-            self._written[address], self.scans[address] = written, scan
+        other = self._files.get(address)
+        if other is not None and found.differs(other):
+            self._twice.setdefault(address, [other.path]).append(file)
+        if other is None or other.path == file or found.written >= other.written:  # the last one
+            self._files[address], self.scans[address] = found, scan
         return address
 
     def _unreadable(self, file: str, found: str) -> str:
         address = absolute(file)
+        self._files[address] = _File(file, 0, None)
         self.scans[address] = Scan(file, error=StoreError(found, store=file, remedy=_REMEDY))
         return address
 
@@ -184,6 +214,8 @@ class ScanFiles:
                     continue
                 lacking.append(path)
             found[path] = scan.only(wants, path)
+            if not here:
+                _note_damage(found[path], wants)
         of = len(self.scans)
         if changed:
             _warn(f"{len(changed)} of {of} stores have changed since they were scanned", changed)
@@ -196,20 +228,74 @@ class ScanFiles:
         return found
 
 
-def _warn(found: str, paths: Sequence[str]) -> None:
-    warnings.warn(f"{found}; the first: {shown(paths[0])}. {_REMEDY}", StoreWarning, stacklevel=5)
+#: ``scans=`` as functions take it.
+ScansLike: TypeAlias = "ScanFiles | PathLike | Iterable[PathLike]"
+
+
+class _File(NamedTuple):
+    """A file with a scan: when it was written, and the stamp that the store had."""
+
+    path: str
+    written: int
+    stamp: list[int] | None
+
+    def has_changed(self) -> bool:
+        """Return True if another scan may be in the file now; one that is gone is kept."""
+        try:
+            return os.stat(self.path).st_mtime_ns != self.written
+        except OSError:
+            return False
+
+    def differs(self, other: _File) -> bool:
+        """Return True if another file has a scan of other content: inodes differ between machines."""
+        if self.path == other.path or self.stamp is None or other.stamp is None:
+            return False
+        return Stamp(*self.stamp)._replace(inode=0) != Stamp(*other.stamp)._replace(inode=0)  # type: ignore[arg-type]
+
+
+def _warn(found: str, paths: Sequence[str], remedy: str = _REMEDY) -> None:
+    warnings.warn(f"{found}; the first: {shown(paths[0])}. {remedy}", StoreWarning, stacklevel=5)
 
 
 def _recall(file: str, address: str, stamp: list[int] | None, name: str) -> Column | None:
-    """Return a column of a scan, if its file is still the scan that was read before."""
-    with suppress(Exception):
+    """Return a column of a scan, if its file is still the scan that was read before.
+
+    Raises
+    ------
+    StoreError
+        It is damaged.
+    """
+    try:
         record = read_record(file)
         of = record[_STORE].data
+        if (of["address"], of["stamp"]) != (address, stamp):
+            return None
+    except Exception:  # another file by now
+        return None
+    try:
         column = recalled(record, name)
-        if column is not None and (of["address"], of["stamp"]) == (address, stamp):
+        if column is not None:
             check_column(column, facts_of(record["facts"]).n_obs)
-            return column
-    return None
+    except Exception as error:  # whatever somebody has put there
+        raise StoreError(
+            f"has a scan in which this column cannot be read ({error})",
+            store=address,
+            key=f"obs/{name}",
+            remedy=_REMEDY,
+        ) from error
+    return column
+
+
+def _note_damage(scan: Scan, wants: Wants) -> None:
+    """Note wanted columns that are damaged in the file of a scan: they are there, and cannot be read."""
+    if not isinstance(scan.known, ScannedStore):
+        return
+    for name in sorted(wants.columns.intersection(scan.known.store.facts.obs_columns)):
+        try:
+            scan.known.recall(name)
+        except StoreError as error:
+            scan.broken[f"obs/{name}"] = error
+            scan.known.keep_column(name, error)
 
 
 def _is_here(scan: Scan) -> bool | None:
@@ -223,7 +309,7 @@ def _is_here(scan: Scan) -> bool | None:
     return True
 
 
-def _files_at(path: str) -> list[str] | None:
+def files_at(path: str) -> list[str] | None:
     """Return the scans that a path, a folder or a pattern stands for; None if it is of stores."""
     if is_url(path):
         return None

@@ -27,7 +27,8 @@ class ScannedStore(KnownStore):
     store
         The store, of which no file needs to be there.
     recall
-        Returns an obs column of the record by name; None if the record has it not.
+        Returns an obs column of the record by name; None if the record has it not. It raises StoreError if
+        the column is damaged.
     afar
         Whether the record stands for the store: its file may be absent, or another one by now.
     """
@@ -62,11 +63,25 @@ class ScannedStore(KnownStore):
         """See :meth:`GivenStore.obs_columns`."""
         wanted = list(names)
         for name in wanted:
-            if not self.knows_column(name) and (column := self._recall(name)) is not None:
-                self.keep_column(name, column)
+            damage = None
+            try:
+                self.recall(name)
+            except StoreError as error:
+                damage = error
             if self._afar and name in self.store.facts.obs_columns and not self.knows_column(name):
-                self._check_here(f"obs/{name}", "this column")
+                self._check_here(f"obs/{name}", "this column", damage)
         return super().obs_columns(wanted)
+
+    def recall(self, name: str) -> None:
+        """Keep an obs column for :meth:`obs_columns`, if the record has it.
+
+        Raises
+        ------
+        StoreError
+            It is damaged there.
+        """
+        if not self.knows_column(name) and (column := self._recall(name)) is not None:
+            self.keep_column(name, column)
 
     def at_hand(self) -> ScannedStore:
         """Return the store with its file: what the file has now is compared with the record."""
@@ -77,9 +92,9 @@ class ScannedStore(KnownStore):
         found.share(self)
         return found
 
-    def _check_here(self, key: str, lacking: str) -> None:
-        """Raise StoreError if the file is not the one that was scanned."""
-        refused = StoreError(
+    def _check_here(self, key: str, lacking: str, damage: StoreError | None = None) -> None:
+        """Raise StoreError if the file is not the one that was scanned: that of a damaged scan, if it is one."""
+        refused = damage or StoreError(
             f"has a scan without {lacking}, and is not here as it was scanned",
             store=self.store.path,
             key=key,

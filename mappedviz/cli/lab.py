@@ -172,9 +172,11 @@ def make_notebook(
     Raises
     ------
     StoreError
-        A file is not there, a pattern matches nothing, a folder holds no store.
+        A file is not there, a pattern matches nothing, a folder holds no store and no scan of one.
     """
-    for path in expand_paths(paths):
+    from mappedviz.audits.scan_files import files_at
+
+    for path in expand_paths(path for path in paths if not files_at(path)):
         if not is_url(path) and not Path(path).exists():
             raise StoreError("does not exist", store=path, remedy="Check the path.")
     if recipe is not None and not Path(recipe).is_file():

@@ -3,7 +3,7 @@
 A record on disk outlives the process that knows what happens to a store. The stamp of a file does not
 tell of a copy over it that keeps size and time; that of a zarr directory is that of the metadata at its
 root, where others may be written later. Chunks of matrices are neither listed nor opened: there
-may be a hundred thousand.
+may be a hundred thousand. The folders that they are in tell of those that are put in the place of others.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ _TICK, _COARSE_TICK = 20_000_000, 2_000_000_000
 _SECOND = 1_000_000_000
 #: Entries of a directory that are looked at: links may lead anywhere.
 _MOST = 100_000
+#: Folders of chunks of one matrix that are looked at, evenly spread.
+_MOST_FOLDERS = 200
 
 
 def is_fresh(mtime_ns: int, now: int | None = None) -> bool:
@@ -108,6 +110,7 @@ def _walk(folder: str, inside: str, seen: _Seen) -> None:
     if not whole and os.path.exists(f"{folder}/.zarray"):  # its chunks are beside its metadata
         for name in _METADATA:
             _note(f"{folder}/{name}", f"{inside}/{name}", seen)
+        _note_folders(folder, inside, seen)
         return
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -117,8 +120,23 @@ def _walk(folder: str, inside: str, seen: _Seen) -> None:
                     _walk(entry.path, below, seen)
                 else:
                     seen.add(below, entry.stat())
+                    _note_folders(entry.path, below, seen)
             elif whole or entry.name in _METADATA:
                 _note(entry.path, below, seen)
+
+
+def _note_folders(folder: str, inside: str, seen: _Seen) -> None:
+    """Note the folders of the chunks of a matrix, if they are two folders deep as those of dense ones."""
+    names: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.isdigit() and entry.is_dir():
+                names.append(entry.name)
+            elif entry.name not in _METADATA:
+                return  # chunks are side by side, and this folder tells of them
+    names.sort(key=int)
+    for name in names[:: len(names) // _MOST_FOLDERS + 1]:
+        seen.add(f"{inside}/{name}", os.stat(f"{folder}/{name}"))
 
 
 def _note(path: str, inside: str, seen: _Seen) -> None:

@@ -336,8 +336,8 @@ def explore(source: Source, label: str | None = None, **options: Any) -> Explore
     Parameters
     ----------
     source
-        Paths of stores, patterns and directories, AnnData objects; or a recipe, an audit, a
-        collection.
+        Paths of stores, or of scans of them, patterns and directories, AnnData objects; or a recipe, an
+        audit, a collection.
     label
         Obs key of the class, such as ``"cell_type"``.
     **options

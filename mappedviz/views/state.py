@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 #: Whatever a view can be made of.
 Source: TypeAlias = "Session | Audit | MappedCollection | Recipe | StoresLike"
 _MOST_UNDO = 200
-_OF_AUDIT = ("batch", "group", "split", "deep", "workers", "open_timeout", "executor", "cache")
+_OF_AUDIT = (
+    "batch", "group", "split", "deep", "workers", "open_timeout", "executor", "cache", "scans"
+)  # fmt: skip
 
 
 class Several(traitlets.Tuple):
@@ -108,6 +110,7 @@ class Session(traitlets.HasTraits):
         self._travelling = False
         self.unread = ""
         self._places: dict[str, int] = {}  # path of a store -> number of its colour
+        self._settling = False
         if known is not None:
             self._keep_colours(known)
         super().__init__(recipe=recipe, audit=known)
@@ -128,7 +131,7 @@ class Session(traitlets.HasTraits):
             Obs key of the class; comes first among the recipe's ``obs_keys``.
         **options
             For :func:`mappedviz.audit`: ``batch``, ``group``, ``workers``, ``executor``, ``cache``,
-            ``storage_options``, …; and fields of the recipe, such as ``obs_alias``.
+            ``scans``, ``storage_options``, …; and fields of the recipe, such as ``obs_alias``.
 
         Raises
         ------
@@ -155,6 +158,7 @@ class Session(traitlets.HasTraits):
             recipe = _asked(source.recipe, source.label if label is None else label, changes)
             known = {"batch": source.batch, "group": source.group, "split": source.split}
             options = {**{name: key for name, key in known.items() if key is not None}, **options}
+            options.setdefault("scans", source.scans)
             same = all(options.get(name) == key for name, key in known.items())
             same = same and recipe == source.recipe and not options.get("deep")
             noted(recipe.paths, storage_options)
@@ -225,6 +229,8 @@ class Session(traitlets.HasTraits):
         old = change["old"]
         if not isinstance(old, Recipe) or old == change["new"]:
             return  # the first one
+        if self._settling:
+            return  # the same stores, by other names
         with self.lock:
             if not self._travelling:
                 self._past = [*self._past, old][-_MOST_UNDO:]
@@ -332,9 +338,22 @@ class Session(traitlets.HasTraits):
             self.busy = False
             stores = set(found.stores.index)
             self.stores = tuple(name for name in self.stores if name in stores)
+            self._keep_scans(found)
             self._keep_colours(found)
             self.audit = found
             self._tell(found)
+
+    def _keep_scans(self, found: Audit) -> None:
+        """Scans stand for their stores from now on, which the recipe names: they need not be here."""
+        if found.scans is None:
+            return
+        self._options["scans"] = found.scans
+        if found.recipe.paths != self.recipe.paths:
+            self._settling = True
+            try:
+                self.recipe = self.recipe.replace(paths=found.recipe.paths)
+            finally:
+                self._settling = False
 
     def _keep_colours(self, found: Audit) -> None:
         """A colour belongs to a store for the whole session."""

@@ -1,16 +1,19 @@
 """Scans in files: their names, what is no scan, two of one store, stores among them."""
 
 import json
+import os
 import zlib
 
+import numpy as np
 import pytest
 
 import mappedviz as mv
 from mappedviz.audits.reading import scan_store
 from mappedviz.audits.scan import Wants
 from mappedviz.audits.scan_files import ScanFiles, file_of, write_scan
-from mappedviz.stores.records import read_record
-from tests.audits import quiet, write
+from mappedviz.errors import StoreWarning
+from mappedviz.stores.records import Section, read_record, write_record
+from tests.audits import found, ids, quiet, write
 
 
 @pytest.fixture
@@ -87,3 +90,57 @@ def test_files_are_seen_and_their_names_fit_into_a_folder(tmp_path):
         name = file_of(tmp_path, path).name
         assert not name.startswith(".")
         assert len(name.encode()) <= 255
+
+
+def test_scans_of_two_stores_with_one_address_are_named(files, several):
+    found = ScanFiles([str(files[0].parent)])
+    other = scan_store(several[1], Wants(rows=0))
+    other.known.store.path = several[0]  # as on another machine, or in a temporary folder
+    second = files[0].with_name("second.scan")
+    write_scan(second, other)
+    with pytest.warns(StoreWarning, match=r"1 stores have several scans .*second\.scan"):
+        both = ScanFiles([str(files[0].parent)])
+    assert both.paths == found.paths
+    copy = files[0].with_name("copy.scan")  # of the same content
+    second.replace(copy)
+    copy.write_bytes(files[0].read_bytes())
+    assert ScanFiles([str(files[0].parent)]).paths == found.paths
+
+
+def test_scans_that_are_known_stand_for_their_stores(files, several):
+    folder = files[0].parent
+    known = ScanFiles([str(folder)])
+    again = ScanFiles([several[2], "nowhere.h5ad"], known)
+    assert again.paths == [several[2], "nowhere.h5ad"]
+    assert again.scans == known.scans
+    write_scan(files[2], scan_store(several[2], Wants(rows=0)))
+    os.utime(files[2], ns=(5, 5))
+    files[3].unlink()  # what was read of it stays
+    again = ScanFiles(several[2:4], known)
+    assert again.scans[several[2]].samples == {}
+    assert again.scans[several[3]] is known.scans[several[3]]
+
+
+@pytest.mark.parametrize("damage", ["codes", "length", "section"])
+def test_a_column_that_is_damaged_is_not_one_that_is_absent(files, several, damage):
+    sections = dict(read_record(files[0]))
+    column = sections["obs/cell_type"]
+    codes = column.arrays["codes"]
+    sections["obs/cell_type"] = {
+        "codes": Section(column.data, {"codes": codes + np.int8(100)}),
+        "length": Section(column.data, {"codes": codes[:5]}),
+        "section": Section([1], {}),
+    }[damage]
+    write_record(files[0], sections)
+    os.rename(several[0], f"{several[0]}-away")
+    words = "s0.h5ad, obs/cell_type: has a scan in which this column cannot be read"
+    audit = quiet(files, "cell_type")
+    assert audit.fatal
+    assert words in audit.verdict
+    assert "label-absent" not in ids(audit)
+    audit = quiet(files, "cell_type", on_error="skip")
+    assert not audit.fatal
+    assert [words in one.message for one in found(audit, "unreadable-element")] == [True]
+    assert "label-absent" not in ids(audit)
+    os.rename(f"{several[0]}-away", several[0])  # from which the column is read
+    assert not quiet(files, "cell_type").fatal

@@ -77,6 +77,12 @@ def test_one_folder_is_one_line(opened, demo_data):
     assert code_of("explore.ipynb", 1) == "ui"
 
 
+def test_a_folder_of_scans_is_one_of_stores(opened, tmp_path):
+    (tmp_path / "a.scan").touch()
+    assert cli.main(["lab", str(tmp_path), "-q"]) == cli.OK
+    assert called(code_of("explore.ipynb")) == (str(tmp_path), {})
+
+
 @pytest.mark.parametrize("name", [*HOSTILE, "-rf.h5ad", "a'b\"c\\", 'x"); import os; ("', "\udcff"])
 def test_any_name_stays_within_its_quotes(name):
     text = lab.notebook_text([name, "b"], options={"label": name})

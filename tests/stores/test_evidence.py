@@ -93,3 +93,35 @@ def test_a_store_that_may_not_be_read_any_more_is_not_read_from_its_record(tmp_p
 
 def test_what_is_not_there_needs_none(tmp_path):
     assert evidence_of(str(tmp_path / "absent")) == evidence_of("https://example.org/a") == ""
+
+
+@pytest.mark.parametrize("inside", ["c", ""])  # of zarr 3, and of zarr 2 with folders
+def test_a_chunk_of_a_dense_matrix_that_was_put_in_the_place_of_another_counts(tmp_path, inside):
+    path = tmp_path / "a"
+    for i in range(3):
+        (path / "X" / inside / str(i)).mkdir(parents=True)
+        (path / "X" / inside / str(i) / "0").write_text("old")
+    (path / "X" / ("zarr.json" if inside else ".zarray")).write_text("{}")
+    aged(path)
+    before = evidence_of(str(path))
+    chunk = path / "X" / inside / "1" / "0"
+    chunk.with_name("new").write_text("new")
+    os.utime(chunk.with_name("new"), ns=(5, 5))
+    chunk.with_name("new").replace(chunk)
+    os.utime(chunk.parent, ns=(7, 7))
+    assert evidence_of(str(path)) not in (before, UNSETTLED)
+
+
+def test_of_very_many_folders_of_chunks_some_are_looked_at(tmp_path, monkeypatch):
+    monkeypatch.setattr("mappedviz.stores.evidence._MOST_FOLDERS", 3)
+    path = tmp_path / "a"
+    for i in range(10):
+        (path / "X" / "c" / str(i)).mkdir(parents=True)
+    aged(path)
+    before = evidence_of(str(path))
+    changed = []
+    for i in range(10):
+        os.utime(path / "X" / "c" / str(i), ns=(7, 7))
+        changed.append(evidence_of(str(path)) != before)
+        os.utime(path / "X" / "c" / str(i), ns=(5, 5))
+    assert changed == [i in (0, 4, 8) for i in range(10)]

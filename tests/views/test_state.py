@@ -10,8 +10,9 @@ import traitlets
 
 import mappedviz as mv
 from mappedviz import Recipe
-from mappedviz.audits import ScanCancelledError, forget_scans
+from mappedviz.audits import ScanCancelledError, forget_scans, write_scans
 from mappedviz.errors import MappedvizError
+from mappedviz.stores.paths import expand_paths
 from mappedviz.views import Session, state
 from tests.views.looks import browser, node, settled
 
@@ -334,3 +335,36 @@ def test_a_recipe_from_outside_that_contradicts_itself_or_the_stores(ui, changes
     assert settled(ui) == before
     assert ui.audit.verdict == known
     assert ui.session.can_redo
+
+
+def test_scans_stand_for_stores_that_are_not_here(tmp_path):
+    """Opened as audit() opens them: edits follow without the data, also taken back."""
+    data, scans = tmp_path / "data", tmp_path / "scans"
+    shutil.copytree(mv.datasets.demo(), data)
+    write_scans(data, scans, progress=False, workers=0)
+    stores = expand_paths([data])
+    data.rename(tmp_path / "away")
+    session = Session.of(scans, "cell_type", join="outer")
+    assert session.wait()
+    assert session.current
+    assert list(session.recipe.paths) == stores
+    assert not session.can_undo
+    session.recipe = session.audit.recipe_without(["kyoto.h5ad", "oxford.h5ad"])
+    session.edit(join="inner")
+    assert session.wait()
+    assert session.current
+    assert session.audit.stores["status"].tolist() == ["ok"] * 3
+    assert session.undo()
+    assert session.undo()
+    assert session.wait()
+    assert session.current
+    assert len(session.audit.stores) == 5
+    for source, options in ((session.audit, {}), (session.recipe, {"scans": scans})):
+        other = Session.of(source, **options)
+        assert other.wait()
+        other.edit(join="inner")
+        assert other.wait()
+        assert other.current
+        assert other.audit.stores["status"].tolist() == ["ok"] * 5
+    with pytest.raises(FileNotFoundError, match="is not here, only its scan"):
+        session.dataset()
