@@ -96,7 +96,10 @@ def mito_genes(lists: Sequence[Array]) -> tuple[Array | None, str]:
         return mask, f"none of its {len(mask):,} genes is mitochondrial"
     n = int(mask.sum())
     some = n < _FEW and len(mask) > _FEW
-    return mask, f"{n} of its {len(mask):,} genes are mitochondrial: share of these" if some else ""
+    if not some:
+        return mask, ""
+    which = "is mitochondrial: share of it" if n == 1 else "are mitochondrial: share of these"
+    return mask, f"{n} of its {len(mask):,} genes {which}"
 
 
 def cell_stats_of(
