@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mappedviz.errors import StoreError
+from mappedviz.formats.remote_look import look_at
 from mappedviz.stores.store import stamp_of
 from mappedviz.text.addresses import in_memory, is_url
 from mappedviz.text.files import write_text
@@ -68,8 +69,15 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def content_of(address: str) -> list[Any]:
+def content_of(address: str, *, fresh: bool = False) -> list[Any]:
     """Return what tells one content of a store from another: of a folder, sizes and times of all files.
+
+    Parameters
+    ----------
+    address
+        The store.
+    fresh
+        Ask the server of a URL, even if it was asked a moment ago.
 
     Raises
     ------
@@ -79,7 +87,9 @@ def content_of(address: str) -> list[Any]:
     if in_memory(address):  # nothing tells what it holds: it is copied again by each call
         return ["memory", uuid.uuid4().hex]
     try:
-        if is_url(address) or not os.path.isdir(address):
+        if is_url(address):
+            return list(look_at(address, fresh=fresh).stamp)
+        if not os.path.isdir(address):
             return list(stamp_of(address))
         files = sorted(
             (os.path.relpath(path, address), status.st_size, status.st_mtime_ns)

@@ -143,7 +143,7 @@ def _make(shard: Shard, folder: str, stop: Callable[[], None]) -> tuple[str, str
     made = os.path.join(folder, f"store.{shard.kind}")
     hashes = shard.source.write(made, shard.kind, folder, stop, narrow=shard.narrow)
     for address, content in shard.contents:
-        if not in_memory(address) and content_of(address) != content:
+        if not in_memory(address) and content_of(address, fresh=True) != content:
             raise StoreError(
                 "changed while it was copied",
                 store=address,

@@ -68,3 +68,16 @@ def test_a_store_that_is_gone(tmp_path):
 
 def test_names_that_are_no_text():
     assert digest_of(["\udcff", 1]) == digest_of(["\udcff", 1]) != digest_of(["\udcfe", 1])
+
+
+def test_a_server_is_asked_again_once_the_copy_is_made(tmp_path):
+    """What it said a moment ago is good enough before, and not for what was read in between."""
+    pytest.importorskip("obstore")
+    from tests.servers import serving
+
+    (tmp_path / "a.h5ad").write_bytes(b"one")
+    with serving(tmp_path) as server:
+        url = f"{server.url}/a.h5ad"
+        before = content_of(url)
+        (tmp_path / "a.h5ad").write_bytes(b"another")
+        assert content_of(url, fresh=True) != before
