@@ -61,15 +61,15 @@ class Candidate:
             look = look_at(path, fresh=True)
             size = 0 if look.file is None else look.file.stamp.size
             return cls(path, look.file is None, size, look.head, look.file)
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
             return cls(path, True)
-        if not stat.S_ISREG(mode):  # opening a pipe would wait for a writer
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for a writer
             raise StoreError(
                 "is a device or a pipe, not an AnnData store", store=path, remedy="Check the path."
             )
-        with open(path, "rb") as file:
-            return cls(path, False, os.fstat(file.fileno()).st_size, file.read(_HEAD))
+        with open(path, "rb", buffering=0) as file:
+            return cls(path, False, status.st_size, file.read(_HEAD))
 
     def open(self) -> IO[bytes]:
         """Return the file, open for reading."""

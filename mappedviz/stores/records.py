@@ -34,6 +34,7 @@ _ALIGNED = 8
 _LARGE, _MOST_BYTES = 16 << 20, 4 << 30
 _KINDS = "biuf"
 _decoder = json.JSONDecoder()
+_encoder = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _TableRow: TypeAlias = tuple[int, int, list[tuple[str, str, list[int], int]]]
 
 
@@ -146,7 +147,7 @@ def encode(sections: Mapping[str, Section]) -> bytes:
         return begin
 
     for name, section in sections.items():
-        text = json.dumps(section.data, separators=(",", ":"), allow_nan=False).encode("ascii")
+        text = _encoder.encode(section.data).encode("ascii")
         begin = add(text)
         arrays = []
         for key, values in section.arrays.items():
@@ -155,7 +156,7 @@ def encode(sections: Mapping[str, Section]) -> bytes:
             plain = np.ascontiguousarray(values)
             arrays.append((key, plain.dtype.str, list(values.shape), add(plain.tobytes())))
         table[name] = (begin, len(text), arrays)
-    contents = json.dumps(table, separators=(",", ":")).encode("ascii")
+    contents = _encoder.encode(table).encode("ascii")
     contents += b" " * (-len(contents) % _ALIGNED)
     rest = b"".join((contents, *body))
     return _HEAD.pack(_MAGIC, SCHEMA, crc32(rest), len(rest), len(contents)) + rest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from mappedviz._types import StoreKind
@@ -22,8 +22,9 @@ __all__ = ["session_of"]
 _one_in_hdf5 = ForkSafeLock(threading.RLock)
 
 
-@contextmanager
-def session_of(path: str, kind: StoreKind, here: threading.local) -> Iterator[GroupNode]:
+def session_of(
+    path: str, kind: StoreKind, here: threading.local
+) -> AbstractContextManager[GroupNode]:
     """Open a store for the calling thread; inside another session of it, use that one.
 
     Parameters
@@ -34,9 +35,11 @@ def session_of(path: str, kind: StoreKind, here: threading.local) -> Iterator[Gr
         Keeps the root of the open session, per thread: open nodes are not shared between threads.
     """
     opened: GroupNode | None = getattr(here, "root", None)
-    if opened is not None:
-        yield opened
-        return
+    return _opened(path, kind, here) if opened is None else nullcontext(opened)
+
+
+@contextmanager
+def _opened(path: str, kind: StoreKind, here: threading.local) -> Iterator[GroupNode]:
     one_thread = FORMATS[kind].one_thread
     with _one_in_hdf5() if one_thread else nullcontext(), ExitStack() as stack:
         with named(path):
