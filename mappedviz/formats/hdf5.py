@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5l, h5o, h5z
+from h5py import h5d, h5g, h5l, h5o, h5z
 
-from mappedviz._types import Array
+from mappedviz._types import Array, lazy
 from mappedviz.errors import ElementError, MappedvizError
 from mappedviz.formats.files import FilePool
 from mappedviz.formats.hdf5_attributes import Attributes
-from mappedviz.formats.hdf5_chunks import chunk_map
+from mappedviz.formats.hdf5_chunks import chunk_map, touch_chunks
 from mappedviz.formats.hdf5_dataset import Hdf5Dataset, OpenFile
 from mappedviz.formats.hdf5_errors import Somewhere, cannot_open, readable
 from mappedviz.formats.nodes import GroupNode, join, read_selection, split
@@ -54,12 +54,7 @@ def open_hdf5(path: str) -> Iterator[GroupNode]:
         raise
     except Exception as error:  # damage makes HDF5 and h5py raise all kinds
         raise cannot_open(path, error) from error
-    try:
-        with readable(Somewhere(path, "")):
-            shared = OpenFile(path, full, stamp, file)
-    except BaseException:
-        file.close()
-        raise
+    shared = OpenFile(path, full, stamp, file)
     try:
         yield Hdf5Group(shared, "", file.id)
     finally:
@@ -76,31 +71,23 @@ class Hdf5Group(GroupNode):
         self.store = file.store
         self.name = name
         self._id = ident
-        self._attrs: Attributes | None = None
-        self._links_seen: dict[str, int] | None = None
 
-    @property
+    @lazy
     def attrs(self) -> Mapping[str, Any]:
         """See :class:`~mappedviz.formats.nodes.Node`."""
-        if self._attrs is None:
-            self._attrs = Attributes(self, self._id)
-        return self._attrs
+        return Attributes(self, self._id)
 
-    @property
+    @lazy
     def _links(self) -> dict[str, int]:
         """The names of the children, and what kind of link leads to each: asked for once."""
-        if self._links_seen is None:
-            found: list[tuple[bytes, int]] = []
+        found: list[tuple[str, int]] = []
 
-            def note(name: bytes, info: Any) -> None:
-                found.append((name, info.type))
+        def note(name: bytes, info: Any) -> None:
+            found.append((name.decode("utf-8", "surrogateescape"), info.type))
 
-            with readable(self):
-                self._id.links.iterate(note, info=True)
-            self._links_seen = dict(
-                sorted((name.decode("utf-8", "surrogateescape"), kind) for name, kind in found)
-            )
-        return self._links_seen
+        with readable(self):
+            self._id.links.iterate(note, info=True)
+        return dict(sorted(found))
 
     def keys(self) -> list[str]:
         """See :class:`~mappedviz.formats.nodes.GroupNode`."""
@@ -119,7 +106,8 @@ class Hdf5Group(GroupNode):
         return isinstance(parent, Hdf5Group) and parts[-1] in parent._links
 
     def __getitem__(self, name: str) -> Hdf5Group | Hdf5Array:
-        known: Hdf5Group | Hdf5Array | None = self._file.nodes.get(join(self.name, name))
+        nodes = self._file.nodes
+        known: Hdf5Group | Hdf5Array | None = nodes.get(join(self.name, name))
         if known is not None:
             return known
         parts = split(name)
@@ -129,22 +117,37 @@ class Hdf5Group(GroupNode):
         for part in parts:
             if not isinstance(node, Hdf5Group):
                 raise self.missing(name)
-            node = node._child(part)
-        return node
-
-    def _child(self, name: str) -> Hdf5Group | Hdf5Array:
-        key = join(self.name, name)
-        node: Hdf5Group | Hdf5Array | None = self._file.nodes.get(key)
-        if node is None:
-            node = self._file.nodes[key] = self._open(name, key)
+            key = join(node.name, part)
+            child = nodes.get(key)
+            if child is None:
+                child = nodes[key] = node._open(part, key)
+            node = child
         return node
 
     def _open(self, name: str, key: str) -> Hdf5Group | Hdf5Array:
-        raw = name.encode("utf-8", "surrogateescape")
-        here = Somewhere(self.store, key)
         kind = self._links.get(name)
         if kind is None:
             raise self.missing(name)
+        raw = name.encode("utf-8", "surrogateescape")
+        if kind != h5l.TYPE_HARD:
+            self._refuse_link(raw, key, kind)
+        try:
+            found = h5o.open(self._id, raw)
+        except Exception as error:
+            raise Somewhere(self.store, key).error(
+                f"cannot be read: HDF5 says {error}", "Copy or download the file again."
+            ) from error
+        if isinstance(found, h5g.GroupID):
+            return Hdf5Group(self._file, key, found)
+        if isinstance(found, h5d.DatasetID):
+            return Hdf5Array(self._file, key, found)
+        raise Somewhere(self.store, key).error(
+            "is neither a group nor a data set", "Write the store again."
+        )
+
+    def _refuse_link(self, raw: bytes, key: str, kind: int) -> None:
+        """Raise ElementError if a link leads to another file, or nowhere."""
+        here = Somewhere(self.store, key)
         if kind == h5l.TYPE_EXTERNAL:
             with readable(here):
                 file, target = self._id.links.get_val(raw)
@@ -165,16 +168,11 @@ class Hdf5Group(GroupNode):
             raise here.error(
                 f"is a link to {target!r}, which is not there", "Write the store again."
             ) from error
-        if kind != h5l.TYPE_HARD and h5o.get_info(found).fileno != self._file.fileno:
+        if not self._file.holds(found):
             raise here.error(
                 "is a link that leads to another file",
                 "Write the store again, with all of its data in one file.",
             )
-        if isinstance(found, h5py.h5g.GroupID):
-            return Hdf5Group(self._file, key, found)
-        if isinstance(found, h5d.DatasetID):
-            return Hdf5Array(self._file, key, found)
-        raise here.error("is neither a group nor a data set", "Write the store again.")
 
 
 class Hdf5Array(Hdf5Dataset):
@@ -198,6 +196,12 @@ class Hdf5Array(Hdf5Dataset):
         """See :class:`~mappedviz.formats.nodes.ArrayNode`."""
         self.check_numeric()
         return self._map()
+
+    def touch(self) -> None:
+        """See :class:`~mappedviz.formats.nodes.ArrayNode`."""
+        self.check_numeric()
+        if not touch_chunks(self):
+            self.chunked()
 
     def _map(self) -> ChunkedArray:
         path, name, store, dtype = self.file.path, self.name, self.store, self.dtype

@@ -24,6 +24,7 @@ class _Identified:
         self.id = ident
 
 
+_ABSENT = object()
 _NUMBERS = (h5t.TypeIntegerID, h5t.TypeFloatID, h5t.TypeEnumID)
 TEXT: np.dtype[Any] = np.dtype(h5py.string_dtype())
 TEXT_TYPE = h5t.py_create(TEXT)
@@ -34,11 +35,15 @@ def is_text(kind: Any) -> bool:
     return isinstance(kind, h5t.TypeStringID) and bool(kind.is_variable_str())
 
 
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8", "surrogateescape")
+
+
 class Attributes(Mapping[str, Any]):
     """Attributes, read when asked for."""
 
     def __init__(self, node: Node, ident: Any) -> None:
-        self._where = Somewhere(node.store, node.name)
+        self._store, self._name = node.store, node.name  # not the node: no circle
         self._id = ident
         self._known: dict[str, Any] = {}
 
@@ -47,12 +52,21 @@ class Attributes(Mapping[str, Any]):
         return h5py.AttributeManager(_Identified(self._id))
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self._known:
-            if name not in self:
-                raise KeyError(name)
-            with readable(self._where):
-                self._known[name] = self._read(name)
-        return self._known[name]
+        found = self.get(name, _ABSENT)
+        if found is _ABSENT:
+            raise KeyError(name)
+        return found
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value of an attribute, or the default: each is asked for once."""
+        found = self._known.get(name)
+        if found is None:
+            found = _ABSENT
+            if name in self:
+                with readable(Somewhere(self._store, self._name)):
+                    found = self._read(name)
+            self._known[name] = found
+        return default if found is _ABSENT else found
 
     def _read(self, name: str) -> Any:
         attribute = h5a.open(self._id, name.encode("utf-8", "surrogateescape"))
@@ -61,8 +75,8 @@ class Attributes(Mapping[str, Any]):
         if shape is not None and len(shape) < 2 and is_text(kind):
             values = np.empty(shape, TEXT)
             attribute.read(values, TEXT_TYPE)
-            texts = [text.decode("utf-8", "surrogateescape") for text in values.flat]
-            return texts if shape else texts[0]
+            text: Any = values.tolist()
+            return list(map(_decoded, text)) if shape else _decoded(text)
         if shape is not None and isinstance(kind, _NUMBERS):
             values = np.empty(shape, kind.dtype)
             attribute.read(values)

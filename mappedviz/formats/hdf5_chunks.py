@@ -23,12 +23,13 @@ from mappedviz.formats.grids import (
     grid_of,
     virtual_chunks,
 )
+from mappedviz.formats.hdf5_errors import readable
 from mappedviz.formats.sources import Extents, Held
 
 if TYPE_CHECKING:
     from mappedviz.formats.hdf5_dataset import Hdf5Dataset
 
-__all__ = ["chunk_map"]
+__all__ = ["chunk_map", "touch_chunks"]
 
 #: More than a table of chunks may have; nobody writes so many, but a damaged shape says anything.
 _MAX_CHUNKS = 1 << 28
@@ -70,6 +71,24 @@ def chunk_map(node: Hdf5Dataset, route: Callable[[tuple[slice, ...]], Array]) ->
     )
 
 
+def touch_chunks(node: Hdf5Dataset) -> bool:
+    """Ask HDF5 for what :func:`chunk_map` asks of a data set, without the map.
+
+    Returns
+    -------
+    bool
+        False for a data set of which it asks more.
+    """
+    if node.in_one_piece:
+        return True
+    with readable(node):
+        if node.made.get_layout() != h5d.CHUNKED:
+            return False
+        _infos(node.ident)
+        _fill(node)
+    return True
+
+
 def _contiguous(node: Hdf5Dataset, key: tuple[str, str]) -> ChunkedArray:
     start = node.ident.get_offset()
     size = node.stored.itemsize
@@ -89,7 +108,8 @@ def _contiguous(node: Hdf5Dataset, key: tuple[str, str]) -> ChunkedArray:
     offsets, sizes = cut_extents(node.shape, whole, cut, size, offsets, sizes)
     pipeline = codecs.Pipeline((), node.stored, cut)
     source = Extents(node.file.path, node.file.stamp, offsets, sizes, pad=pipeline.nbytes)
-    return StoredArray(key, node.shape, source, pipeline, _fill(node))
+    fill = _fill(node) if start is None else node.stored.type()  # none of it is unwritten
+    return StoredArray(key, node.shape, source, pipeline, fill)
 
 
 def _chunked(

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -30,16 +31,19 @@ __all__ = ["Hdf5Dataset", "OpenFile"]
 class OpenFile:
     """What all nodes of one open file share."""
 
-    __slots__ = ("budget", "file", "fileno", "nodes", "path", "stamp", "store")
+    __slots__ = ("budget", "file", "nodes", "path", "stamp", "store")
 
     def __init__(self, store: str, path: str, stamp: Stamp, file: h5py.File) -> None:
         self.store = store
         self.path = path
         self.stamp = stamp
         self.file = file
-        self.fileno = h5o.get_info(file.id).fileno
         self.nodes: dict[str, Any] = {}
         self.budget = Budget(lambda: stamp.size)
+
+    def holds(self, ident: Any) -> bool:
+        """Return True for an object of this very file."""
+        return bool(h5o.get_info(ident).fileno == h5o.get_info(self.file.id).fileno)
 
 
 class Hdf5Dataset(ArrayNode):
@@ -59,7 +63,6 @@ class Hdf5Dataset(ArrayNode):
         self.store = file.store
         self.name = name
         self.ident = ident
-        self._attrs: Attributes | None = None
         with readable(self):
             shape = ident.shape
         self.is_null = shape is None
@@ -92,12 +95,10 @@ class Hdf5Dataset(ArrayNode):
         """See :class:`~mappedviz.formats.nodes.ArrayNode`."""
         return np.dtype(object) if self.is_null else _native(self.stored)
 
-    @property
+    @lazy
     def attrs(self) -> Mapping[str, Any]:
         """See :class:`~mappedviz.formats.nodes.Node`."""
-        if self._attrs is None:
-            self._attrs = Attributes(self, self.ident)
-        return self._attrs
+        return Attributes(self, self.ident)
 
     @lazy
     def made(self) -> Any:
@@ -159,6 +160,8 @@ class Hdf5Dataset(ArrayNode):
     @lazy
     def filters(self) -> list[tuple[int, tuple[int, ...]]]:
         """Numbers and parameters of the filters, in the order of encoding."""
+        if self.in_one_piece:  # only chunks are filtered
+            return []
         made = self.made
         found = [made.get_filter(i) for i in range(made.get_nfilters())]
         return [(code, tuple(values)) for code, _, values, _ in found]
@@ -174,11 +177,7 @@ class Hdf5Dataset(ArrayNode):
                 values = self._values(selection)
                 if not isinstance(values, np.ndarray):
                     return np.array(values.decode(), dtype=object)
-                # HDF5 hands out C strings, so none holds a zero: all are decoded at once.
-                decoded = b"\0".join(values.reshape(-1).tolist()).decode().split("\0")
-                out = np.empty(values.shape, dtype=object)
-                out.reshape(-1)[:] = decoded[: values.size]
-                return out
+                return _decoded(values)
             values = np.asarray(self._values(selection))
         if values.dtype.kind in "SUO" or values.dtype.names:
             return strings(values, self)
@@ -211,6 +210,28 @@ class Hdf5Dataset(ArrayNode):
             "which is not installed",
             "Run `pip install hdf5plugin`.",
         )
+
+
+#: Thousands of stores name the same variables: such a list is decoded once, if it is of this length.
+_MANY, _TOO_MANY = 1_000, 70_000
+
+
+def _decoded(values: Array) -> Array:
+    """Return text for bytes."""
+    # HDF5 hands out C strings, so none holds a zero: all are decoded at once.
+    joined = b"\0".join(values.reshape(-1).tolist())
+    many = _MANY <= values.size <= _TOO_MANY
+    texts = _last_list(joined, values.size).copy() if many else _texts(joined, values.size)
+    return texts.reshape(values.shape)
+
+
+def _texts(joined: bytes, n: int) -> Array:
+    texts = np.empty(n, dtype=object)
+    texts[:] = joined.decode().split("\0")[:n]
+    return texts
+
+
+_last_list = lru_cache(1)(_texts)
 
 
 def _native(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -10,7 +10,10 @@ import numpy as np
 from mappedviz.formats.encodings import child_array, encoding_of, malformed
 from mappedviz.formats.nodes import ArrayNode, GroupNode
 
-__all__ = ["MatrixFacts", "MatrixKind", "matrix_facts"]
+__all__ = ["SPARSE_PARTS", "MatrixFacts", "MatrixKind", "matrix_facts"]
+
+#: The arrays of a sparse matrix.
+SPARSE_PARTS = ("data", "indices", "indptr")
 
 MatrixKind: TypeAlias = Literal["csr", "csc", "dense"]
 
@@ -91,7 +94,7 @@ def matrix_facts(node: GroupNode | ArrayNode) -> MatrixFacts | None:
     shape = node.attrs.get("shape", node.attrs.get("h5sparse_shape"))
     if np.shape(shape) != (2,) or np.asarray(shape).dtype.kind not in "iuf":
         raise malformed(node, f"has the shape {shape!r}, which is not 2-d")
-    data, indices, indptr = (child_array(node, key) for key in ("data", "indices", "indptr"))
+    data, indices, indptr = (child_array(node, key) for key in SPARSE_PARTS)
     n_obs, n_vars = int(shape[0]), int(shape[1])
     kind = _SPARSE[encoding]
     major = n_obs if kind == "csr" else n_vars

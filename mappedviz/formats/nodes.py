@@ -136,6 +136,10 @@ class ArrayNode(Node):
         They may be kept in a smaller type than that of the node, which holds their numbers exactly.
         """
 
+    def touch(self) -> None:
+        """Ask the library for what :meth:`chunked` asks of it: after a damaged node, this process may be gone."""
+        self.chunked()
+
     def take_values(self, selection: Any = ()) -> None:
         """Count the memory of a selection that is about to be read; see :meth:`Node.take`."""
         n, item = n_selected(self.shape, selection), self.dtype.itemsize

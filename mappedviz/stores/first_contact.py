@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from mappedviz._types import PathLike
 from mappedviz.errors import StoreError
-from mappedviz.formats.cache import ChunkCache
-from mappedviz.formats.files import FilePool
 from mappedviz.formats.processors import processors
 from mappedviz.formats.stamps import Stamp
 from mappedviz.recipe.names import Names
@@ -324,7 +322,7 @@ def _read(
         sections |= _columns(store, wants, errors)
         for key in wants.matrices_of(facts):
             with suppress(Exception):  # reading rows says what is wrong
-                store.open_matrix(key, ChunkCache(1 << 20, FilePool()))
+                store.touch_matrix(key)
             sections[f"opened/{key}"] = Section()
         stamp = store.stamp
     content = cache.keep(address, stamp, sections, evidence, unchanged=_is_unchanged(store))

@@ -13,8 +13,8 @@ import stat
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, Self
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import numpy as np
 
@@ -35,6 +35,7 @@ from mappedviz.formats.frames import (
 )
 from mappedviz.formats.in_memory import MEMORY, Contents, contents_of
 from mappedviz.formats.inodes import inode_of
+from mappedviz.formats.matrices import SPARSE_PARTS
 from mappedviz.formats.nodes import ArrayNode, GroupNode
 from mappedviz.formats.obsm import read_field, read_obsm
 from mappedviz.formats.registry import FORMATS
@@ -179,17 +180,14 @@ class Store:
     @property
     def _here(self) -> threading.local:
         """What each thread has open, for nodes are not shared; made when something is, for stores are many."""
-        found: threading.local = self.__dict__.setdefault("_threads", threading.local())
-        return found
+        found: threading.local | None = self.__dict__.get("_threads")
+        return found or self.__dict__.setdefault("_threads", threading.local())
 
-    @contextmanager
-    def session(self) -> Iterator[GroupNode]:
+    def session(self) -> AbstractContextManager[GroupNode]:
         """The open root of the store; one opening serves all reads inside the ``with`` block."""
         if self._contents is not None:
-            yield self._contents.root
-            return
-        with session_of(self.path, self.kind, self._here) as root:
-            yield root
+            return nullcontext(self._contents.root)
+        return session_of(self.path, self.kind, self._here)
 
     def check_unchanged(self) -> None:
         """Raise StoreError if the file is another one than when it was opened, or changed."""
@@ -330,6 +328,14 @@ class Store:
             if self.kept_in and is_url(self.path) and self.facts.matrices[key].kind == "csr":
                 kept = PointerRecord(self.kept_in, self.path, key, self.stamp, self._object())
             return Matrix.open(matrix_at(root, key), cache, kept)
+
+    def touch_matrix(self, key: str) -> None:
+        """Ask the library for all that :meth:`open_matrix` asks of it, and keep nothing."""
+        with self.session() as root, named(self.path, key):
+            node = matrix_at(root, key)
+            parts = [node] if isinstance(node, ArrayNode) else map(node.__getitem__, SPARSE_PARTS)
+            for part in parts:
+                cast(ArrayNode, part).touch()
 
     def open_obsm(self, key: str, cache: ChunkCache) -> Matrix | Array:
         """An obsm element: a matrix to read rows from, or (for odd ones) the whole array."""

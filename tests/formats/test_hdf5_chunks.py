@@ -94,6 +94,26 @@ def test_old_hdf5_left_the_user_block_out(tmp_path: Path, monkeypatch: pytest.Mo
         chunked(tmp_path / "a.h5ad", "x")
 
 
+def test_a_touch_asks_hdf5_for_the_chunks_and_reads_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = values_of("<i4", (1000,))
+    with h5py.File(tmp_path / "a.h5ad", "w") as file:
+        file.create_dataset("chunked", data=values, chunks=(64,))
+        file.create_dataset("contiguous", data=values)
+        file.create_dataset("unwritten", (10,), "<i4")
+        file["text"] = ["a"]
+    asked: list[Any] = []
+    ours = hdf5_chunks._infos
+    monkeypatch.setattr(hdf5_chunks, "_infos", lambda ident: asked.append(ident) or ours(ident))
+    with open_root(tmp_path / "a.h5ad") as root:
+        for key in ("chunked", "contiguous", "unwritten"):
+            root[key].touch()
+        assert len(asked) == 1
+        with pytest.raises(ElementError, match="not a numeric one"):
+            root["text"].touch()
+
+
 @pytest.mark.parametrize("libver", ["earliest", "latest"])
 def test_every_index_of_chunks(tmp_path: Path, libver: str) -> None:
     # Fixed array, extensible array, version 2 B-tree, single chunk: HDF5 keeps chunks in all of them.

@@ -116,3 +116,17 @@ def test_values_outside_of_the_file_are_refused_by_name(tmp_path: Path, name: st
     ):
         root["x"]
     assert name in str(error.value)
+
+
+def test_a_long_list_of_text_that_is_read_again_is_another_array(tmp_path: Path) -> None:
+    names, others = [f"gene{i}" for i in range(2000)], [f"gène{i}" for i in range(2000)]
+    with h5py.File(tmp_path / "a.h5ad", "w") as file:
+        file["names"], file["again"], file["others"] = names, names, others
+        file["two"] = np.array(names, dtype=object).reshape(2, 1000)
+    with open_root(tmp_path / "a.h5ad") as root:
+        first = root["names"].read()
+        assert first.tolist() == names
+        first[0] = "changed"
+        assert root["again"].read().tolist() == names
+        assert root["two"].read().tolist() == [names[:1000], names[1000:]]
+        assert root["others"].read().tolist() == others
