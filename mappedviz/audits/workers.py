@@ -139,6 +139,10 @@ def not_collecting() -> Iterator[None]:
         yield
     finally:
         if was:
+            if not gc.get_freeze_count():
+                # All of them are old now: they are not looked through at once, three times.
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 

@@ -1,8 +1,10 @@
 """Many stores at a time: child processes, executors, cancelling."""
 
+import gc
 import json
 import math
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from mappedviz.audits import run, workers
 from mappedviz.audits.cache import ScanCache, forget_scans
 from mappedviz.audits.scan import ScanCancelledError
+from mappedviz.audits.workers import not_collecting
 from mappedviz.formats.remote_options import noted
 from tests.audits import quiet
 from tests.stores import BROKEN
@@ -64,3 +67,21 @@ def test_a_query_is_in_no_scan():
     noted(url.partition("?")[0], options)
     [scan] = workers.scan_stores([url], cache=ScanCache(), progress=False)
     assert "SECRET" not in repr(scan)
+
+
+def test_garbage_is_looked_for_again_afterwards():
+    class Loop:
+        pass
+
+    assert gc.isenabled()
+    with not_collecting():
+        assert not gc.isenabled()
+        with not_collecting():
+            loop = Loop()
+            loop.itself, seen = loop, weakref.ref(loop)
+            del loop
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert not gc.get_freeze_count()
+    gc.collect()
+    assert seen() is None

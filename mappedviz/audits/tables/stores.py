@@ -6,6 +6,7 @@ DataFrames with documented columns, made of scans; no figures, no widgets.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,9 +141,9 @@ def _store_row(scan: Scan) -> dict[str, Any]:
         "kind": facts.kind,
         "n_obs": facts.n_obs,
         "n_vars": facts.n_vars,
-        "X": None if x is None else f"{x.kind} {x.dtype} {x.codec}",
+        "X": None if x is None else f"{x.kind} {_name_of(x.dtype)} {x.codec}",
         "x_kind": None if x is None else x.kind,
-        "x_dtype": None if x is None else str(x.dtype),
+        "x_dtype": None if x is None else _name_of(x.dtype),
         "x_codec": None if x is None else x.codec,
         "x_chunks": None if x is None else x.chunks,
         "x_scale": None if sample is None else sample.scale,
@@ -158,6 +159,12 @@ def _store_row(scan: Scan) -> dict[str, Any]:
         "broken": list(scan.broken),
         "status": "ok",
     }
+
+
+@lru_cache(256)
+def _name_of(dtype: np.dtype[Any]) -> str:
+    """The name of a type: numpy puts it together each time, which is most of the time of this table."""
+    return str(dtype)
 
 
 def _median(sample: MatrixSample | None) -> float | None:
