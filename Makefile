@@ -44,8 +44,7 @@ test: lint
 	    echo "mappedviz: NO INTEROP: files for MultiQC and Croissant will NOT be tested." >&2
 	@scripts/tools.sh snakemake $(BIN)/python || \
 	    echo "mappedviz: NO SNAKEMAKE: examples/workflows/Snakefile will NOT be run as a whole." >&2
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term $(PYTEST)
-	$(if $(PYTEST),,$(BIN)/python scripts/engine_coverage.py)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(if $(PYTEST),--no-cov,--cov --cov-report=term) $(PYTEST)
 
 # The same tests on other stacks. What checks the repository itself is left out, and what the
 # browser shows. For Python 3.13 there is no small torch: what needs it is left out and said.

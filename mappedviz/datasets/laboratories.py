@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,8 @@ def write_stores(folder: Path) -> None:
         _boston().write_zarr(folder / "boston.zarr")
         _kyoto().write_h5ad(folder / "kyoto.h5ad", compression="gzip")
         _oxford().write_h5ad(folder / "oxford.h5ad", compression="gzip")
+    for metadata in folder.glob("*.zarr/.zmetadata"):  # zarr 3.1 lists elements as they come
+        metadata.write_text(json.dumps(json.loads(metadata.read_text()), indent=4, sort_keys=True))
 
 
 def _berlin() -> AnnData:

@@ -41,8 +41,11 @@ def _call(request: tuple[Callable[..., Any], tuple[Any, ...]]) -> Any:
 
 
 def _settings() -> dict[str, str]:
-    """Return the part of the environment that makes a process read files differently."""
-    return {name: value for name, value in os.environ.items() if name.startswith(_READ_BY)}
+    """Return what a process reads files by that may change, and what its errors say of them."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith(_READ_BY)}
+    with suppress(OSError):  # the folder may be gone
+        kept["folder"] = os.getcwd()
+    return kept
 
 
 class IdleChild:

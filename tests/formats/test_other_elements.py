@@ -1,5 +1,6 @@
 """What a store has beside its matrices, as anndata reads it."""
 
+import h5py
 import numpy as np
 import pytest
 
@@ -25,9 +26,13 @@ def test_elements_of_a_store(tmp_path, kind):
 
 
 def test_what_anndata_cannot_read_is_named(tmp_path):
-    path = STORE_KINDS["zarr-big-endian"](coded_anndata(0, 6, genes=["a", "b"]), tmp_path / "a")
+    path = STORE_KINDS["h5ad"](coded_anndata(0, 6, genes=["a", "b"]), tmp_path / "a")
+    with h5py.File(path, "a") as file:
+        file.require_group("uns/later").attrs.update(
+            {"encoding-type": "new", "encoding-version": "9"}
+        )
     with pytest.raises(ElementError, match=r"cannot be read by anndata .* Give a recipe"):
-        read_other_elements(str(path), "zarr")
+        read_other_elements(str(path), "h5ad")
 
 
 def test_a_store_elsewhere_is_refused():

@@ -86,7 +86,8 @@ def test_a_store_that_is_replaced_is_noticed(server, version):
 def test_chunks_and_shards_that_are_lost_or_replaced_are_noticed(server):
     group = zarr.open_group(server.folder / "s.zarr", mode="w", zarr_format=3)
     values = np.arange(4000, dtype=np.float32)
-    group.create_array("x", data=values, chunks=(100,), shards=(1000,))
+    x = group.create_array("x", shape=4000, dtype="f4", chunks=(100,), shards=(1000,))
+    x[:] = values  # with data=, zarr 3.1.0 damages shards
     zarr.consolidate_metadata(group.store)
     with open_root(f"{server.url}/s.zarr") as root:
         node = root["x"]
@@ -108,11 +109,10 @@ def test_chunks_and_shards_that_are_lost_or_replaced_are_noticed(server):
 
 
 def test_what_only_zarr_can_read_is_read_by_it(server):
+    numcodecs = pytest.importorskip("zarr.codecs.numcodecs", reason="zarr 3.1.0 has no such codec")
     group = zarr.open_group(server.folder / "z.zarr", mode="w", zarr_format=3)
     values = np.arange(100, dtype=np.int64)
-    group.create_array(
-        "x", data=values, chunks=(10,), filters=[zarr.codecs.numcodecs.Delta(dtype="i8")]
-    )
+    group.create_array("x", data=values, chunks=(10,), filters=[numcodecs.Delta(dtype="i8")])
     zarr.consolidate_metadata(group.store)
     with open_root(f"{server.url}/z.zarr") as root:
         node = root["x"]

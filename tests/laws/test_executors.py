@@ -118,9 +118,9 @@ def test_a_store_that_hangs_is_given_up_by_a_process_of_an_executor(stores, monk
         "serve_calls()\n",
     )
     with ThreadPoolExecutor(2) as executor:
-        audit = audited(stores[:3], executor=executor, open_timeout=3.0)
+        audit = audited(stores[:3], executor=executor, open_timeout=8.0)
     children.idle.end()
-    assert "did not open within 3 s" in audit.stores["status"]["s1.h5ad"]
+    assert "did not open within 8 s" in audit.stores["status"]["s1.h5ad"]
     assert (audit.stores["status"] == "ok").sum() == 2
 
 

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import anndata
 import numpy as np
 import pandas as pd
 import pytest
@@ -123,7 +124,8 @@ def some_anndata(seed: int) -> AnnData:
 
 def written(adata: AnnData, path: Any) -> Any:
     """The path of the file that an AnnData is written to; it stays as it is."""
-    with warnings.catch_warnings():
+    allowed = anndata.settings.override(allow_write_nullable_strings=True)
+    with warnings.catch_warnings(), allowed:
         warnings.simplefilter("ignore")
         adata.copy().write_h5ad(path)
     return path
