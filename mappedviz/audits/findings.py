@@ -87,6 +87,11 @@ class Finding:
         )
 
 
+def remedy_below(message: str, remedy: str | None) -> str:
+    """Return what to show below a message as its remedy: nothing where the message ends with it, as those of errors do."""
+    return "" if message.endswith(remedy or "") else str(remedy)
+
+
 @dataclass(frozen=True)
 class NotApplicable:
     """A check that could not be made, and why; that is not a pass."""

@@ -60,6 +60,7 @@ def console_of(stream: TextIO) -> Console | PlainConsole:
 
 def show_audit(audit: Audit, console: Console | PlainConsole) -> None:
     """Print the verdict, the findings and the tables of an audit."""
+    from mappedviz.audits.findings import remedy_below
     from mappedviz.report.sections.audit import sections_of, summary_line
 
     line(console, audit.verdict, "bold")
@@ -69,8 +70,8 @@ def show_audit(audit: Audit, console: Console | PlainConsole) -> None:
         stores = list(finding.stores or ())
         where = f" – {listed(stores, most=4)}" if stores else ""
         line(console, f"{finding.message}{where}", head=finding.severity, name=finding.id)
-        if finding.remedy:
-            line(console, f"  → {finding.remedy}")
+        if remedy := remedy_below(finding.message, finding.remedy):
+            line(console, f"  → {remedy}")
         for code in str(finding.code or "").splitlines():
             line(console, f"    {code}", "dim")
     if audit.not_applicable:

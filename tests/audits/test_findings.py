@@ -4,7 +4,7 @@ import pytest
 
 import mappedviz as mv
 from mappedviz.audits.checks import CHECKS
-from mappedviz.audits.findings import Found, NotApplicable, check
+from mappedviz.audits.findings import Found, NotApplicable, check, remedy_below
 from tests.audits import found, made, quiet, symbols, write
 
 
@@ -79,3 +79,9 @@ def test_a_minimum_of_one_store_is_no_fix(tmp_path, n):
     audit = quiet(made(tmp_path, stores))
     for finding in audit.findings:
         assert finding.fix is None or (finding.fix.min_stores or 2) > 1
+
+
+def test_what_an_error_says_already_is_not_said_again_below_it():
+    assert remedy_below("two stores share nothing. Join otherwise.", "Join otherwise.") == ""
+    assert remedy_below("two stores share nothing.", "Join otherwise.") == "Join otherwise."
+    assert remedy_below("two stores share nothing.", None) == ""

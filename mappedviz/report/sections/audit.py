@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from mappedviz._types import SEVERITIES
+from mappedviz.audits.findings import remedy_below
 from mappedviz.errors import MappedvizError
 from mappedviz.report.sections.genes import genes_section
 from mappedviz.report.sections.labels import labels_section, weights_section
@@ -134,7 +135,7 @@ def _finding_text(finding: Finding, place: int, every: set[str]) -> FindingText:
         finding.severity,
         message,
         listed(stores, most=4) if stores else "",
-        str(finding.remedy or ""),
+        remedy_below(message, finding.remedy),
         # A fix that names a thousand paths is said in a line that does the same.
         code
         if len(code) <= _LONGEST_CODE

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mappedviz.audits.findings import CHECKS, code_of
+from mappedviz.audits.findings import CHECKS, code_of, remedy_below
 from mappedviz.text.display import listed, shown
 from mappedviz.views import nodes, pictures
 from mappedviz.views.models.memory import of_audit
@@ -236,8 +236,8 @@ def _detail(audit: Audit, state: State) -> Node:
     inner = [
         nodes.note("what", shown(without_paths(audit, one.message, one.stores), 600), strong=True)
     ]
-    if one.remedy:
-        inner.append(nodes.note("remedy", shown(one.remedy, 400)))
+    if remedy := remedy_below(one.message, one.remedy):
+        inner.append(nodes.note("remedy", shown(remedy, 400)))
     inner += _ahead(state)
     inner.append(nodes.row("fixing", _fixing(audit, one, some, state)))
     if len(some) > 1:
