@@ -47,12 +47,13 @@ def zstd_bound(data: Any) -> int:
 def zstd_begin(data: Any) -> tuple[int, int | None]:
     """Return where the blocks of a frame of zstd begin, and the size that it says; None: it says none, or is no such frame.
 
-    A frame that needs a dictionary is none of ours.
+    A frame that needs a dictionary is none of ours, nor one with a checksum: that is of all blocks.
     """
     view = memoryview(data).cast("B")
     if len(view) < 18 or int.from_bytes(view[:4], "little") != _ZSTD or view[4] & 3:
         return 0, None
-    return _frame(view, 4)[:2]
+    begin, size, checked = _frame(view, 4)
+    return begin, None if checked else size
 
 
 def _frame(view: memoryview, at: int) -> tuple[int, int | None, bool]:

@@ -139,7 +139,7 @@ class Pipeline:
             Bit i set: step i was not applied to this chunk (HDF5's filter mask).
         """
         if self.steps:
-            if self.nbytes > FREE_BYTES and self.nbytes > inflated_limit(len(data)):
+            if self._is_claim(data):
                 raise DecodeError(f"claims {self.nbytes} bytes of {len(data)} stored ones")
             for i, (step, size) in enumerate(zip(self.steps, self.sizes(skip), strict=True)):
                 if not skip >> i & 1:
@@ -163,6 +163,10 @@ class Pipeline:
         values.flags.writeable = False  # chunks are shared between the readers
         return values
 
+    def _is_claim(self, data: Buffer) -> bool:
+        """Whether a chunk would be larger than its stored bytes can explain."""
+        return self.nbytes > FREE_BYTES and self.nbytes > inflated_limit(len(data))
+
     @property
     def has_excerpts(self) -> bool:
         """Whether parts of a chunk may be decoded without the rest of it."""
@@ -173,7 +177,7 @@ class Pipeline:
 
         What is damaged is None, too: decoding all of it says what is wrong.
         """
-        if not self.has_excerpts:
+        if not self.has_excerpts or self._is_claim(data):
             return None
         decode, item = self.steps[0].excerpts, self.stored.itemsize
         assert decode is not None

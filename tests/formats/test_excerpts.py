@@ -5,6 +5,7 @@ import pytest
 from numcodecs import Blosc, Zstd
 from numcodecs.blosc import BITSHUFFLE, NOSHUFFLE, SHUFFLE
 
+from mappedviz.formats import codecs
 from mappedviz.formats.codecs import Pipeline, numcodecs_step
 from mappedviz.formats.excerpts import blosc_excerpts, zstd_excerpts
 
@@ -22,7 +23,7 @@ RANGES = [
 ]
 CODECS = [
     Zstd(level=0),
-    Zstd(level=9, checksum=True),
+    Zstd(level=9),
     *(
         Blosc(cname, clevel, shuffle, blocksize)
         for cname in ("lz4", "zstd", "zlib", "blosclz")
@@ -77,6 +78,27 @@ def test_what_is_damaged_has_no_parts_or_those_that_are_whole(codec):
 def test_a_frame_that_does_not_say_its_size_is_decoded_as_a_whole():
     frame = bytes(Zstd().encode(VALUES))
     assert zstd_excerpts(b"\x28\xb5\x2f\xfd\x00\x58" + frame[9:], VALUES.nbytes, [(0, 4)]) is None
+
+
+def test_a_frame_with_a_checksum_is_decoded_as_a_whole():
+    """It is of all blocks: without it, damage in some of them would become other numbers."""
+    codec = Zstd(level=1, checksum=True)
+    frame = bytes(codec.encode(VALUES))
+    pipeline = Pipeline((numcodecs_step(codec.get_config()),), VALUES.dtype, VALUES.shape)
+    for ranges in RANGES:
+        assert pipeline.excerpts(frame, ranges) is None
+    assert pipeline.excerpts(bytes(Zstd(level=1).encode(VALUES)), RANGES[0]) is not None
+
+
+@pytest.mark.parametrize("codec", [Zstd(), Blosc("zstd")], ids=str)
+def test_what_the_stored_bytes_cannot_explain_is_not_decoded(codec, monkeypatch):
+    zeros = np.zeros(1 << 20, "<i4")
+    data = bytes(codec.encode(zeros))
+    pipeline = Pipeline((numcodecs_step(codec.get_config()),), zeros.dtype, zeros.shape)
+    assert pipeline.excerpts(data, [(0, 9)]) is not None
+    monkeypatch.setattr(codecs, "FREE_BYTES", 1000)
+    monkeypatch.setattr(codecs, "inflated_limit", lambda n: 10 * n)
+    assert pipeline.excerpts(data, [(0, 9)]) is None
 
 
 def test_blocks_in_any_order():
