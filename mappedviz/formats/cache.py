@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable, Sequence
@@ -114,6 +115,7 @@ class ChunkCache:
         self._held: OrderedDict[Hashable, Any] = OrderedDict()
         self._sizes: dict[Hashable, int] = {}
         self._tokens: dict[Hashable, int] = {}
+        self._numbers = itertools.count()
         self._whole: dict[int, WholeArray] = {}  # by token
         self.after_fork()
         renewed_after_fork(self)
@@ -287,7 +289,10 @@ class ChunkCache:
     def _token(self, array: ChunkedArray) -> int:
         # A small integer instead of two strings makes a key that is quick to hash. The stamp
         # keeps the chunks of a file apart from those of the file that replaces it.
-        return self._tokens.setdefault((array.key, array.stamp), len(self._tokens))
+        key = array.key, array.stamp
+        found = self._tokens.get(key)
+        # Threads may ask without the lock: no two of them get one number for two arrays.
+        return self._tokens.setdefault(key, next(self._numbers)) if found is None else found
 
     def _abandon(self, slots: deque[_Slot]) -> None:  # with the lock held
         while slots:

@@ -308,3 +308,22 @@ def test_a_whole_array_is_forgotten_with_the_first_chunk_that_is_dropped():
     assert cache.whole(one) is None
     assert cache.nbytes <= cache.max_bytes
     assert [int(a[0]) for a in cache.get_many(one, range(50))] == list(range(50))
+
+
+def test_threads_that_ask_without_the_lock_get_a_number_for_each_array():
+    """One number for two arrays would hand out the chunks of one as those of the other."""
+    cache = ChunkCache(1 << 20, FilePool())
+
+    class Shared(dict[Any, Any]):
+        """Another thread numbers an array as soon as one has counted them."""
+
+        def __len__(self) -> int:
+            found = super().__len__()
+            self.setdefault(f"array {found} of another thread", found)
+            return found
+
+    cache._tokens = Shared()
+    for name in ("x", "y", "x"):
+        cache.has(Made(name), 0)
+    numbers = list(cache._tokens.values())
+    assert len(set(numbers)) == len(numbers) >= 2
