@@ -82,7 +82,8 @@ class Lookahead:
             # What the cache keeps is decoded once anyway, and batches are best read from there.
             windowed=not (collection.stored_plainly or kept),
             large=not sparse and batch_size * _dense_row_bytes(collection) > _LARGE_BATCH,
-            soon=_soon(collection, batch_size) if scattered and batches else 0,
+            # Like those of any other window, they are all in memory at the same time.
+            soon=min(_soon(collection, batch_size), max(0, batches)) if scattered else 0,
         )
 
 
@@ -136,7 +137,7 @@ def _soon(collection: MappedCollection, batch_size: int) -> int:
     if not found or not all(map(_has_excerpts, found)) or any(map(is_url, collection.path_list)):
         return 0
     # With more rows per chunk than this, its last row is near its end.
-    rows = 1.5 * len(collection) / max(_rows_of_chunks(found))
+    rows = 1.5 * len(collection) / max([1, *_rows_of_chunks(found)])
     return min(_SOON, int(rows / batch_size))
 
 

@@ -44,3 +44,22 @@ def test_first_batches_come_soon_where_chunks_are_large_and_have_parts(tmp_path,
     assert soon(shuffle="block") == soon() == 0
     monkeypatch.setattr(lookahead, "_rows_of_chunks", lambda found: [20.0])
     assert soon(shuffle=True) == (2 if kind.startswith("zarr") else 0)  # most rows of each chunk
+
+
+def test_first_batches_take_no_more_memory_than_any_others(tmp_path, monkeypatch):
+    ds = MappedCollection(STORE_KINDS["zarr-v3"](coded_anndata(0, 120), tmp_path / "a"))
+    monkeypatch.setattr(lookahead, "_LARGE_CHUNK", 1)
+    monkeypatch.setattr(lookahead, "_rows_of_chunks", lambda found: [2.0])
+
+    def soon(**how):
+        return mv.dataloader(ds, 4, shuffle=True, **how).batch_sampler.ahead.soon
+
+    assert soon(lookahead=3) == 3
+    monkeypatch.setattr(lookahead, "_WINDOW_BYTES", 2 * 4 * lookahead._row_bytes(ds))
+    assert soon() == 2
+
+
+def test_stores_without_rows_have_no_first_batches(tmp_path, monkeypatch):
+    monkeypatch.setattr(lookahead, "_LARGE_CHUNK", 1)
+    ds = MappedCollection(STORE_KINDS["zarr-v3"](coded_anndata(0, 0), tmp_path / "a"))
+    assert list(mv.dataloader(ds, 4, shuffle=True)) == []
