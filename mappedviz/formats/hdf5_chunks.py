@@ -45,7 +45,8 @@ def chunk_map(node: Hdf5Dataset, route: Callable[[tuple[slice, ...]], Array]) ->
     route
         Reads a selection through HDF5, opening the file again: for what only HDF5 can read.
     """
-    layout = node.made.get_layout()
+    # No more is asked than `touch_chunks` asks: a damaged file may end the process.
+    layout = h5d.CONTIGUOUS if node.in_one_piece else node.made.get_layout()
     key = (node.file.path, node.name)
     size = node.stored.itemsize
     # A type that numpy cannot express exactly (12 bits, odd mantissas) is converted by h5py.

@@ -112,6 +112,8 @@ def test_a_touch_asks_hdf5_for_the_chunks_and_reads_none(
         assert len(asked) == 1
         with pytest.raises(ElementError, match="not a numeric one"):
             root["text"].touch()
+        root["contiguous"].chunked()  # asks for no more
+        assert "made" not in vars(root["contiguous"])
 
 
 @pytest.mark.parametrize("libver", ["earliest", "latest"])
