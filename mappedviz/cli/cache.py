@@ -104,13 +104,9 @@ def _prune(options: argparse.Namespace) -> int:
 
 
 def _clear(options: argparse.Namespace) -> int:
-    from mappedviz.stores.cache_room import kept_in
     from mappedviz.stores.fact_cache import FactCache
 
-    cache = FactCache.of(options.folder)
-    kept = kept_in(cache.folder) if cache.folder else []
-    cache.clear()
-    _say_gone(kept)
+    _say_gone(FactCache.of(options.folder).clear())
     return OK
 
 

@@ -8,6 +8,7 @@ finds them gone, and whoever misses one reads its store again.
 from __future__ import annotations
 
 import os
+import re
 import time
 import warnings
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from typing import NamedTuple
 from mappedviz.errors import StoreWarning
 from mappedviz.text.sizes import bytes_of
 
-__all__ = ["MOST_BYTES", "SIZE_VARIABLE", "KeptFile", "Room", "kept_in", "most_bytes", "prune", "touch"]  # fmt: skip
+__all__ = ["MOST_BYTES", "SIZE_VARIABLE", "KeptFile", "Room", "kept_in", "most_bytes", "prune", "remove_all", "touch"]  # fmt: skip
 
 #: Environment variable with the bytes that a cache may take, such as ``20GB``, or ``off``.
 SIZE_VARIABLE = "MAPPEDVIZ_CACHE_SIZE"
@@ -28,6 +29,9 @@ _CHECK_SECONDS = 600  # processes that come and go leave the looking to one of t
 _CHECK_SHARE, _DOWN_TO = 1 / 20, 0.9
 _CHECKED = "checked"
 _RECORD, _TEMPORARY = ".record", ".tmp"
+# Somebody's home may be named as a cache: what is called otherwise is not ours, and stays.
+_FOLDER, _SHELF = re.compile(r"facts-\d+"), re.compile(r"names|[0-9a-f]{2}")
+_FILE = re.compile(r"[0-9a-f]{30}\.record(\..+\.tmp)?")
 
 
 class KeptFile(NamedTuple):
@@ -100,9 +104,9 @@ def _files(folder: str, depth: int) -> Iterator[KeptFile]:
         for entry in entries:
             with suppress(OSError):  # removed by another process
                 if entry.is_dir(follow_symlinks=False):
-                    if depth < 3 and (depth or entry.name.startswith("facts-")):
+                    if depth < 3 and (_SHELF if depth else _FOLDER).fullmatch(entry.name):
                         yield from _files(entry.path, depth + 1)
-                elif depth > 1 and entry.name.endswith((_RECORD, _TEMPORARY)):
+                elif depth > 1 and _FILE.fullmatch(entry.name):
                     status = entry.stat(follow_symlinks=False)
                     yield KeptFile(status.st_mtime, status.st_size, entry.path)
 
@@ -143,6 +147,48 @@ def prune(
                 os.unlink(one.path)
                 gone.append(one)
     return gone
+
+
+def remove_all(folder: str) -> list[KeptFile]:
+    """Remove the files of a cache and the folders that are empty then, and return the files.
+
+    Parameters
+    ----------
+    folder
+        Its folder, which stays, with whatever else is there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> remove_all(tempfile.mkdtemp())
+    []
+    """
+    gone = []
+    for one in kept_in(folder):
+        with suppress(OSError):  # removed by another process
+            os.unlink(one.path)
+            gone.append(one)
+    with suppress(OSError):
+        for name in filter(_FOLDER.fullmatch, os.listdir(folder)):
+            records = os.path.join(folder, name)
+            with suppress(OSError):
+                os.unlink(os.path.join(records, _CHECKED))
+            _remove_empty(records, 0)
+    return gone
+
+
+def _remove_empty(folder: str, depth: int) -> None:
+    """Remove a folder of a cache, and those inside, unless something is there."""
+    with suppress(OSError):
+        with os.scandir(folder) as entries:
+            inside = [
+                entry.path
+                for entry in entries
+                if entry.is_dir(follow_symlinks=False) and _SHELF.fullmatch(entry.name)
+            ]
+        for path in inside if depth < 2 else ():
+            _remove_empty(path, depth + 1)
+        os.rmdir(folder)
 
 
 def touch(path: str) -> None:

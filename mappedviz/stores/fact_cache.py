@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import warnings
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ import numpy as np
 from mappedviz._types import PathLike
 from mappedviz.errors import StoreWarning
 from mappedviz.recipe.names import Names
-from mappedviz.stores.cache_room import Room, touch
+from mappedviz.stores.cache_room import KeptFile, Room, remove_all, touch
 from mappedviz.stores.evidence import UNSETTLED, evidence_of, is_fresh
 from mappedviz.stores.old_records import remove_old
 from mappedviz.stores.records import SCHEMA, Record, RecordError, Section, encode, read_record
@@ -311,16 +310,13 @@ class FactCache:
                 stacklevel=stacklevel + 1,
             )
 
-    def clear(self) -> None:
-        """Remove the records of all stores, of this version and of others."""
+    def clear(self) -> list[KeptFile]:
+        """Remove the records of all stores, of this version and of others, and return their files."""
         if self.folder is None:
-            return
+            return []
         self._lists.clear()
         self._written.clear()
-        with suppress(FileNotFoundError):
-            for entry in os.scandir(self.folder):
-                if entry.name.startswith("facts-") and entry.is_dir(follow_symlinks=False):
-                    shutil.rmtree(entry.path, ignore_errors=True)
+        return remove_all(self.folder)
 
 
 #: ``cache=`` as functions take it.

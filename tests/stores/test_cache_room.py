@@ -15,7 +15,7 @@ from mappedviz.errors import StoreWarning
 from mappedviz.formats.stamps import Stamp
 from mappedviz.recipe.names import Names
 from mappedviz.stores import cache_room
-from mappedviz.stores.cache_room import KeptFile, kept_in, most_bytes, prune
+from mappedviz.stores.cache_room import KeptFile, kept_in, most_bytes, prune, remove_all
 from mappedviz.stores.fact_cache import FactCache
 from mappedviz.stores.records import Section
 
@@ -42,7 +42,7 @@ def test_what_is_in_a_cache(tmp_path):
     cache.keep_names(Names.of(np.array(["a"], dtype=object)))
     Path(tmp_path, "mine.record").write_bytes(b"not ours")
     Path(tmp_path, "facts-0", "ab").mkdir(parents=True)
-    Path(tmp_path, "facts-0", "ab", "old.record").write_bytes(b"of another version")
+    Path(tmp_path, "facts-0", "ab", f"{0:030}.record").write_bytes(b"of another version")
     Path(tmp_path, "facts-0", "ab", "link").symlink_to(tmp_path)
     kept = kept_in(str(tmp_path))
     assert [one.is_record for one in kept].count(True) == 4
@@ -177,3 +177,41 @@ def test_a_file_of_a_cache_says_what_it_is():
     assert KeptFile(0, 1, "/c/facts-1/ab/c.record").is_record
     assert not KeptFile(0, 1, "/c/facts-1/names/ab/c.record").is_record
     assert not KeptFile(0, 1, "/c/facts-1/ab/c.record.12.tmp").is_record
+
+
+def test_what_is_not_of_a_cache_stays(tmp_path, monkeypatch):
+    """Whatever folder is named as one, by mistake."""
+    monkeypatch.setenv("MAPPEDVIZ_CACHE_SIZE", "5kB")
+    elsewhere = tmp_path / "elsewhere"
+    theirs = [
+        tmp_path / "home" / name
+        for name in (
+            "thesis.record",
+            "facts-about-cells/ab/thesis.record",
+            "facts-about-cells/ab/notes.tmp",
+            "facts-1/thesis.record",
+            "facts-1/notes/thesis.tmp",
+            "facts-1/ab/thesis.record",
+            f"facts-1/ab/ab/ab/{0:030}.record",
+            f"facts-2 of 3/ab/{0:030}.record",
+        )
+    ] + [elsewhere / "ab" / f"{0:030}.record"]
+    for one in theirs:
+        one.parent.mkdir(parents=True, exist_ok=True)
+        one.write_bytes(b"not ours")
+        os.utime(one, (time.time() - 2 * DAY,) * 2)
+    (tmp_path / "home" / "facts-3").symlink_to(elsewhere)
+    (tmp_path / "home" / "facts-1" / "cd").symlink_to(elsewhere / "ab")
+    cache = filled(tmp_path / "home", 20)
+    assert 0 < len(kept_in(cache.folder)) < 20
+    prune(cache.folder, older_than=0, down_to=0)
+    filled(cache.folder, 3)
+    assert len(remove_all(cache.folder)) == 3
+    assert kept_in(cache.folder) == []
+    assert all(map(os.path.exists, theirs))
+    assert sorted(os.listdir(tmp_path / "home" / "facts-1")) == [
+        "ab",
+        "cd",
+        "notes",
+        "thesis.record",
+    ]
