@@ -139,11 +139,21 @@ class ScanFiles:
 
     @classmethod
     def of(cls, scans: ScansLike) -> ScanFiles:
-        """Return the scans that an argument stands for: files, folders of them and patterns."""
+        """Return the scans that an argument stands for: files, folders of them and patterns.
+
+        Raises
+        ------
+        StoreError
+            There are none where it says.
+        """
         if isinstance(scans, ScanFiles):
             return scans
         several = [scans] if isinstance(scans, (str, os.PathLike)) else scans
-        return cls([os.fspath(one) for one in several])
+        found = cls([file for one in several for file in _named(os.fspath(one))])
+        unread = [file.path for at, file in found._files.items() if at == absolute(file.path)]
+        if unread:  # which store each is of is not known, so that no finding would say it
+            _warn(f"{len(unread)} of {len(found.scans)} scans cannot be read", unread)
+        return found
 
     def _add(self, file: str) -> str:
         """Read one file, and return the address of its store."""
@@ -322,6 +332,20 @@ def files_at(path: str) -> list[str] | None:
         if found and not _holds_stores(path):
             return found
     return None
+
+
+def _named(path: str) -> list[str]:
+    """Return the scans that a path is said to hold, whatever else is there."""
+    inside = os.path.join(glob.escape(path), f"*{SUFFIX}")
+    found = files_at(path) or (None if is_url(path) else sorted(glob.glob(inside)))
+    if not found:
+        raise StoreError(
+            "is said to hold scans of stores, and has none",
+            store=path,
+            key="scans",
+            remedy=f"Name files *{SUFFIX} or a folder of them; `mappedviz scan` makes them.",
+        )
+    return found
 
 
 def _holds_stores(folder: str) -> bool:

@@ -11,7 +11,7 @@ import mappedviz as mv
 from mappedviz.audits.reading import scan_store
 from mappedviz.audits.scan import Wants
 from mappedviz.audits.scan_files import ScanFiles, file_of, write_scan
-from mappedviz.errors import StoreWarning
+from mappedviz.errors import StoreError, StoreWarning
 from mappedviz.stores.records import Section, read_record, write_record
 from tests.audits import found, ids, quiet, write
 
@@ -144,3 +144,18 @@ def test_a_column_that_is_damaged_is_not_one_that_is_absent(files, several, dama
     assert "label-absent" not in ids(audit)
     os.rename(f"{several[0]}-away", several[0])  # from which the column is read
     assert not quiet(files, "cell_type").fatal
+
+
+def test_scans_that_are_to_stand_for_stores_are_there_and_can_be_read(files, several, tmp_path):
+    folder = files[0].parent
+    for wrong in (tmp_path, "nowhere", str(folder / "x*.scan"), "https://example.org/scans"):
+        with pytest.raises(StoreError, match="is said to hold scans of stores, and has none"):
+            mv.audit(several, scans=wrong, progress=False)
+    assert ScanFiles.of([]).scans == {}
+    files[0].write_bytes(files[0].read_bytes()[:-9])
+    with pytest.warns(StoreWarning, match=rf"1 of {len(files)} scans cannot be read; the first: "):
+        known = ScanFiles.of(folder)
+    assert set(several[1:]) < set(known.scans)
+    (tmp_path / "scans" / "a.h5ad").write_bytes(b"beside its scan")
+    with pytest.warns(StoreWarning, match="cannot be read"):
+        assert ScanFiles.of(folder).paths == known.paths
