@@ -222,7 +222,8 @@ def noted(addresses: Any, given: Mapping[str, Any] | None = None) -> Any:
         Paths and URLs of stores, folders and patterns. What is no URL is returned as it is, for
         whoever reads it to judge.
     given
-        Options for all of the URLs. None leaves what was known before.
+        Options for all of the URLs, and in place of those that addresses below them had. None leaves what was known
+        before.
 
     Raises
     ------
@@ -243,10 +244,13 @@ def noted(addresses: Any, given: Mapping[str, Any] | None = None) -> Any:
     if not isinstance(addresses, Iterable) or isinstance(addresses, (bytes, Mapping)):
         return addresses
     queries: dict[str, str] = {}
-    return [
+    plain = [
         _noted(one, given, queries) if isinstance(one, (str, os.PathLike)) and is_url(one) else one
         for one in addresses
     ]
+    if given is not None:
+        _forget_below({_folder(absolute(url)) for url in queries})
+    return plain
 
 
 def _noted(address: PathLike, given: Mapping[str, Any] | None, queries: dict[str, str]) -> str:
@@ -267,6 +271,17 @@ def _noted(address: PathLike, given: Mapping[str, Any] | None, queries: dict[str
         query = query or before or ""
         recall({at: known.with_query(query) if query else known})
     return plain
+
+
+def _forget_below(folders: set[str]) -> None:
+    """Forget older options of what is below; a query is a part of its address and stays."""
+    for address, options in list(_known.items()):
+        above = address.rpartition("/")[0]
+        while above and "query" not in options.config:
+            if above in folders and address not in folders:
+                _known.pop(address, None)
+                break
+            above = above.rpartition("/")[0]
 
 
 def _without_query(url: str) -> tuple[str, str]:

@@ -82,6 +82,20 @@ def test_options_belong_to_an_address_and_what_is_below_it():
     assert options_of("s3://bucket/atlas/a.h5ad").config["access_key_id"] == "K"
 
 
+def test_new_options_of_a_folder_are_those_of_what_is_below_it():
+    noted("s3://renewed/atlas/a.h5ad", {"key": "OLD", "secret": "S"})
+    noted("s3://renewed-too/a.h5ad", {"key": "OLD", "secret": "S"})
+    noted("https://renewed/atlas/a.h5ad?signature=S")
+    new = {"key": "NEW", "secret": "S"}
+    noted(["s3://renewed/atlas/*.h5ad", "s3://renewed/atlas/a.h5ad"], new)
+    assert options_of("s3://renewed/atlas/a.h5ad").config["access_key_id"] == "NEW"
+    noted("s3://renewed/", {"key": "NEWER", "secret": "S"})
+    noted("https://renewed", {"timeout": 3})
+    assert options_of("s3://renewed/atlas/a.h5ad").config["access_key_id"] == "NEWER"
+    assert options_of("s3://renewed-too/a.h5ad").config["access_key_id"] == "OLD"
+    assert "signature=S" in options_of("https://renewed/atlas/a.h5ad").config["query"]
+
+
 def test_queries_become_options():
     url = "https://host/a.h5ad?X-Amz-Signature=SECRET"
     assert noted([url, "b.h5ad"]) == ["https://host/a.h5ad", "b.h5ad"]

@@ -51,7 +51,7 @@ def there(request, folder):
     with ExitStack() as stack:
         if request.param == "s3":
             files = {f"atlas/{name}": folder / name for name in NAMES}
-            url, options = stack.enter_context(bucket("lab", files))
+            url, options = stack.enter_context(bucket("copied", files))
             url = f"{url}/atlas"
         else:
             server = stack.enter_context(serving(folder))
