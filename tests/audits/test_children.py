@@ -36,9 +36,9 @@ def test_a_store_that_hangs_or_kills_is_listed(several, child):
         "serve_calls()\n"
     )
     child(program)
-    audit = quiet(several, workers=2, open_timeout=20)
+    audit = quiet(several, workers=2, open_timeout=10)
     status = audit.stores["status"]
-    assert "did not open within 20 s" in status["s1.h5ad"]
+    assert "did not open within 10 s" in status["s1.h5ad"]
     assert "ended the process" in status["s2.h5ad"]
     assert (status == "ok").sum() == 4
 
@@ -80,9 +80,9 @@ _STUCK = (
 
 def test_an_audit_gives_up_a_store_by_itself(several, child, monkeypatch):
     child(_STUCK)
-    monkeypatch.setattr(run, "STORE_SECONDS", 20.0)
+    monkeypatch.setattr(run, "STORE_SECONDS", 10.0)
     audit = mv.audit(several, progress=False)
-    assert "did not open within 20 s" in audit.stores["status"]["s1.h5ad"]
+    assert "did not open within 10 s" in audit.stores["status"]["s1.h5ad"]
     assert (audit.stores["status"] == "ok").sum() == len(several) - 1
     assert audit.fatal
 

@@ -31,7 +31,7 @@ def run(code, *arguments, timeout=900):
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory):
-    """10,000 stores: real files, hard links to twenty different ones."""
+    """2,500 stores: real files, hard links to twenty different ones."""
     folder = tmp_path_factory.mktemp("many")
     originals = [
         STORE_KINDS["h5ad"](
@@ -40,15 +40,15 @@ def many(tmp_path_factory):
         for i in range(20)
     ]
     paths = []
-    for i in range(10_000):
-        path = folder / f"store_{i:05}.h5ad"
+    for i in range(2_500):
+        path = folder / f"store_{i:04}.h5ad"
         os.link(originals[i % 20], path)
         paths.append(path)
     return folder
 
 
 @pytest.mark.slow
-def test_ten_thousand_stores_with_256_descriptors(many):
+def test_thousands_of_stores_with_256_descriptors(many):
     out = run(
         """
         import pickle, resource, sys, time
@@ -59,7 +59,7 @@ def test_ten_thousand_stores_with_256_descriptors(many):
         ds = MappedCollection(sys.argv[1] + "/store_*.h5ad", obs_keys=["cell_type", "origin"],
                               encode_labels=["cell_type"])
         opened = time.perf_counter() - start
-        assert len(ds.stores) == 10_000 and len(ds) == 50_000
+        assert len(ds.stores) == 2_500 and len(ds) == 12_500
         rng = np.random.default_rng(0)
         start = time.perf_counter()
         for _ in range(20):
@@ -75,9 +75,9 @@ def test_ten_thousand_stores_with_256_descriptors(many):
             assert (row == rows[where] % 5).all() and (gene == columns).all()
         read = time.perf_counter() - start
         again = pickle.dumps(ds)
-        assert len(again) < 1_000_000, len(again)
-        same = pickle.loads(again)[[49_999, 0]]
-        assert (same["X"] == ds[[49_999, 0]]["X"]).all()
+        assert len(again) < 250_000, len(again)
+        same = pickle.loads(again)[[12_499, 0]]
+        assert (same["X"] == ds[[12_499, 0]]["X"]).all()
         print(f"opened {opened:.1f} s, 10,000 rows {read:.1f} s, pickle {len(again):,} bytes")
         """,
         many,
