@@ -55,9 +55,8 @@ def add_cache(commands: Any) -> None:
 
 
 def _info(options: argparse.Namespace) -> int:
-    from mappedviz.stores.cache_room import kept_in, most_bytes
+    from mappedviz.stores.cache_room import KEPT_DAYS, kept_in, most_bytes
     from mappedviz.stores.fact_cache import FactCache
-    from mappedviz.stores.old_records import KEPT_DAYS
 
     folder = FactCache.of(options.folder).folder
     kept = kept_in(folder) if folder else []
@@ -83,9 +82,8 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _prune(options: argparse.Namespace) -> int:
-    from mappedviz.stores.cache_room import most_bytes, prune
+    from mappedviz.stores.cache_room import KEPT_DAYS, most_bytes, prune
     from mappedviz.stores.fact_cache import FactCache
-    from mappedviz.stores.old_records import KEPT_DAYS
 
     days, down_to = options.older_than, None
     if options.size is not None:

@@ -24,9 +24,8 @@ Ranges: TypeAlias = Sequence[tuple[int, int]]
 #: thread asks again.
 Excerpter: TypeAlias = Callable[[bytes, int, Ranges], "list[Array] | None"]
 
-_BLOCK = (
-    128 << 10
-)  # of zstd: a block becomes no more, and all but the last become as much, as a rule
+#: Of zstd: a block becomes no more bytes, and all but the last become as many, as a rule.
+_BLOCK = 128 << 10
 _MEMCPYED = 0x2  # a flag of blosc: stored as it is
 _HEADER = 16
 _ZSTD_HEADER = 9

@@ -18,7 +18,13 @@ from typing import NamedTuple
 from mappedviz.errors import StoreWarning
 from mappedviz.text.sizes import bytes_of
 
-__all__ = ["MOST_BYTES", "SIZE_VARIABLE", "KeptFile", "Room", "kept_in", "most_bytes", "prune", "remove_all", "touch"]  # fmt: skip
+__all__ = [
+    "KEPT_DAYS", "MOST_BYTES", "SIZE_VARIABLE", "KeptFile", "Room", "kept_in", "most_bytes", "prune", "remove_all",
+    "remove_old", "touch",
+]  # fmt: skip
+
+#: A record is kept for so long after it was used; a store that is still there is read once more.
+KEPT_DAYS = 180
 
 #: Environment variable with the bytes that a cache may take, such as ``20GB``, or ``off``.
 SIZE_VARIABLE = "MAPPEDVIZ_CACHE_SIZE"
@@ -28,7 +34,7 @@ _DAY = 86_400
 _CHECK_SECONDS = 600  # processes that come and go leave the looking to one of them
 _CHECK_SHARE, _DOWN_TO = 1 / 20, 0.9
 _CHECKED = "checked"
-_RECORD, _TEMPORARY = ".record", ".tmp"
+_RECORD, _TEMPORARY, _NAMES = ".record", ".tmp", "names"
 # Somebody's home may be named as a cache: what is called otherwise is not ours, and stays.
 _FOLDER, _SHELF = re.compile(r"facts-\d+"), re.compile(r"names|[0-9a-f]{2}")
 _FILE = re.compile(r"[0-9a-f]{30}\.record(\..+\.tmp)?")
@@ -54,7 +60,7 @@ class KeptFile(NamedTuple):
     @property
     def is_record(self) -> bool:
         """Whether it is a record of a store; else a list of names, or a file that is being written."""
-        names = os.path.basename(os.path.dirname(os.path.dirname(self.path))) == "names"
+        names = os.path.basename(os.path.dirname(os.path.dirname(self.path))) == _NAMES
         return self.path.endswith(_RECORD) and not names
 
 
@@ -95,18 +101,35 @@ def kept_in(folder: str) -> list[KeptFile]:
     >>> kept_in(tempfile.mkdtemp())
     []
     """
-    return sorted(_files(folder, 0))
+    return sorted(_files(folder))
 
 
-def _files(folder: str, depth: int) -> Iterator[KeptFile]:
-    """Walk facts-1/ab/….record and facts-1/names/ab/….record; links are not followed."""
+def _files(folder: str) -> Iterator[KeptFile]:
+    """The records of all versions: facts-1/ab/….record and facts-1/names/ab/….record."""
+    for name, path in _folders(folder):
+        if _FOLDER.fullmatch(name):
+            yield from _on_shelves(path)
+
+
+def _on_shelves(folder: str) -> Iterator[KeptFile]:
+    for name, path in _folders(folder):
+        if _SHELF.fullmatch(name):
+            yield from _on_shelves(path) if name == _NAMES else _on_shelf(path)
+
+
+def _folders(folder: str) -> Iterator[tuple[str, str]]:
+    """Names and paths of the folders in one; links are not followed."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield entry.name, entry.path
+
+
+def _on_shelf(folder: str) -> Iterator[KeptFile]:
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             with suppress(OSError):  # removed by another process
-                if entry.is_dir(follow_symlinks=False):
-                    if depth < 3 and (_SHELF if depth else _FOLDER).fullmatch(entry.name):
-                        yield from _files(entry.path, depth + 1)
-                elif depth > 1 and _FILE.fullmatch(entry.name):
+                if _FILE.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                     status = entry.stat(follow_symlinks=False)
                     yield KeptFile(status.st_mtime, status.st_size, entry.path)
 
@@ -135,18 +158,52 @@ def prune(
     kept = kept_in(folder)
     total = sum(one.nbytes for one in kept)
     for one in kept:
-        age = now - one.used
-        if one.path.endswith(_TEMPORARY):
-            goes = age > _DAY  # of a writer that was killed; younger ones are being written
-        else:
-            goes = older_than is not None and age > older_than * _DAY
+        goes = _is_old(one, now, older_than)
+        if not one.path.endswith(_TEMPORARY):  # those are being written
             goes = goes or (down_to is not None and total > down_to)
         if goes:
             total -= one.nbytes  # also if another process was faster
-            with suppress(OSError):
-                os.unlink(one.path)
-                gone.append(one)
+            gone += _removed(one)
     return gone
+
+
+def _is_old(one: KeptFile, now: float, days: float | None) -> bool:
+    """Whether a file was used long ago, or is of a writer that was killed."""
+    if one.path.endswith(_TEMPORARY):
+        days = 1
+    return days is not None and now - one.used > days * _DAY
+
+
+def _removed(one: KeptFile) -> list[KeptFile]:
+    with suppress(OSError):  # of another user, or removed by another process
+        os.unlink(one.path)
+        return [one]
+    return []
+
+
+def remove_old(shelf: str) -> int:
+    """Remove what was used long ago, and yesterday's files of writers that were killed.
+
+    Most are of stores that are gone by then: so the cache does not grow for ever.
+
+    Parameters
+    ----------
+    shelf
+        One of the folders of a cache in which records are.
+
+    Returns
+    -------
+    int
+        Number of files that were removed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> remove_old(tempfile.mkdtemp())
+    0
+    """
+    now = time.time()
+    return sum(len(_removed(one)) for one in _on_shelf(shelf) if _is_old(one, now, KEPT_DAYS))
 
 
 def remove_all(folder: str) -> list[KeptFile]:
@@ -163,11 +220,7 @@ def remove_all(folder: str) -> list[KeptFile]:
     >>> remove_all(tempfile.mkdtemp())
     []
     """
-    gone = []
-    for one in kept_in(folder):
-        with suppress(OSError):  # removed by another process
-            os.unlink(one.path)
-            gone.append(one)
+    gone = [one for each in kept_in(folder) for one in _removed(each)]
     with suppress(OSError):
         for name in filter(_FOLDER.fullmatch, os.listdir(folder)):
             records = os.path.join(folder, name)
@@ -251,7 +304,7 @@ class Room:
         with suppress(OSError):
             os.close(os.open(self._mark, os.O_WRONLY | os.O_CREAT, 0o666))
             os.utime(self._mark)
-        if sum(one.nbytes for one in _files(self.folder, 0)) > self._most:
+        if sum(one.nbytes for one in _files(self.folder)) > self._most:
             prune(self.folder, down_to=self._most * _DOWN_TO)
 
     def _checked_lately(self) -> bool:

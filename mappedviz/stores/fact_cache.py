@@ -22,9 +22,8 @@ import numpy as np
 from mappedviz._types import PathLike
 from mappedviz.errors import StoreWarning
 from mappedviz.recipe.names import Names
-from mappedviz.stores.cache_room import KeptFile, Room, remove_all, touch
+from mappedviz.stores.cache_room import KeptFile, Room, remove_all, remove_old, touch
 from mappedviz.stores.evidence import UNSETTLED, evidence_of, is_fresh
-from mappedviz.stores.old_records import remove_old
 from mappedviz.stores.records import SCHEMA, Record, RecordError, Section, encode, read_record
 from mappedviz.text.addresses import in_memory, shown
 from mappedviz.text.extras import installed_version

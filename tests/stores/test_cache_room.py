@@ -15,12 +15,22 @@ from mappedviz.errors import StoreWarning
 from mappedviz.formats.stamps import Stamp
 from mappedviz.recipe.names import Names
 from mappedviz.stores import cache_room
-from mappedviz.stores.cache_room import KeptFile, kept_in, most_bytes, prune, remove_all
+from mappedviz.stores.cache_room import (
+    KEPT_DAYS,
+    KeptFile,
+    kept_in,
+    most_bytes,
+    prune,
+    remove_all,
+    remove_old,
+)
 from mappedviz.stores.fact_cache import FactCache
 from mappedviz.stores.records import Section
 
 OLD = Stamp(10, 1_000_000_001, 3)
 DAY = 86_400
+#: Names as records have them.
+AGED, YOUNG = f"{1:030x}.record", f"{2:030x}.record"
 
 
 def filled(folder, n, days=0.0, nbytes=1_000):
@@ -215,3 +225,36 @@ def test_what_is_not_of_a_cache_stays(tmp_path, monkeypatch):
         "notes",
         "thesis.record",
     ]
+
+
+def test_what_was_written_long_ago_goes(tmp_path):
+    now = time.time()
+    for name, days in (
+        (AGED, KEPT_DAYS + 1),
+        (YOUNG, KEPT_DAYS - 1),
+        (f"{AGED}.killed.tmp", 2),
+        (f"{AGED}.writing.tmp", 0),
+        ("folder", KEPT_DAYS + 1),
+        ("thesis.record", KEPT_DAYS + 1),  # which is not ours
+    ):
+        (tmp_path / name).mkdir() if name == "folder" else (tmp_path / name).touch()
+        os.utime(tmp_path / name, (now - days * DAY,) * 2)
+    assert remove_old(str(tmp_path)) == 2
+    assert sorted(os.listdir(tmp_path)) == sorted(
+        ["folder", f"{AGED}.writing.tmp", YOUNG, "thesis.record"]
+    )
+    assert remove_old(str(tmp_path / "absent")) == 0
+
+
+def test_a_cache_removes_them_as_it_writes_others(tmp_path):
+    cache, stamp = FactCache(tmp_path), Stamp(10, 1_000_000_001, 3)
+    sections = {"facts": Section({"n_obs": 3})}
+    assert cache.put("/a", stamp, sections)
+    old = f"{os.path.dirname(cache.path_of('/a'))}/{AGED}"
+    with open(old, "w"):
+        os.utime(old, (0, 0))
+    assert cache.put("/a", stamp, sections)
+    assert os.path.exists(old)  # a folder is looked through once
+    assert FactCache(tmp_path).put("/a", stamp, sections)
+    assert not os.path.exists(old)
+    assert set(cache.get("/a", stamp)) == {"store", "facts"}
