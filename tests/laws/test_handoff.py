@@ -19,6 +19,7 @@ from mappedviz import Recipe
 from mappedviz.cli import command as cli
 from mappedviz.orders.row_order import RowOrder
 from mappedviz.testing import coded_anndata
+from tests.laws.launching import LEAVE
 from tests.loaders import origins
 from tests.stores import STORE_KINDS
 
@@ -107,7 +108,7 @@ def test_two_processes_train_together(ds, tmp_path, options):
         pytest.skip("starting processes takes seconds: once is enough")
     recipe = ds.recipe.replace(weights_keys=["cell_type"], split_by="origin")
     recipe.save(tmp_path / "recipe.json")
-    code = textwrap.dedent(DDP)
+    code = textwrap.dedent(DDP) + textwrap.dedent(LEAVE)
     arguments = [[str(tmp_path), str(rank), json.dumps(options)] for rank in range(2)]
     started = [
         subprocess.Popen(

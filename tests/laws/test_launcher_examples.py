@@ -8,12 +8,12 @@ import textwrap
 import pytest
 import torch
 
-from tests.laws.launching import collection_to_share, run_in_two_processes
+from tests.laws.launching import LEAVE, collection_to_share, run_in_two_processes
 
 #: Runs a script and notes which rows it was given, batch by batch, and which it read. Lightning starts the second
 #: process by the arguments of the first, which are therefore those of the script.
 NOTING = """
-    import json, os, warnings
+    import json, os, sys, warnings
     warnings.simplefilter("ignore")
     import numpy as np
     import mappedviz as mv
@@ -44,7 +44,7 @@ def folder(tmp_path_factory):
     ds = collection_to_share(folder)
     ds.recipe.save(folder / "recipe.json")
     (folder / "origins.json").write_text(json.dumps(ds[:]["origin"].tolist()))
-    (folder / "noting.py").write_text(textwrap.dedent(NOTING))
+    (folder / "noting.py").write_text(textwrap.dedent(NOTING) + textwrap.dedent(LEAVE))
     return folder
 
 

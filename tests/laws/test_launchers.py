@@ -12,7 +12,7 @@ import torch
 from accelerate.data_loader import prepare_data_loader, skip_first_batches
 
 import mappedviz as mv
-from tests.laws.launching import collection_to_share, run_in_two_processes
+from tests.laws.launching import LEAVE, collection_to_share, run_in_two_processes
 
 COMMON = """
     import json, os, sys, warnings
@@ -103,7 +103,8 @@ def launched(launcher, ds, folder):
     """What each of two processes says that ran the code, per choice of options."""
     ds.recipe.save(folder / "recipe.json")
     script = folder / "train.py"
-    script.write_text(textwrap.dedent(COMMON) + textwrap.dedent(LAUNCHERS[launcher]))
+    parts = [COMMON, LAUNCHERS[launcher], LEAVE]
+    script.write_text("".join(textwrap.dedent(part) for part in parts))
     assert torch.distributed.is_gloo_available()
     run_in_two_processes(
         [str(script), str(folder), json.dumps(OPTIONS)],
