@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import shutil
@@ -93,8 +94,9 @@ def test_metadata_that_are_the_same_bytes_are_another_store_by_their_time(server
     adata.obs.index = [f"c{i}" for i in range(60)]
     with ad.settings.override(zarr_write_format=3):
         adata.write_zarr(server.folder / "a.zarr")
+    assert json.loads(root.read_bytes()) == json.loads(before)
+    root.write_bytes(before)  # zarr 3.1.0 lists nodes in any order
     os.utime(root, (later, later))
-    assert root.read_bytes() == before
     ds, found = rows_of(server, "a.zarr", tmp_path / "c")
     np.testing.assert_array_equal(found, a[order][ROWS])
     assert ds.get_merged_labels("t").tolist() == [labels[i] for i in order]
