@@ -253,3 +253,22 @@ def test_a_copy_outlives_a_worker_of_a_cluster(stores, copy, client, tmp_path):
     assert parts_of(tmp_path / "out") == []
     client.wait_for_workers(2, timeout=60)
     assert pids[0] not in client.run(os.getpid).values()
+
+
+def test_a_copy_whose_scheduler_dies_goes_on_with_the_next_call(stores, copy, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None)
+    client = distributed.Client(cluster)
+    close = iter([cluster.close])
+    with pytest.raises(StoreError, match="the executor failed .*Call it again.*shards are kept"):
+        copied(
+            stores,
+            tmp_path / "out",
+            client.get_executor(),
+            progress=lambda done, of: [end() for end in close] if done else None,
+        )
+    client.close()
+    assert parts_of(tmp_path / "out") == []
+    again = copied(stores, tmp_path / "out")
+    assert digests(again) == digests(copy)
+    assert 1 <= sum(shard.again for shard in again.shards) < len(again.shards)
