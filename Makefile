@@ -14,7 +14,7 @@ BENCH_DIR ?= build/bench
 # Options for JupyterLab, such as LAB="--no-browser --allow-root".
 LAB ?=
 
-.PHONY: help demo test test-newest test-scvi-newest test-oldest lint format docs lab bench wheel sanitize hooks clean
+.PHONY: help demo test test-tools test-newest test-scvi-newest test-oldest lint format docs lab bench wheel sanitize hooks clean
 
 help:
 	@echo "make demo    install, open the demo collection, train on it"
@@ -37,14 +37,19 @@ demo:
 	@$(SETUP)
 	@$(BIN)/python examples/demo.py
 
-test: lint
+test:
+	@$(SETUP) test
+	@$(MAKE) --no-print-directory -j 2 lint test-tools
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(if $(PYTEST),--no-cov,--cov --cov-report=term) $(PYTEST)
+
+# What tests need beside Python, while the code is checked.
+test-tools:
 	@scripts/chromium.sh
 	@scripts/axe.sh
 	@scripts/tools.sh interop $(BIN)/python || \
 	    echo "mappedviz: NO INTEROP: files for MultiQC and Croissant will NOT be tested." >&2
 	@scripts/tools.sh snakemake $(BIN)/python || \
 	    echo "mappedviz: NO SNAKEMAKE: examples/workflows/Snakefile will NOT be run as a whole." >&2
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(if $(PYTEST),--no-cov,--cov --cov-report=term) $(PYTEST)
 
 # The same tests on other stacks. What checks the repository itself is left out, and what the
 # browser shows. For Python 3.13 there is no small torch: what needs it is left out and said.
