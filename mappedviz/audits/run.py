@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from mappedviz.audits.scan_files import ScanFiles
 from mappedviz.audits.workers import caches_of, not_collecting, scan_stores, stop_if
 from mappedviz.formats.remote_options import noted
 from mappedviz.recipe.recipe import Recipe
+from mappedviz.stores.deadline import seconds_of
 from mappedviz.stores.paths import expand_paths
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def audit(
 def timeout_of(asked: float | None, workers: int | None, deep: bool) -> float | None:
     """Seconds that one store may take; None for any time."""
     if asked is not None:
-        return None if math.isinf(asked) else asked
+        return seconds_of(asked)
     return None if deep or workers == 0 else STORE_SECONDS
 
 

@@ -131,7 +131,7 @@ class MappedCollection(PlanDataset):
         False for none. Default: ``MAPPEDVIZ_CACHE`` (a folder, or ``off``), else a folder of the user. Not in the recipe.
     open_timeout
         Seconds that the first contact with one store may take. One that is not in the cache is read by a child
-        process, which is ended then: damaged HDF5 can make the library spin. None: in this process, without a bound.
+        process, which is ended then: damaged HDF5 can make the library spin. None or ``math.inf``: in this process, unbounded.
     storage_options
         How URLs are opened, as obstore or fsspec spell it; see :doc:`/remote`. Not in the recipe.
 

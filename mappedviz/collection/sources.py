@@ -18,6 +18,7 @@ from mappedviz.formats.columns import Column
 from mappedviz.recipe.aliases import candidates
 from mappedviz.recipe.names import Names
 from mappedviz.recipe.store_paths import choose_for_store
+from mappedviz.stores.deadline import seconds_of
 from mappedviz.stores.first_contact import Contact, Found, Wants
 from mappedviz.stores.paths import expand_paths
 from mappedviz.stores.sections import in_codes
@@ -332,9 +333,12 @@ def sources_of(
 
     Raises
     ------
+    RecipeError
+        `open_timeout` is no time.
     StoreError
         A path stands for no store, and the recipe does not skip such paths.
     """
+    open_timeout = seconds_of(open_timeout)
     paths, failed = paths_of(recipe)
     if cache.folder is None and open_timeout is None:
         files: list[StoreSource] = [StoreFile(path) for path in paths]

@@ -78,10 +78,8 @@ class Budget:
         stored = self._stored()
         self._limit = inflated_limit(stored)
         if n_bytes > self._limit:
-            raise TooLargeError(
-                f"claims {_size(n_bytes if claimed is None else claimed)}, "
-                f"where the store has {_size(stored)} on disk"
-            )
+            asked = _size(n_bytes if claimed is None else claimed)
+            raise TooLargeError(f"claims {asked}, where the store has {_size(stored)} on disk")
 
 
 def _size(n_bytes: int) -> str:

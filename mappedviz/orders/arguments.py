@@ -12,6 +12,7 @@ import numpy as np
 from mappedviz._types import Array
 from mappedviz.collection.mapped_collection import MappedCollection
 from mappedviz.errors import RecipeError, RecipeTypeError
+from mappedviz.recipe.in_memory import is_anndata
 
 if TYPE_CHECKING:
     from mappedviz.recipe.weights import Scheme
@@ -26,6 +27,12 @@ def check_collection(collection: Any) -> None:
             else f"is a {type(collection).__name__}, not a MappedCollection",
             key="collection",
             remedy=f"Open the stores first: dataloader(MappedCollection({collection!r:.200})).",
+        )
+    if is_anndata(collection):
+        raise RecipeTypeError(
+            "is an AnnData object, not a collection of stores",
+            key="collection",
+            remedy="Make a collection of it first: dataloader(MappedCollection(adata)).",
         )
     if not isinstance(collection, MappedCollection):
         raise RecipeTypeError(

@@ -18,10 +18,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any
 
-from mappedviz.errors import MappedvizError, StoreError
+from mappedviz.errors import MappedvizError, RecipeError, StoreError
 from mappedviz.formats.remote_options import recall, snapshot
+from mappedviz.recipe.fields import number_of
 
-__all__ = ["START", "Child", "EndedChildError", "NotStartedError", "serve"]
+__all__ = ["START", "Child", "EndedChildError", "NotStartedError", "seconds_of", "serve"]
 
 #: Seconds that a child waits to be ended by its parent, before the system ends it.
 _GRACE = 30
@@ -32,6 +33,8 @@ START = 300.0
 #: ``sitecustomize`` that greets.
 _READY = b"\n\x93mappedviz: ready\n"
 _MOST_PRINTED = 1 << 20
+#: The system counts milliseconds in 32 bits.
+_MOST_SECONDS = 1e6
 
 
 class NotStartedError(MappedvizError):
@@ -40,6 +43,34 @@ class NotStartedError(MappedvizError):
 
 class EndedChildError(StoreError):
     """A child process ended while it read a store, which may be the store's fault or not."""
+
+
+def seconds_of(asked: float | None, name: str = "open_timeout") -> float | None:
+    """Return the seconds that one store may take; None for any time.
+
+    Parameters
+    ----------
+    asked
+        More than 0; ``math.inf`` is any time as well.
+    name
+        Of the parameter, for the error.
+
+    Raises
+    ------
+    RecipeError
+        It is no such number.
+
+    Examples
+    --------
+    >>> seconds_of(60), seconds_of(math.inf)
+    (60.0, None)
+    """
+    if asked is None or asked == math.inf:
+        return None
+    seconds = number_of(name, asked)
+    if seconds <= 0:
+        raise RecipeError(f"is {asked}", key=name, remedy="Give seconds, or None for any time.")
+    return min(seconds, _MOST_SECONDS)
 
 
 def _not_started(reason: object) -> NotStartedError:

@@ -230,7 +230,8 @@ class FactCache:
             try:
                 write_bytes(path, content)
             except FileNotFoundError:  # the first one of its folder, or another process clears it
-                self._make(os.path.dirname(path))
+                with suppress(FileNotFoundError, FileExistsError):  # which it may do once more
+                    self._make(os.path.dirname(path))
             else:
                 return
         write_bytes(path, content)

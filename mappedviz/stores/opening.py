@@ -13,7 +13,7 @@ from mappedviz.errors import MappedvizError, StoreError, StoreWarning
 from mappedviz.formats.remote_options import noted
 from mappedviz.recipe.in_memory import given_object, is_anndata
 from mappedviz.stores.children import Caller
-from mappedviz.stores.deadline import NotStartedError
+from mappedviz.stores.deadline import NotStartedError, seconds_of
 from mappedviz.stores.store import Store, open_store
 from mappedviz.text.addresses import absolute, in_memory
 
@@ -27,7 +27,7 @@ __all__ = ["check_store", "open_stores", "unopenable"]
 _T = TypeVar("_T")
 
 
-def check_store(path: PathLike | AnnData, timeout: float = 5.0) -> StoreFacts:
+def check_store(path: PathLike | AnnData, timeout: float | None = 5.0) -> StoreFacts:
     """Touch a store in a child process, which is ended if the store makes it hang or crash.
 
     Its metadata, names, obs columns and the first row of each matrix are read.
@@ -37,7 +37,7 @@ def check_store(path: PathLike | AnnData, timeout: float = 5.0) -> StoreFacts:
     path
         A store. Of an AnnData object, its facts are read in this process.
     timeout
-        Seconds that it may take; the start of the child does not count.
+        Seconds that it may take, None for any time; the start of the child does not count.
 
     Returns
     -------
@@ -50,6 +50,8 @@ def check_store(path: PathLike | AnnData, timeout: float = 5.0) -> StoreFacts:
         It cannot be read, does not open in time, or ends the process that opens it.
     NotStartedError
         The system starts no child process.
+    RecipeError
+        `timeout` is no time.
 
     Examples
     --------
@@ -60,7 +62,7 @@ def check_store(path: PathLike | AnnData, timeout: float = 5.0) -> StoreFacts:
     full = absolute(given_object(path) if is_anndata(path) else noted(path))
     if in_memory(full):
         return open_store(full).facts
-    caller = Caller(timeout)
+    caller = Caller(seconds_of(timeout, "timeout"))
     try:
         found = caller.call(full, _touched, full)
     finally:
@@ -116,9 +118,15 @@ def open_stores(
     Returns
     -------
     list of (Store, result)
+
+    Raises
+    ------
+    RecipeError
+        `timeout` is no time.
     """
     wanted = [os.fspath(path) for path in noted(paths)]
     trouble = dict(failed or {})
+    timeout = seconds_of(timeout, "timeout")
     if timeout is not None:
         trouble |= unopenable([path for path in wanted if path not in trouble], timeout)
     opened: list[tuple[Store, _T]] = []

@@ -110,8 +110,10 @@ def judge(cases: Sequence[Case], records: Sequence[Record]) -> list[Record]:
 def _target_words(verdict: Record) -> str:
     measure = verdict["measure"]
     sign = "≥" if measure == "rate" else "≤"
+    if verdict["case"].startswith("start-"):
+        sign = f"{'first' if measure == 'first' else 'tenth'} batch {sign}"
     if verdict["against"]:
-        return f"{sign} {verdict['factor']:g} × {', '.join(verdict['against'])}"
+        return f"{sign} {verdict['factor']:g} × {' or '.join(verdict['against'])}"
     return f"{sign} {amount(measure, verdict['factor'])}"
 
 

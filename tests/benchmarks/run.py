@@ -275,12 +275,12 @@ def smoke(folder: Path) -> int:
     failed = 0
     for peer in plan.peers:
         jobs = [
-            {**make_job(plan, case, contender), "limit": 2.0}
+            {**make_job(plan, case, contender), "limit": 60.0}
             for case in cases()
             for contender in case.contenders
             if contender.peer == peer
         ]
-        answer = ask(PEERS[peer], jobs, None, timeout=120)
+        answer = ask(PEERS[peer], jobs, None, timeout=800)
         for result in answer["results"]:
             failed += "error" in result
             print(

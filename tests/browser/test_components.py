@@ -279,7 +279,7 @@ def test_area_and_file(widget):
     widget.page.get_by_label("CSV").set_input_files(
         {"name": "map.csv", "mimeType": "text/csv", "buffer": b"from,to\n"}
     )
-    widget.page.wait_for_function("window.sent.length > 0")
+    widget.page.wait_for_function("window.sent.some(one => one.id === 'file')")
     assert widget.sent() == [
         {"id": "file", "event": "value", "value": {"name": "map.csv", "text": "from,to\n"}}
     ]
@@ -304,7 +304,7 @@ def test_disclosure(widget):
     expect(widget.page.get_by_text("There.")).to_be_hidden()
     widget.page.get_by_text("It", exact=True).click()
     expect(widget.page.get_by_text("There.")).to_be_visible()
-    widget.page.wait_for_function("window.sent.length > 0")
+    widget.page.wait_for_function("window.sent.some(one => one.event === 'open')")
     assert widget.sent() == [{"id": "disclosure", "event": "open", "value": True}]
     # Opened by Python: nothing is sent back.
     widget.patch({"disclosure": {"open": False}})

@@ -17,10 +17,10 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no for
 
 
 def in_a_child(do):
-    """Whether a function returns true in a forked child, which is given five seconds."""
+    """Whether a function returns true in a forked child, which is given a minute."""
     pid = os.fork()
     if pid == 0:
-        threading.Timer(5, os._exit, (2,)).start()
+        threading.Timer(60, os._exit, (2,)).start()
         try:
             os._exit(0 if do() else 1)
         finally:

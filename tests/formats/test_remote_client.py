@@ -18,6 +18,7 @@ from tests.servers import answered, serving
 
 pytest.importorskip("obstore")
 IMPATIENT = {"timeout": 0.5, "connect_timeout": 0.5, "max_retries": 1, "retry_timeout": 1}
+PATIENT = {"timeout": 20, "connect_timeout": 20, "max_retries": 1, "retry_timeout": 30}
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def server(tmp_path_factory):
     (folder / "ä b+.bin").write_bytes(b"odd")
     (folder / "empty").write_bytes(b"")
     with serving(folder) as one:
-        noted(one.url, IMPATIENT)
+        noted(one.url, PATIENT)
         yield one
 
 
@@ -90,7 +91,8 @@ def test_what_goes_wrong_once_is_asked_for_again(server, fault):
     ],
 )
 def test_what_stays_wrong_is_our_error_in_bounded_time(server, fault, words):
-    noted(f"{server.url}/a.bin?sig=SECRET", {**IMPATIENT, "token": "SECRET"})
+    patience = IMPATIENT if fault == "hang" else PATIENT
+    noted(f"{server.url}/a.bin?sig=SECRET", {**patience, "token": "SECRET"})
     server.fault = lambda request: fault
     with pytest.raises(StoreError, match=words) as caught:
         answered(lambda: request(f"{server.url}/a.bin", (0, 50_000)))
@@ -100,7 +102,7 @@ def test_what_stays_wrong_is_our_error_in_bounded_time(server, fault, words):
     assert "SECRET" not in "".join(traceback.format_exception(caught.value))
     assert caught.value.__context__ is None
     assert isinstance(caught.value, AbsentStoreError) == (fault == 404)
-    noted(f"{server.url}/a.bin", IMPATIENT)
+    noted(f"{server.url}/a.bin", PATIENT)
 
 
 def test_a_server_that_is_not_there_is_an_error(server):

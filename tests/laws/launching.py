@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -33,11 +32,8 @@ def run_in_two_processes(
     arguments: list[str], *, cwd: str | Path, torchrun: bool, environment: dict[str, str] | None = None
 ) -> str:  # fmt: skip
     """Run a script to its end by torchrun, or as it starts its second process itself; what it printed."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    own = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--master-addr=127.0.0.1"]
-    own = [*own, f"--master-port={port}"] if torchrun else []
+    own = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--local-addr=127.0.0.1"]
+    own = [*own, "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0"] if torchrun else []
     done = subprocess.run(
         [sys.executable, *own, *arguments],
         env={

@@ -229,9 +229,16 @@ def test_a_copy_whose_process_is_killed_goes_on_with_the_next_call(stores, copy,
     else:
         pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
     pid = pool.submit(os.getpid).result()
-    kill = iter([lambda: os.kill(pid, signal.SIGKILL)])
+    kill = iter([pid])
     with pytest.raises(StoreError, match="the executor failed .*Call it again.*shards are kept"):
-        copied(stores, tmp_path / "out", pool, progress=lambda done, of: done and next(kill)())
+        copied(
+            stores,
+            tmp_path / "out",
+            pool,
+            progress=lambda done, of: (
+                [os.kill(one, signal.SIGKILL) for one in kill] if done else None
+            ),
+        )
     pool.shutdown()
     assert parts_of(tmp_path / "out") == []
     again = copied(stores, tmp_path / "out")

@@ -85,6 +85,11 @@ def test_what_is_not_a_collection_is_refused_by_name(ds):
         mv.dataloader(Subset(ds, [0, 1]), 2)
 
 
+def test_an_anndata_object_says_how_it_becomes_a_collection(ds):
+    with pytest.raises(RecipeTypeError, match=r"an AnnData.*MappedCollection\(adata\)"):
+        mv.batches(ds.to_anndata([0, 1]), 2)
+
+
 @pytest.mark.parametrize("wrong", ["a.h5ad", Path("a.h5ad"), ["a.h5ad"]], ids=repr)
 def test_a_loader_of_paths(wrong):
     with pytest.raises(RecipeTypeError, match=r"MappedCollection\(.*a.h5ad"):

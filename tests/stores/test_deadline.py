@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import signal
@@ -12,9 +13,9 @@ import time
 
 import pytest
 
-from mappedviz.errors import StoreError
+from mappedviz.errors import RecipeError, StoreError
 from mappedviz.stores import deadline
-from mappedviz.stores.deadline import Child, NotStartedError
+from mappedviz.stores.deadline import Child, NotStartedError, seconds_of
 
 PROGRAM = """
 import os, time
@@ -170,3 +171,16 @@ def _state(number):
             return file.read().rpartition(")")[2].split()[0]
     except FileNotFoundError:
         return "gone"
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"), [(None, None), (math.inf, None), (60, 60.0), (1e300, 1e6)]
+)
+def test_seconds(asked, expected):
+    assert seconds_of(asked) == expected
+
+
+@pytest.mark.parametrize("asked", [0, -1.0, math.nan, -math.inf, "60", True])
+def test_what_is_no_time_is_refused(asked):
+    with pytest.raises(RecipeError, match="open_timeout: "):
+        seconds_of(asked)

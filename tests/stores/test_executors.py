@@ -1,6 +1,7 @@
 """Calls on executors: in any order, within bounds, cancelled, and lost."""
 
 import threading
+import time
 from concurrent.futures import (
     BrokenExecutor,
     Executor,
@@ -104,9 +105,17 @@ def test_calls_that_cannot_be_made_are_lost():
 def test_calls_that_were_cancelled_by_others_are_lost():
     executor = Slow()
     results = completed(executor, str, range(2))
-    thread = threading.Timer(0.05, lambda: [future.cancel() for future, _, _ in executor.given])
+
+    def cancel():
+        while len(executor.given) < 2:
+            time.sleep(0.001)
+        for future, _, _ in executor.given:
+            future.cancel()
+
+    thread = threading.Thread(target=cancel)
     thread.start()
     assert all(isinstance(one, Lost) for _, one in results)
+    thread.join()
 
 
 def test_a_pool_that_breaks_gives_back_what_it_had_not_done():

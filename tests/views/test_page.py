@@ -97,7 +97,9 @@ def test_only_what_is_offered_is_done(ui, name, event):
     ui._received(ui, {"id": None}, [])
 
 
-def test_changes_of_a_script_are_one_patch(ui):
+def test_changes_of_a_script_are_one_patch(ui, monkeypatch):
+    go, audit = threading.Event(), state.audit
+    monkeypatch.setattr(state, "audit", lambda **how: go.wait(120) and audit(**how))
     ui.tab = "weights"
     sent = browser(ui)
     with ui.session.together():
@@ -105,6 +107,7 @@ def test_changes_of_a_script_are_one_patch(ui):
         ui.weights.scheme = "sqrt"
         ui.weights.scheme = "inverse"
     assert len(sent) == 2
+    go.set()
     assert ui.wait()
 
 
