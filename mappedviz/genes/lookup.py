@@ -110,7 +110,7 @@ def symbols_to_ensembl(frame: pd.DataFrame, genes: Lookup) -> Lookup:
     chosen = (counts == 1) | current["named"]
     ids = pd.Series(current["ensembl"][chosen].to_numpy(), index=key[chosen].to_numpy())
     ids = ids[~ids.index.duplicated(keep=False)]
-    targets = ids.reindex(genes.targets).fillna("").to_numpy(dtype=object)
+    targets = ids.reindex(genes.targets).fillna("").to_numpy(dtype=object, copy=True)
     gone = genes.how == FORMER
     targets[gone] = genes.targets[gone]
     how = np.where(targets == "", AMBIGUOUS, genes.how).astype(np.int8)

@@ -55,9 +55,9 @@ def suggest(labels: Iterable[Any]) -> pd.DataFrame:
         rows += [(label, one.id, of[one.id].name, one.how, one.score) for one in found]
         if not found:
             rows.append((label, None, None, "", 0.0))
-    frame = pd.DataFrame(rows, columns=["label", "id", "name", "how", "score"])
-    texts = ["label", "id", "name", "how"]
-    return frame.astype({**dict.fromkeys(texts, object), "score": "float64"})
+    # As objects at once: text of pandas 3 would have NaN in the place of None.
+    frame = pd.DataFrame(rows, columns=["label", "id", "name", "how", "score"], dtype=object)
+    return frame.astype({"score": "float64"})
 
 
 def relabel(
