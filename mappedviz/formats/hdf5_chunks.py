@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,7 +85,7 @@ def touch_chunks(node: Hdf5Dataset) -> bool:
     with readable(node):
         if node.made.get_layout() != h5d.CHUNKED:
             return False
-        _infos(node.ident)
+        _Written(node.ident)
         _fill(node)
     return True
 
@@ -119,7 +119,7 @@ def _chunked(
     chunk_shape = node.made.get_chunk()
     size = node.stored.itemsize
     grid = grid_of(node.shape, chunk_shape)
-    infos = _infos(node.ident)
+    stored = _Written(node.ident)
     n = math.prod(grid)
     if n > _MAX_CHUNKS:
         raise node.error(
@@ -129,17 +129,14 @@ def _chunked(
     offsets = np.full(n, -1, np.int64)
     sizes = np.zeros(n, np.int64)
     masks = np.zeros(n, np.uint32)
-    if infos:
-        # Turned around without a loop in Python: there may be a million of them.
-        at, skipped, places, lengths = zip(*infos, strict=True)
-        count = len(infos)
-        corner = np.fromiter(chain.from_iterable(at), np.int64).reshape(count, len(grid))
-        where = np.zeros(count, np.int64)
+    if stored.offsets:
+        corner = np.asarray(stored.corners).reshape(-1, len(grid))
+        where = np.zeros(len(corner), np.int64)
         for axis, step in enumerate(chunk_shape):
             where = where * grid[axis] + corner[:, axis] // step
-        offsets[where] = np.fromiter(places, np.int64, count) + _shift(node, infos[0])
-        sizes[where] = np.fromiter(lengths, np.int64, count)
-        masks[where] = np.fromiter(skipped, np.uint32, count)
+        offsets[where] = np.asarray(stored.offsets) + _shift(node, stored)
+        sizes[where] = stored.sizes
+        masks[where] = stored.masks
     if masks.any():  # HDF5 counts filters in the order of encoding
         turned = np.zeros_like(masks)
         for i in range(len(steps)):
@@ -170,25 +167,41 @@ def _fill(node: Hdf5Dataset) -> Any:
     return value[0]
 
 
-def _infos(ident: Any) -> list[Any]:
-    infos: list[Any] = []
-    if hasattr(ident, "chunk_iter"):
-        ident.chunk_iter(infos.append)
-    else:  # HDF5 before 1.12.3
-        infos = [ident.get_chunk_info(i) for i in range(ident.get_num_chunks())]
-    return infos
+class _Written:
+    """The chunks that HDF5 has written: where each begins in the data set, and in the file.
+
+    As numbers at once. Thousands of tuples that are kept make Python look through all objects of the process for
+    garbage, which takes longer than HDF5 does.
+    """
+
+    def __init__(self, ident: Any) -> None:
+        self.corners, self.masks = array("q"), array("q")
+        self.offsets, self.sizes = array("q"), array("q")
+        if hasattr(ident, "chunk_iter"):
+            ident.chunk_iter(self._note)
+        else:  # HDF5 before 1.12.3
+            for i in range(ident.get_num_chunks()):
+                self._note(ident.get_chunk_info(i))
+
+    def _note(self, info: Any) -> None:
+        corner, mask, offset, size = info
+        self.corners.extend(corner)
+        self.masks.append(mask)
+        self.offsets.append(offset)
+        self.sizes.append(size)
 
 
-def _shift(node: Hdf5Dataset, info: Any) -> int:
+def _shift(node: Hdf5Dataset, stored: _Written) -> int:
     """What has to be added to the offsets: old HDF5 left out the user block."""
     block = int(node.file.file.userblock_size)
     if not block:
         return 0
-    _, raw = node.ident.read_direct_chunk(info.chunk_offset)
+    offset, size = stored.offsets[0], stored.sizes[0]
+    _, raw = node.ident.read_direct_chunk(tuple(stored.corners[: len(node.shape)]))
     file = FilePool(1).get(node.file.path)
     for shift in (0, block):
         with suppress(StoreError):  # it ends before
-            if file.read(info.byte_offset + shift, info.size) == bytes(raw):
+            if file.read(offset + shift, size) == bytes(raw):
                 return shift
     raise node.error("has chunks that are not where HDF5 says", "Write the store again.")
 

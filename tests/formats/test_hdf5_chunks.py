@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -81,13 +82,15 @@ def test_old_hdf5_left_the_user_block_out(tmp_path: Path, monkeypatch: pytest.Mo
     values = values_of("<i4", (1000,))
     with h5py.File(tmp_path / "a.h5ad", "w", userblock_size=512) as file:
         file.create_dataset("x", data=values, chunks=(64,))
-    ours = hdf5_chunks._infos
+    ours = hdf5_chunks._Written
     wrong = 512
 
-    def infos(ident: Any) -> list[Any]:
-        return [info._replace(byte_offset=info.byte_offset - wrong) for info in ours(ident)]
+    def written(ident: Any) -> Any:
+        found = ours(ident)
+        found.offsets = array("q", [offset - wrong for offset in found.offsets])
+        return found
 
-    monkeypatch.setattr(hdf5_chunks, "_infos", infos)
+    monkeypatch.setattr(hdf5_chunks, "_Written", written)
     check(chunked(tmp_path / "a.h5ad", "x"), values)
     wrong = 3
     with pytest.raises(ElementError, match="not where HDF5 says"):
@@ -104,8 +107,8 @@ def test_a_touch_asks_hdf5_for_the_chunks_and_reads_none(
         file.create_dataset("unwritten", (10,), "<i4")
         file["text"] = ["a"]
     asked: list[Any] = []
-    ours = hdf5_chunks._infos
-    monkeypatch.setattr(hdf5_chunks, "_infos", lambda ident: asked.append(ident) or ours(ident))
+    ours = hdf5_chunks._Written
+    monkeypatch.setattr(hdf5_chunks, "_Written", lambda ident: asked.append(ident) or ours(ident))
     with open_root(tmp_path / "a.h5ad") as root:
         for key in ("chunked", "contiguous", "unwritten"):
             root[key].touch()
@@ -147,11 +150,8 @@ def test_chunks_are_found_without_chunk_iter(
         def __init__(self, ident: Any) -> None:
             self.get_num_chunks, self.get_chunk_info = ident.get_num_chunks, ident.get_chunk_info
 
-    def infos(ident: Any) -> list[Any]:
-        return original(Old(ident))
-
-    original = hdf5_chunks._infos
-    monkeypatch.setattr(hdf5_chunks, "_infos", infos)
+    original = hdf5_chunks._Written
+    monkeypatch.setattr(hdf5_chunks, "_Written", lambda ident: original(Old(ident)))
     check(chunked(tmp_path / "a.h5ad", "x"), values)
 
 
