@@ -119,7 +119,7 @@ def _chunked(
     chunk_shape = node.made.get_chunk()
     size = node.stored.itemsize
     grid = grid_of(node.shape, chunk_shape)
-    stored = _Written(node.ident)
+    written = _Written(node.ident)
     n = math.prod(grid)
     if n > _MAX_CHUNKS:
         raise node.error(
@@ -129,14 +129,14 @@ def _chunked(
     offsets = np.full(n, -1, np.int64)
     sizes = np.zeros(n, np.int64)
     masks = np.zeros(n, np.uint32)
-    if stored.offsets:
-        corner = np.asarray(stored.corners).reshape(-1, len(grid))
+    if written.offsets:
+        corner = np.asarray(written.corners).reshape(-1, len(grid))
         where = np.zeros(len(corner), np.int64)
         for axis, step in enumerate(chunk_shape):
             where = where * grid[axis] + corner[:, axis] // step
-        offsets[where] = np.asarray(stored.offsets) + _shift(node, stored)
-        sizes[where] = stored.sizes
-        masks[where] = stored.masks
+        offsets[where] = np.asarray(written.offsets) + _shift(node, written)
+        sizes[where] = written.sizes
+        masks[where] = written.masks
     if masks.any():  # HDF5 counts filters in the order of encoding
         turned = np.zeros_like(masks)
         for i in range(len(steps)):
@@ -191,13 +191,13 @@ class _Written:
         self.sizes.append(size)
 
 
-def _shift(node: Hdf5Dataset, stored: _Written) -> int:
+def _shift(node: Hdf5Dataset, written: _Written) -> int:
     """What has to be added to the offsets: old HDF5 left out the user block."""
     block = int(node.file.file.userblock_size)
     if not block:
         return 0
-    offset, size = stored.offsets[0], stored.sizes[0]
-    _, raw = node.ident.read_direct_chunk(tuple(stored.corners[: len(node.shape)]))
+    offset, size = written.offsets[0], written.sizes[0]
+    _, raw = node.ident.read_direct_chunk(tuple(written.corners[: len(node.shape)]))
     file = FilePool(1).get(node.file.path)
     for shift in (0, block):
         with suppress(StoreError):  # it ends before
