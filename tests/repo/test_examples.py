@@ -22,6 +22,14 @@ def test_a_quick_start_runs(repository, page, tmp_path, monkeypatch, capsys):
     assert len(names) > 5
 
 
+def test_the_page_on_audits_runs(repository, tmp_path):
+    """In a process of its own: a check that it adds is there for all audits from then on."""
+    run = [sys.executable, repository / "scripts" / "readme.py", repository / "docs" / "audit.md"]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (tmp_path / "audit.json").exists()
+
+
 def test_the_page_on_harmonising_says_what_comes_of_it(repository, tmp_path, monkeypatch):
     """Each number of its table."""
     pytest.importorskip("torch")
