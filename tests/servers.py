@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import random
 import re
 import socket
 import struct
@@ -46,7 +47,7 @@ class RangeServer(ThreadingHTTPServer):
     with_digests
         ETags are digests of contents, as those of S3 are mostly.
     most_at_once
-        The most requests that were under way together.
+        The most requests that waited for an answer together.
     """
 
     daemon_threads = True
@@ -120,14 +121,15 @@ class Handler(BaseHTTPRequestHandler):
             server.most_at_once = max(server.most_at_once, server.at_once)
         try:
             time.sleep(server.latency)
-            self._send(request, server.fault(request), with_body)
+            fault = server.fault(request)
+            if fault == "hang":
+                time.sleep(60)
         finally:
-            with server.lock:
+            with server.lock:  # before the answer: who has it may ask again at once
                 server.at_once -= 1
+        self._send(request, fault, with_body)
 
     def _send(self, request: Request, fault: Any, with_body: bool) -> None:
-        if fault == "hang":
-            time.sleep(60)
         if fault == "reset":
             self._reset()
             return
@@ -193,6 +195,15 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
         self.close_connection = True
+
+
+def free_port() -> int:
+    """A port below those that the system hands out, so that nobody is given it before it is bound."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def answered(call: Callable[[], Any], within: float = 60) -> Any:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +27,7 @@ from playwright.sync_api import (
 )
 
 from tests.browser.chromium import OPTIONS, chromium
+from tests.servers import free_port
 
 # Nothing is done off-screen, fetched, asked or saved that a test did not want.
 OVERRIDES = {
@@ -75,7 +74,7 @@ class Server:
     def __init__(self, folder: Path, repository: Path) -> None:
         self.root = folder / "notebooks"
         self.token = secrets.token_hex(16)
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / "server.log"
         settings = folder / "config" / "labconfig"
@@ -150,15 +149,6 @@ class Server:
             except ProcessLookupError:
                 break
         self._process.wait()
-
-
-def _free_port() -> int:
-    """A port below those that the system hands out, so that nobody is given it before it is bound."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as listener, suppress(OSError):
-            listener.bind(("127.0.0.1", port))
-            return port
 
 
 class Notebook:

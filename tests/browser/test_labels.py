@@ -38,9 +38,8 @@ def test_labels_are_renamed_and_cells_left_out(widget, ui, request):
     widget.pump()
 
     widget.node("categories.kinds").locator("summary").click()
-    page.wait_for_function(
-        "window.sent.some(one => one.event === 'open')"
-    )  # it opens a moment later
+    # It opens a moment later.
+    page.wait_for_function("window.sent.some(one => one.event === 'open')")
     widget.pump()
     grid = widget.node("categories.kinds_grid")
     assert grid.get_by_text("natural killer cell").count() == 2

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ import urllib.request
 
 import pytest
 from playwright.sync_api import expect
+
+from tests.servers import free_port
 
 pytest.importorskip("marimo", reason="marimo is not installed: its notebooks were not tested")
 
@@ -49,9 +50,7 @@ def marimo(tmp_path, repository):
         file = tmp_path / "notebook.py"
         cell = "mo" if "mo." in shown else "mv"
         file.write_text(NOTEBOOK.format(paths=paths, label=label, shown=shown, cell=cell))
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            port = listener.getsockname()[1]
+        port = free_port()
         command = [sys.executable, "-m", "marimo", "run", "--headless", "--no-token"]
         command += ["--host", "127.0.0.1", "--port", str(port), str(file)]
         paths_of_python = [str(repository), *filter(None, [os.environ.get("PYTHONPATH")])]
