@@ -28,6 +28,7 @@ from mappedviz.errors import (
 )
 from mappedviz.formats.remote_options import noted
 from mappedviz.recipe.recipe import Recipe
+from mappedviz.stores.deadline import seconds_of
 from mappedviz.stores.executors import Lost, check_executor, completed
 from mappedviz.stores.first_contact import OPEN_TIMEOUT
 from mappedviz.stores.opening import open_stores
@@ -164,7 +165,9 @@ def optimize(
     _check_folder(out, wanted)
     encoders: dict[str, Any] = {}
     if recipe is None:
-        opened = open_stores(wanted, lambda _: None, on_error=on_error, timeout=open_timeout)
+        opened = open_stores(
+            wanted, lambda _: None, on_error=on_error, timeout=seconds_of(open_timeout)
+        )
         stores = [store for store, _ in opened]
         shards = whole_shards(
             stores, out, format, failed if on_error == "skip" else None, narrow=narrow

@@ -328,7 +328,7 @@ def cases() -> Iterator[Case]:
                 Target(1, names(SCDATASET), small.name),
             ),
             # A loader that decodes ahead has not come to rest before: 3 s are as long as one window.
-            job=_random(epochs=1, turns=2),
+            job=_random(epochs=1, longer=2),
         )
     for output, factor in (("dense", 3), ("csr", 8)):
         words = {"dense": "dense", "csr": "CSR"}[output]

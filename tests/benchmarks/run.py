@@ -146,7 +146,7 @@ def make_job(plan: Plan, case: Case, contender: Contender) -> Record:
         **contender.job,
         "options": contender.options,
     }
-    job["seconds"] *= job.pop("turns", 1)
+    job["seconds"] *= job.pop("longer", 1)
     if case.data == "many":
         job["paths"] = generate.many_small(plan.data, plan.small_stores, case.format, say)
         job["rows"] = 100 * plan.small_stores

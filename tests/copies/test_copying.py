@@ -274,6 +274,7 @@ def test_room_is_looked_up_first(stores, tmp_path, monkeypatch):
         ({"recipe": "recipe.json"}, RecipeTypeError),
         ({"executor": 5}, RecipeTypeError),
         ({"paths": None}, RecipeError),
+        ({"open_timeout": -1}, RecipeError),
     ],
 )
 def test_requests_that_make_no_sense(stores, tmp_path, how, error):
